@@ -1,0 +1,3 @@
+"""Pileus: a serverless cloud on your own machines."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Small immutable values every layer shares. Imports nothing of the house."""
