@@ -48,6 +48,18 @@ class Snapshot(Protocol):
         ...
 
 
+    def count(
+        self,
+        prefix: Key = (),
+        *,
+        start: Key | None = None,
+        after: Key | None = None,
+        stop: Key | None = None,
+    ) -> int:
+        """How many keys :meth:`range` with the same bounds would give."""
+        ...
+
+
 class Transaction(Snapshot, Protocol):
     """A view that may be changed. Reads see the transaction's own writes."""
 

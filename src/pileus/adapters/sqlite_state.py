@@ -1,0 +1,131 @@
+"""State on one SQLite file: WAL, ``synchronous=FULL``, one commit per group on a writer thread.
+
+One table holds whole encoded keys, clustered. A group is written by a few many-row statements, so
+that the writer thread gives up and regains the interpreter's lock a few times per commit and not a
+few times per row. https://www.sqlite.org/wal.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from pileus.adapters.group_commit import GroupCommitState, Writes
+from pileus.ports.state import StateUnavailable
+
+_ROWS_PER_STATEMENT = (256, 64, 16, 4, 1)
+_CACHE_KIB = 8192
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=64
+    )
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+    return connection
+
+
+class _SqliteBase:
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._writer = _connect(path)
+            self._writer.execute(
+                "CREATE TABLE IF NOT EXISTS kv"
+                "(k BLOB NOT NULL PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID"
+            )
+            self._reader = _connect(path)
+        except sqlite3.Error as error:
+            raise StateUnavailable(f"cannot open {path}: {error}") from error
+        self._jobs: queue.SimpleQueue[
+            tuple[Writes, asyncio.AbstractEventLoop, Callable[[BaseException | None], None]] | None
+        ] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="state-writer", daemon=True)
+        self._thread.start()
+
+    def get(self, key: bytes) -> bytes | None:
+        row = self._reader.execute("SELECT v FROM kv WHERE k=?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def scan(
+        self, low: bytes, high: bytes, limit: int | None, reverse: bool
+    ) -> list[tuple[bytes, bytes]]:
+        order = "DESC" if reverse else "ASC"
+        return self._reader.execute(
+            f"SELECT k, v FROM kv WHERE k>=? AND k<? ORDER BY k {order} LIMIT ?",
+            (low, high, -1 if limit is None else limit),
+        ).fetchall()
+
+    def count(self, low: bytes, high: bytes) -> int:
+        row = self._reader.execute("SELECT count(*) FROM kv WHERE k>=? AND k<?", (low, high))
+        return int(row.fetchone()[0])
+
+    def begin_read(self) -> None:
+        self._reader.execute("BEGIN")
+
+    def end_read(self) -> None:
+        self._reader.execute("COMMIT")
+
+    def commit(self, writes: Writes, done: Callable[[BaseException | None], None]) -> None:
+        self._jobs.put((writes, asyncio.get_running_loop(), done))
+
+    def close(self) -> None:
+        self._jobs.put(None)
+        self._thread.join()
+        self._reader.close()
+        self._writer.close()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            writes, loop, done = job
+            error: BaseException | None = None
+            try:
+                self._write(writes)
+            except sqlite3.Error as failure:
+                error = failure
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+            loop.call_soon_threadsafe(done, error)
+
+    def _write(self, writes: Writes) -> None:
+        execute = self._writer.execute
+        execute("BEGIN IMMEDIATE")
+        puts: list[bytes] = []
+        deletes: list[bytes] = []
+        for key, value in writes.items():
+            if value is None:
+                deletes.append(key)
+            else:
+                puts.append(key)
+                puts.append(value)
+        for rows, part in _pieces(puts, 2):
+            marks = ",".join(("(?,?)",) * rows)
+            execute(f"INSERT OR REPLACE INTO kv VALUES {marks}", part)
+        for rows, part in _pieces(deletes, 1):
+            marks = ",".join("?" * rows)
+            execute(f"DELETE FROM kv WHERE k IN ({marks})", part)
+        execute("COMMIT")
+
+
+def _pieces(flat: list[bytes], width: int) -> list[tuple[int, list[bytes]]]:
+    """Cut a flat parameter list into pieces of a few fixed sizes (so statements stay cached)."""
+    pieces, at, left = [], 0, len(flat) // width
+    for rows in _ROWS_PER_STATEMENT:
+        while left >= rows:
+            pieces.append((rows, flat[at : at + rows * width]))
+            at += rows * width
+            left -= rows
+    return pieces
+
+
+class SqliteState(GroupCommitState):
+    """State in the SQLite file at ``path``; raises StateUnavailable when it cannot be opened."""
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(_SqliteBase(Path(path)))

@@ -1,0 +1,1 @@
+"""What every room leans on: the door, transactions with their outbox, timers, supervision."""

@@ -1,0 +1,201 @@
+"""What an operation holds in its hand: one class per kind of operation."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pileus.kernel.deliveries import Delivery, OutboxEntry, Timer, encode_entry, encode_timer
+from pileus.kernel.operations import Reply
+from pileus.ports.blobs import Blobs
+from pileus.ports.clock import Clock
+from pileus.ports.log import Log
+from pileus.ports.state import Snapshot, Space, Transaction
+from pileus.values.body import Body
+from pileus.values.context import CallContext, Principal
+from pileus.values.keys import Key
+
+if TYPE_CHECKING:
+    from pileus.kernel.kernel import Kernel
+
+T = TypeVar("T")
+OUTBOX = "~outbox"
+TIMER = "~timer"
+TIMER_AT = "~timer_at"
+SEEN = "~seen"
+SEEN_AT = "~seen_at"
+
+
+class Call:
+    """Who calls, when, and chance. ``now_ms`` is the moment this run began."""
+
+    __slots__ = ("_kernel", "context", "now_ms", "space", "started_ms")
+
+    def __init__(
+        self, kernel: Kernel, context: CallContext, space: Space, started_ms: int | None = None
+    ) -> None:
+        self._kernel = kernel
+        self.context = context
+        self.space = space
+        self.now_ms = kernel.clock.now_ms()
+        self.started_ms = self.now_ms if started_ms is None else started_ms
+
+    @property
+    def account(self) -> str:
+        return self.context.account
+
+    @property
+    def region(self) -> str:
+        return self.context.region
+
+    def random_bytes(self, size: int) -> bytes:
+        """Random bytes from the Chance port."""
+        return self._kernel.chance.random_bytes(size)
+
+    def new_id(self) -> str:
+        """A random UUID (version 4) in its usual spelling."""
+        return str(uuid.UUID(bytes=self._kernel.chance.random_bytes(16), version=4))
+
+    def arn(self, resource: str, service: str | None = None) -> str:
+        """``arn:aws:<this room>:<region>:<account>:<resource>``."""
+        return f"arn:aws:{service or self.space[2]}:{self.region}:{self.account}:{resource}"
+
+
+class ReadCall(Call):
+    """A call over a snapshot of the room's space."""
+
+    __slots__ = ("state",)
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        context: CallContext,
+        space: Space,
+        state: Snapshot,
+        started_ms: int | None = None,
+    ) -> None:
+        super().__init__(kernel, context, space, started_ms)
+        self.state: Any = state
+
+
+class WriteCall(ReadCall):
+    """A call inside a transaction of the room's space.
+
+    ``sequence()`` numbers grow with every draw, across restarts as well: they order what one space
+    writes.
+    """
+
+    __slots__ = ("emitted", "timers")
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        context: CallContext,
+        space: Space,
+        state: Transaction,
+        started_ms: int | None = None,
+    ) -> None:
+        super().__init__(kernel, context, space, state, started_ms)
+        self.emitted: list[OutboxEntry] = []
+        self.timers: list[Timer] = []
+
+    def sequence(self) -> int:
+        """A number greater than every one drawn before (microseconds of wall time, at least)."""
+        return self._kernel.next_sequence()
+
+    def emit(self, delivery: Delivery) -> str:
+        """Put ``delivery`` in the outbox of this transaction; the id it will be delivered under."""
+        entry_id = f"{self.sequence():016x}-{self.random_bytes(6).hex()}"
+        entry = OutboxEntry(id=entry_id, delivery=delivery, first_ms=self.now_ms)
+        self.state.put((OUTBOX, entry_id), encode_entry(entry))
+        self.emitted.append(entry)
+        return entry_id
+
+    def set_timer(self, timer: Timer) -> None:
+        """Run hook ``timer.name`` of this room at ``timer.at_ms``, replacing an earlier one."""
+        self.cancel_timer(timer.name, timer.key)
+        self.state.put((TIMER, timer.at_ms, timer.name, timer.key), encode_timer(timer))
+        self.state.put((TIMER_AT, timer.name, timer.key), str(timer.at_ms).encode())
+        self.timers.append(timer)
+
+    def cancel_timer(self, name: str, key: str) -> None:
+        """Forget the timer; nothing happens when there is none."""
+        at = self.state.get((TIMER_AT, name, key))
+        if at is not None:
+            self.state.delete((TIMER, int(at), name, key))
+            self.state.delete((TIMER_AT, name, key))
+
+    def wake(self, key: Key) -> None:
+        """After the commit, run again whoever waits on ``key`` in this space."""
+        self.state.wake(key)
+
+
+class StreamCall(Call):
+    """A call that may await: bytes, other rooms, user code."""
+
+    __slots__ = ()
+
+    async def write(self, step: Callable[[WriteCall], T], *, once: bool = False) -> T:
+        """Run ``step`` in one transaction of the room's space.
+
+        With ``once`` a redelivery of the same outbox entry does not run it again and gets the
+        result of the first run, which must be JSON.
+        """
+        return await self._kernel.write(self.context, self.space, step, once=once)
+
+    def read(self, look: Callable[[ReadCall], T]) -> T:
+        """Run ``look`` on a snapshot of the room's space."""
+        return self._kernel.read(self.context, self.space, look)
+
+    async def invoke(
+        self,
+        service: str,
+        operation: str,
+        input: Mapping[str, Any],
+        body: Body | None = None,
+        *,
+        principal: Principal | None = None,
+    ) -> Reply:
+        """Call another room through the door, as the caller or under ``principal``."""
+        context = self.context.acting_as(principal or self.context.principal, self.space[2])
+        return await self._kernel.invoke(context, service, operation, input, body)
+
+    def part(self, kind: type[T]) -> T:
+        """The platform's one object of a class (instance pools, an SMS provider …)."""
+        return self._kernel.part(kind)
+
+    def observe(self, kind: str, **fields: Any) -> None:
+        """Tell the observers (console, metrics) that something happened in this room."""
+        self._kernel.observe(
+            kind, account=self.account, region=self.region, room=self.space[2], **fields
+        )
+
+    def spawn(self, name: str, work: Any) -> None:
+        """Run a coroutine under supervision; it ends with the platform."""
+        self._kernel.supervisor.spawn(name, work)
+
+    def in_account(self, account: str, region: str | None = None) -> StreamCall:
+        """The same room in another account or region."""
+        room = self._kernel.registry.room(self.space[2])
+        context = CallContext(
+            account=account,
+            region=region or self.region,
+            principal=Principal.service(f"{self.space[2]}.amazonaws.com", account),
+            request_id=self.context.request_id,
+            source=self.space[2],
+            endpoint=self.context.endpoint,
+        )
+        return StreamCall(self._kernel, context, room.space(account, context.region))
+
+    @property
+    def clock(self) -> Clock:
+        return self._kernel.clock
+
+    @property
+    def blobs(self) -> Blobs:
+        return self._kernel.blobs
+
+    @property
+    def log(self) -> Log:
+        return self._kernel.log

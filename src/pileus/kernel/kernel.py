@@ -1,0 +1,315 @@
+"""The kernel: the one door between rooms, their transactions, and what follows a commit."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import orjson
+
+from pileus.kernel.calls import SEEN, SEEN_AT, ReadCall, StreamCall, WriteCall
+from pileus.kernel.metering import Meter
+from pileus.kernel.operations import Reply, Wait
+from pileus.kernel.outbox import Outbox
+from pileus.kernel.rooms import BoundOperation, Registry
+from pileus.kernel.supervision import Supervisor
+from pileus.kernel.timers import Timers
+from pileus.ports.blobs import Blobs
+from pileus.ports.chance import Chance
+from pileus.ports.clock import Clock
+from pileus.ports.log import Log
+from pileus.ports.state import Snapshot, Space, State, Transaction
+from pileus.values.body import Body
+from pileus.values.context import DEFAULT_ENDPOINT, DEFAULT_REGION, CallContext, Principal
+from pileus.values.errors import ServiceError
+
+T = TypeVar("T")
+P = TypeVar("P")
+_log = logging.getLogger("pileus")
+SEEN_KEEP_MS = 24 * 3600 * 1000
+_SWEEP_EVERY_S = 600.0
+_SWEEP_ROWS = 1000
+
+Guard = Callable[[CallContext, str, str, str], None]
+"""``(context, service, operation, resource ARN)``; raises the ServiceError that refuses the call."""
+
+
+class Kernel:
+    """Binds the ports and runs calls.
+
+    Args:
+        state, blobs, log, clock, chance: the ports.
+        registry: where rooms are found.
+        guards: authorisation and throttling, asked in order before an operation runs.
+    """
+
+    def __init__(
+        self,
+        *,
+        state: State,
+        blobs: Blobs,
+        log: Log,
+        clock: Clock,
+        chance: Chance,
+        registry: Registry | None = None,
+        guards: tuple[Guard, ...] = (),
+    ) -> None:
+        self.state = state
+        self.blobs = blobs
+        self.log = log
+        self.clock = clock
+        self.chance = chance
+        self.registry = registry or Registry()
+        self.guards = guards
+        self.endpoint = DEFAULT_ENDPOINT
+        self.default_region = DEFAULT_REGION
+        self.supervisor = Supervisor()
+        self.meter = Meter()
+        self.outbox = Outbox(self)
+        self.timers = Timers(self)
+        self._parts: dict[type, Any] = {}
+        self._observers: list[Callable[[dict[str, Any]], None]] = []
+        self._sequence = 0
+
+    async def start(self) -> None:
+        """Recover what a previous run left: outbox, timers, the rooms' background work."""
+        self.timers.recover()
+        self.supervisor.spawn("timers", self.timers.run())
+        for space in self.state.spaces():
+            room = self.registry.room(space[2])
+            if room.has_background:
+                await self.registry.background(room).start(self.stream_call(space))
+        self.outbox.recover()
+        self.supervisor.spawn("sweep", self._sweep_seen())
+
+    async def close(self) -> None:
+        """Stop background work, then close the store."""
+        await self.supervisor.close()
+        await self.log.close()
+        await self.state.close()
+
+    # -- the door ---------------------------------------------------------------------------
+
+    async def invoke(
+        self,
+        context: CallContext,
+        service: str,
+        operation: str,
+        input: Mapping[str, Any],
+        body: Body | None = None,
+    ) -> Reply:
+        """Call an operation of a room: the only way into one.
+
+        Args:
+            input: members in wire names, decoded (blobs as bytes, timestamps as datetimes).
+            body: the streaming payload of operations that have one.
+
+        Raises:
+            ServiceError: the operation's own errors, an input that does not fit its shape, an
+                operation or service that is not there.
+            StateUnavailable: the store could not commit.
+        """
+        # Durations are for observers only and decide nothing: the one clock read outside the port.
+        began_ns = time.perf_counter_ns()
+        error_code = ""
+        try:
+            bound = self.registry.operation(service, operation)
+            if violations := bound.violations(input):
+                raise bound.room.invalid_input(operation, violations)
+            if self.guards:
+                resource = bound.room.resource_arn(context, operation, input)
+                for guard in self.guards:
+                    guard(context, service, operation, resource)
+            return await self._run(bound, context, input, body)
+        except ServiceError as error:
+            error_code = error.code
+            raise
+        except BaseException as error:
+            error_code = type(error).__name__
+            raise
+        finally:
+            took_us = (time.perf_counter_ns() - began_ns) // 1000
+            self.meter.add(context.account, service, operation, took_us, error_code)
+            if self._observers:
+                self._observe_call(context, service, operation, input, took_us, error_code)
+
+    async def _run(
+        self,
+        bound: BoundOperation,
+        context: CallContext,
+        input: Mapping[str, Any],
+        body: Body | None,
+    ) -> Reply:
+        code, space = bound.code, bound.room.space(context.account, context.region)
+        if code.kind == "stream":
+            result = await code.run(StreamCall(self, context, space), input, body)
+        else:
+            extra: tuple[Any, ...] = ()
+            if code.prepare is not None:
+                extra = (await code.prepare(StreamCall(self, context, space), input),)
+            if code.kind == "read":
+                result = self.read(context, space, lambda call: code.run(call, input, *extra))
+            else:
+                result = await self._write_until_answered(
+                    context, space, lambda call: code.run(call, input, *extra)
+                )
+        if isinstance(result, Reply):
+            return result
+        return Reply(result or {})
+
+    async def _write_until_answered(
+        self, context: CallContext, space: Space, step: Callable[[WriteCall], Any]
+    ) -> Any:
+        once = context.delivery_id is not None
+        started_ms = self.clock.now_ms()
+        while True:
+            waiter = None
+
+            def run(call: WriteCall) -> Any:
+                nonlocal waiter
+                call.started_ms = started_ms
+                result = step(call)
+                if isinstance(result, Wait):
+                    # Registered before anything else can commit, so that no wake-up is lost.
+                    waiter = self.state.waiter(space, result.key)
+                return result
+
+            try:
+                result = await self.write(context, space, run, once=once)
+                if not isinstance(result, Wait):
+                    return result
+                assert waiter is not None
+                await self.clock.wait(waiter, result.until_ms)
+            finally:
+                if waiter is not None:
+                    waiter.cancel()
+
+    # -- transactions -----------------------------------------------------------------------
+
+    async def write(
+        self,
+        context: CallContext,
+        space: Space,
+        step: Callable[[WriteCall], T],
+        *,
+        once: bool = False,
+    ) -> T:
+        """Run ``step`` in one transaction; afterwards dispatch what it emitted.
+
+        With ``once`` and a delivery id in the context the first result is remembered for 24 hours
+        and given to every repetition instead of running again.
+        """
+        delivery_id = context.delivery_id if once else None
+        call: WriteCall | None = None
+
+        def run(transaction: Transaction) -> T:
+            nonlocal call
+            call = WriteCall(self, context, space, transaction)
+            if delivery_id is None:
+                return step(call)
+            seen = transaction.get((SEEN, delivery_id))
+            if seen is not None:
+                remembered: T = orjson.loads(seen)
+                return remembered
+            result = step(call)
+            if not isinstance(result, Wait):
+                output = result.output if isinstance(result, Reply) else result
+                transaction.put((SEEN, delivery_id), orjson.dumps(output, default=str))
+                transaction.put((SEEN_AT, call.now_ms, delivery_id), b"")
+            return result
+
+        result = await self.state.transact(space, run)
+        if call is not None:
+            if call.emitted:
+                self.outbox.dispatch(space, call.emitted)
+            if call.timers:
+                self.timers.arm(space, call.timers)
+        return result
+
+    def read(self, context: CallContext, space: Space, look: Callable[[ReadCall], T]) -> T:
+        """Run ``look`` on a snapshot of ``space``."""
+
+        def run(snapshot: Snapshot) -> T:
+            return look(ReadCall(self, context, space, snapshot))
+
+        return self.state.read(space, run)
+
+    def next_sequence(self) -> int:
+        """Strictly growing; at least the wall clock's microseconds."""
+        self._sequence = max(self._sequence + 1, self.clock.now_ms() * 1000)
+        return self._sequence
+
+    # -- surroundings -----------------------------------------------------------------------
+
+    def add_part(self, kind: type[P], part: P) -> None:
+        """Offer the platform's one object of a class to rooms."""
+        self._parts[kind] = part
+
+    def part(self, kind: type[P]) -> P:
+        """The object given by :meth:`add_part`; KeyError when there is none."""
+        part: P = self._parts[kind]
+        return part
+
+    def system_context(self, space: Space) -> CallContext:
+        """The context of work that the platform does in a space by itself."""
+        region = self.default_region if space[1] == "global" else space[1]
+        return CallContext(
+            account=space[0],
+            region=region,
+            principal=Principal.service(f"{space[2]}.amazonaws.com", space[0]),
+            source=space[2],
+            endpoint=self.endpoint,
+        )
+
+    def stream_call(self, space: Space) -> StreamCall:
+        """A call of the platform's own in ``space``."""
+        return StreamCall(self, self.system_context(space), space)
+
+    def add_observer(self, observer: Callable[[dict[str, Any]], None]) -> Callable[[], None]:
+        """Tell ``observer`` of every call, delivery, invocation, log line; returns the undo."""
+        self._observers.append(observer)
+        return lambda: self._observers.remove(observer)
+
+    def observe(self, kind: str, **fields: Any) -> None:
+        """Pass a record to the observers; nothing is built when there are none."""
+        if self._observers:
+            record = {"kind": kind, "at_ms": self.clock.now_ms(), **fields}
+            for observer in self._observers:
+                observer(record)
+
+    def _observe_call(
+        self,
+        context: CallContext,
+        service: str,
+        operation: str,
+        input: Mapping[str, Any],
+        took_us: int,
+        error_code: str,
+    ) -> None:
+        self.observe(
+            "call",
+            account=context.account,
+            region=context.region,
+            service=service,
+            operation=operation,
+            principal=context.principal.arn,
+            source=context.source,
+            request_id=context.request_id,
+            input=input,
+            took_ms=took_us / 1000,
+            error=error_code,
+        )
+
+    async def _sweep_seen(self) -> None:
+        while True:
+            await self.clock.sleep(_SWEEP_EVERY_S)
+            for space in self.state.spaces():
+                await self.write(self.system_context(space), space, self._forget_seen)
+
+    def _forget_seen(self, call: WriteCall) -> None:
+        horizon = (SEEN_AT, call.now_ms - SEEN_KEEP_MS)
+        for key, _ in call.state.range((SEEN_AT,), stop=horizon, limit=_SWEEP_ROWS):
+            call.state.delete(key)
+            call.state.delete((SEEN, key[2]))

@@ -1,0 +1,85 @@
+"""What a room tells CloudFormation about a resource type it owns.
+
+``services/<room>/resources.py`` holds ``RESOURCE_TYPES: dict[str, ResourceType]`` for the names in
+the room's manifest. The functions act through the room's public operations (``call.invoke``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pileus.kernel.calls import StreamCall
+from pileus.values.errors import ServiceError
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What exists now: ``Ref`` gives the physical id, ``Fn::GetAtt`` the attributes."""
+
+    physical_id: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRequest:
+    """One step of a stack operation.
+
+    Attributes:
+        properties: resolved properties, as the template gives them.
+        token: twelve characters from the stack operation, for generated names.
+        physical_id, old_properties, attributes: what is there, for update and delete.
+    """
+
+    type: str
+    logical_id: str
+    stack_id: str
+    stack_name: str
+    properties: Mapping[str, Any]
+    token: str
+    physical_id: str = ""
+    old_properties: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def generated_name(self, length_max: int = 255, suffix: str = "") -> str:
+        """``<stack>-<logical id>-<token>`` as CloudFormation names what has no name."""
+        tail = f"-{self.token}{suffix}"
+        half = (length_max - len(tail) - 1) // 2
+        stack, logical = self.stack_name, self.logical_id
+        if len(stack) + len(logical) + 1 + len(tail) > length_max:
+            logical = logical[: max(half, length_max - len(tail) - 1 - len(stack))]
+            stack = stack[: length_max - len(tail) - 1 - len(logical)]
+        return f"{stack}-{logical}{tail}"
+
+
+Act = Callable[[StreamCall, ResourceRequest], Awaitable[Resource]]
+End = Callable[[StreamCall, ResourceRequest], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceType:
+    """How one type is created, updated in place and deleted.
+
+    Attributes:
+        replaced_by: properties whose change needs a new resource ("Update requires: Replacement").
+        update: None when any change needs a new resource.
+        taggable: the property that takes the stack's tags (a list of Key, Value), if any.
+    """
+
+    create: Act
+    delete: End
+    update: Act | None = None
+    replaced_by: frozenset[str] = frozenset()
+    taggable: str = ""
+
+    def needs_replacement(self, changed: set[str]) -> bool:
+        """True when changing those top-level properties cannot be done in place."""
+        return self.update is None or bool(changed & self.replaced_by)
+
+
+def require(request: ResourceRequest, name: str) -> Any:
+    """A property that must be there; ServiceError as CloudFormation words it."""
+    if name not in request.properties:
+        raise ServiceError("ValidationError", f"Property {name} cannot be empty.")
+    return request.properties[name]

@@ -1,0 +1,161 @@
+"""A room's manifest, and the registry: the one place that imports rooms, when they are needed."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from pileus.kernel.operations import OperationCode
+from pileus.ports.state import Space
+from pileus.shapes.model import UnknownService, service, snake
+from pileus.shapes.validation import Violation, validator, violation_message
+from pileus.values.context import CallContext
+from pileus.values.errors import ServiceError, not_implemented
+
+
+def coral_error(operation: str, violations: Sequence[Violation]) -> ServiceError:
+    """What most AWS services answer to input that does not fit its shape."""
+    return ServiceError("ValidationException", violation_message(list(violations)))
+
+
+def any_resource(context: CallContext, operation: str, input: Mapping[str, Any]) -> str:
+    """The resource of operations that are about none in particular."""
+    return "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A service's manifest: everything about it but its operations, which are found by folder.
+
+    Attributes:
+        package: the room's package; ``operations``, ``hooks``, ``resources`` and ``background``
+            below it are imported when first needed.
+        services: wire ids it answers to; the first names its spaces.
+        is_regional: False for services with one space per account (IAM, S3).
+        uses: services it may call through the door.
+        resource_types: the CloudFormation types that ``resources.py`` knows.
+        resource_arn: the ARN that an operation with that input is about, for authorisation.
+        invalid_input: the error for input that violates its shape.
+        has_background: ``background.start(call)`` runs at start-up for every space with data.
+    """
+
+    package: str
+    services: tuple[str, ...]
+    is_regional: bool = True
+    uses: tuple[str, ...] = ()
+    resource_types: tuple[str, ...] = ()
+    resource_arn: Callable[[CallContext, str, Mapping[str, Any]], str] = any_resource
+    invalid_input: Callable[[str, Sequence[Violation]], ServiceError] = coral_error
+    has_background: bool = False
+
+    def space(self, account: str, region: str) -> Space:
+        """The space that holds this room's state for an account and region."""
+        return (account, region if self.is_regional else "global", self.services[0])
+
+
+@dataclass(frozen=True, slots=True)
+class BoundOperation:
+    """An operation ready to run."""
+
+    room: Room
+    name: str
+    code: OperationCode
+    violations: Callable[[Mapping[str, Any]], list[Violation]]
+
+
+class Registry:
+    """Rooms by wire id. ``services`` is the package whose sub-packages are the rooms."""
+
+    def __init__(self, services: str = "pileus.services") -> None:
+        self._rooms: dict[str, Room] = {}
+        self._types: dict[str, Room] = {}
+        self._bound: dict[tuple[str, str], BoundOperation] = {}
+        self.rooms: list[Room] = []
+        for found in pkgutil.iter_modules(importlib.import_module(services).__path__):
+            if found.ispkg:
+                self._add(importlib.import_module(f"{services}.{found.name}.room").ROOM)
+
+    def _add(self, room: Room) -> None:
+        self.rooms.append(room)
+        for wire_id in room.services:
+            self._rooms[wire_id] = room
+        for resource_type in room.resource_types:
+            self._types[resource_type] = room
+
+    def room(self, wire_id: str) -> Room:
+        """The room that answers to ``wire_id``; ServiceError naming it where there is none."""
+        room = self._rooms.get(wire_id)
+        if room is None:
+            raise ServiceError(
+                "NotImplemented", f"Pileus has no room for the service {wire_id!r} yet.", status=501
+            )
+        return room
+
+    def operation(self, wire_id: str, name: str) -> BoundOperation:
+        """The operation, imported at its first use; ServiceError where there is none."""
+        bound = self._bound.get((wire_id, name))
+        if bound is None:
+            bound = self._bound[(wire_id, name)] = self._bind(wire_id, name)
+        return bound
+
+    def _bind(self, wire_id: str, name: str) -> BoundOperation:
+        room = self.room(wire_id)
+        try:
+            model = service(wire_id).operations[name]
+        except (KeyError, UnknownService):
+            raise ServiceError(
+                "UnknownOperationException", f"The operation {name} is not one of {wire_id}'s."
+            ) from None
+        code = _operation_code(room.package, snake(name))
+        if code is None:
+            raise not_implemented(wire_id, name)
+        return BoundOperation(room, name, code, validator(service(wire_id), model))
+
+    def operations(self, wire_id: str) -> list[str]:
+        """The wire names of the operations this house implements of a service."""
+        names = service(wire_id).operations
+        package = self.room(wire_id).package
+        return [name for name in names if _operation_code(package, snake(name)) is not None]
+
+    def hook(self, wire_id: str, name: str) -> Callable[..., Any]:
+        """``<room>/hooks.py:<name>(call, payload)``."""
+        hooks = importlib.import_module(f"{self.room(wire_id).package}.hooks")
+        hook: Callable[..., Any] = getattr(hooks, name)
+        return hook
+
+    def background(self, room: Room) -> ModuleType:
+        """``<room>/background.py``."""
+        return importlib.import_module(f"{room.package}.background")
+
+    def resource_type(self, name: str) -> Any | None:
+        """The handler of a CloudFormation type, from its room's ``resources.RESOURCE_TYPES``."""
+        room = self._types.get(name)
+        if room is None:
+            return None
+        return importlib.import_module(f"{room.package}.resources").RESOURCE_TYPES[name]
+
+    def resource_type_names(self) -> list[str]:
+        """Every CloudFormation type some room knows."""
+        return sorted(self._types)
+
+
+def _operation_code(package: str, name: str) -> OperationCode | None:
+    folder = importlib.import_module(f"{package}.operations")
+    if not hasattr(folder, "__path__"):
+        code = getattr(folder, name, None)
+    elif name in _modules(f"{package}.operations"):
+        code = getattr(importlib.import_module(f"{package}.operations.{name}"), name)
+    else:
+        return None
+    return code if isinstance(code, OperationCode) else None
+
+
+@cache
+def _modules(package: str) -> frozenset[str]:
+    path = importlib.import_module(package).__path__
+    return frozenset(module.name for module in pkgutil.iter_modules(path))
