@@ -1,0 +1,68 @@
+"""What AWS's current models no longer say, although older clients still rely on it.
+
+The SQS model describes the JSON protocol only, while SDKs from before 2023 speak the query
+protocol. Names: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/ (the query
+examples of each operation).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Raw = dict[str, Any]
+
+_SQS_ELEMENT_NAMES = {
+    "AWSAccountIdList": "AWSAccountId",
+    "ActionNameList": "ActionName",
+    "AttributeNameList": "AttributeName",
+    "BatchResultErrorEntryList": "BatchResultErrorEntry",
+    "BinaryList": "BinaryListValue",
+    "ChangeMessageVisibilityBatchRequestEntryList": "ChangeMessageVisibilityBatchRequestEntry",
+    "ChangeMessageVisibilityBatchResultEntryList": "ChangeMessageVisibilityBatchResultEntry",
+    "DeleteMessageBatchRequestEntryList": "DeleteMessageBatchRequestEntry",
+    "DeleteMessageBatchResultEntryList": "DeleteMessageBatchResultEntry",
+    "ListMessageMoveTasksResultEntryList": "ListMessageMoveTasksResultEntry",
+    "MessageAttributeNameList": "MessageAttributeName",
+    "MessageList": "Message",
+    "MessageSystemAttributeList": "MessageSystemAttributeName",
+    "QueueUrlList": "QueueUrl",
+    "SendMessageBatchRequestEntryList": "SendMessageBatchRequestEntry",
+    "SendMessageBatchResultEntryList": "SendMessageBatchResultEntry",
+    "StringList": "StringListValue",
+    "TagKeyList": "TagKey",
+}
+_SQS_MAPS = {
+    "MessageBodyAttributeMap": ("MessageAttribute", "Name", "Value"),
+    "MessageBodySystemAttributeMap": ("MessageSystemAttribute", "Name", "Value"),
+    "MessageSystemAttributeMap": ("Attribute", "Name", "Value"),
+    "QueueAttributeMap": ("Attribute", "Name", "Value"),
+    "TagMap": ("Tag", "Key", "Value"),
+}
+
+
+def _sqs(raw: Raw) -> None:
+    raw["metadata"]["protocols"] = ["json", "query"]
+    raw["metadata"]["xmlNamespace"] = "http://queue.amazonaws.com/doc/2012-11-05/"
+    shapes = raw["shapes"]
+    for name, wire_name in _SQS_ELEMENT_NAMES.items():
+        shapes[name]["member"]["locationName"] = wire_name
+    for name, (_, key, value) in _SQS_MAPS.items():
+        shapes[name]["key"]["locationName"] = key
+        shapes[name]["value"]["locationName"] = value
+    for shape in shapes.values():
+        for member in shape.get("members", {}).values():
+            if member["shape"] in _SQS_MAPS:
+                member["queryName"] = _SQS_MAPS[member["shape"]][0]
+    for operation in raw["operations"].values():
+        if "output" in operation:
+            operation["output"]["resultWrapper"] = f"{operation['name']}Result"
+
+
+_OVERLAYS = {"sqs": _sqs}
+
+
+def apply(name: str, raw: Raw) -> None:
+    """Complete the raw model of service ``name`` in place."""
+    overlay = _OVERLAYS.get(name)
+    if overlay is not None:
+        overlay(raw)
