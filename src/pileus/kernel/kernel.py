@@ -117,7 +117,7 @@ class Kernel:
         try:
             bound = self.registry.operation(service, operation)
             if violations := bound.violations(input):
-                raise bound.room.invalid_input(operation, violations)
+                raise bound.room.invalid_input(service, operation, violations)
             if self.guards:
                 resource = bound.room.resource_arn(context, operation, input)
                 for guard in self.guards:

@@ -12,15 +12,15 @@ from typing import Any
 
 from pileus.kernel.operations import OperationCode
 from pileus.ports.state import Space
-from pileus.shapes.model import UnknownService, service, snake
-from pileus.shapes.validation import Violation, validator, violation_message
+from pileus.shapes import UnknownOperation, UnknownService, service, snake
+from pileus.shapes.validation import Violation, validator, violation_error
 from pileus.values.context import CallContext
 from pileus.values.errors import ServiceError, not_implemented
 
 
-def coral_error(operation: str, violations: Sequence[Violation]) -> ServiceError:
+def modelled_error(service: str, operation: str, violations: Sequence[Violation]) -> ServiceError:
     """What most AWS services answer to input that does not fit its shape."""
-    return ServiceError("ValidationException", violation_message(list(violations)))
+    return violation_error(service, violations)
 
 
 def any_resource(context: CallContext, operation: str, input: Mapping[str, Any]) -> str:
@@ -40,7 +40,8 @@ class Room:
         uses: services it may call through the door.
         resource_types: the CloudFormation types that ``resources.py`` knows.
         resource_arn: the ARN that an operation with that input is about, for authorisation.
-        invalid_input: the error for input that violates its shape.
+        invalid_input: ``(service, operation, violations)`` → the error for input that violates
+            its shape.
         has_background: ``background.start(call)`` runs at start-up for every space with data.
     """
 
@@ -50,7 +51,7 @@ class Room:
     uses: tuple[str, ...] = ()
     resource_types: tuple[str, ...] = ()
     resource_arn: Callable[[CallContext, str, Mapping[str, Any]], str] = any_resource
-    invalid_input: Callable[[str, Sequence[Violation]], ServiceError] = coral_error
+    invalid_input: Callable[[str, str, Sequence[Violation]], ServiceError] = modelled_error
     has_background: bool = False
 
     def space(self, account: str, region: str) -> Space:
@@ -106,15 +107,15 @@ class Registry:
     def _bind(self, wire_id: str, name: str) -> BoundOperation:
         room = self.room(wire_id)
         try:
-            model = service(wire_id).operations[name]
-        except (KeyError, UnknownService):
+            violations = validator(wire_id, name)
+        except (UnknownOperation, UnknownService):
             raise ServiceError(
                 "UnknownOperationException", f"The operation {name} is not one of {wire_id}'s."
             ) from None
         code = _operation_code(room.package, snake(name))
         if code is None:
             raise not_implemented(wire_id, name)
-        return BoundOperation(room, name, code, validator(service(wire_id), model))
+        return BoundOperation(room, name, code, violations)
 
     def operations(self, wire_id: str) -> list[str]:
         """The wire names of the operations this house implements of a service."""

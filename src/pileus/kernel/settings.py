@@ -1,0 +1,72 @@
+"""What a user may set: flags, environment variables ``PILEUS_*`` and their defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from pileus.values.context import DEFAULT_ACCOUNT, DEFAULT_REGION
+from pileus.values.errors import PileusError
+
+
+class InvalidSetting(PileusError):
+    """A setting has a value that cannot be used; the text names both."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting of the platform.
+
+    Attributes:
+        host: address to listen on; anything but loopback needs real credentials.
+        port: the one port; 0 takes a free one.
+        data_dir: where everything durable lies.
+        region, account: used where a call names none.
+        tier: the weakest sandbox tier accepted (``A``, ``B`` or ``C``).
+        idle_s: seconds after which an idle function instance ends.
+        blank_children: sandboxed blank children kept ready per runtime.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 4566
+    data_dir: Path = Path(".pileus")
+    region: str = DEFAULT_REGION
+    account: str = DEFAULT_ACCOUNT
+    tier: str = "C"
+    idle_s: float = 420.0
+    blank_children: int = 1
+
+    @staticmethod
+    def load(environment: Mapping[str, str], **given: Any) -> Settings:
+        """Flags that are not None win over ``PILEUS_<NAME>``, which wins over the default.
+
+        Raises:
+            InvalidSetting: a value of the wrong kind.
+        """
+        chosen: dict[str, Any] = {}
+        for field in fields(Settings):
+            value = given.get(field.name)
+            if value is None:
+                value = environment.get(f"PILEUS_{field.name.upper()}")
+            if value is not None:
+                chosen[field.name] = _converted(field.name, value)
+        if chosen.get("tier", "C") not in ("A", "B", "C"):
+            raise InvalidSetting(f"tier must be A, B or C, not {chosen['tier']!r}")
+        return Settings(**chosen)
+
+
+_KINDS: dict[str, Any] = {
+    "port": int,
+    "data_dir": Path,
+    "idle_s": float,
+    "blank_children": int,
+}
+
+
+def _converted(name: str, value: Any) -> Any:
+    try:
+        return _KINDS.get(name, str)(value)
+    except ValueError:
+        raise InvalidSetting(f"{name} cannot be {value!r}") from None

@@ -1,0 +1,22 @@
+"""TagQueue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pileus.kernel.calls import WriteCall
+from pileus.kernel.operations import write
+from pileus.services.sqs import errors, store
+from pileus.services.sqs.limits import LIMITS
+
+
+@write
+def tag_queue(call: WriteCall, request: Mapping[str, Any]) -> None:
+    """Add tags, replacing those with the same keys."""
+    queue = store.queue_at(call.state, request)
+    tags = {**queue.tags, **request["Tags"]}
+    if len(tags) > LIMITS.tags_max:
+        raise errors.invalid_parameter(f"Too many tags added for queue {queue.name}.")
+    queue.tags = tags
+    store.put_queue(call.state, queue)

@@ -1,0 +1,34 @@
+"""The room's manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pileus.kernel.rooms import Room
+from pileus.services.sqs import errors
+from pileus.shapes.validation import Violation, violation_message
+from pileus.values.context import CallContext
+from pileus.values.errors import ServiceError
+
+
+def _resource_arn(context: CallContext, operation: str, input: Mapping[str, Any]) -> str:
+    name = input.get("QueueName") or str(input.get("QueueUrl", "*")).rpartition("/")[2]
+    return f"arn:aws:sqs:{context.region}:{context.account}:{name}"
+
+
+def _invalid_input(service: str, operation: str, violations: Sequence[Violation]) -> ServiceError:
+    first = violations[0]
+    if first.kind == "missing":
+        name = first.path[:1].upper() + first.path[1:]
+        return errors.missing_parameter(name)
+    return ServiceError("InvalidParameterValue", violation_message(list(violations)))
+
+
+ROOM = Room(
+    package="pileus.services.sqs",
+    services=("sqs",),
+    resource_types=("AWS::SQS::Queue", "AWS::SQS::QueuePolicy"),
+    resource_arn=_resource_arn,
+    invalid_input=_invalid_input,
+)

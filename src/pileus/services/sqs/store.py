@@ -1,0 +1,103 @@
+"""Where queues and messages lie.
+
+``queue, name``                         Queue
+``message, queue, sequence``            Message, written once
+``flight, queue, sequence``             Flight: since the first receive (FIFO: since it was sent)
+``ready, queue, visible_ms, sequence``  standard: every message, in order of visibility;
+                                        FIFO: the first message of every group; the value names it
+``group, queue, group, sequence``       FIFO: the messages of a group, in order
+``sent, queue, scope, id``              Sent: deduplication
+``sent_until, queue, expires_ms, …``    the same in order of expiry
+``task, source, id``                    MoveTask
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import msgspec
+
+from pileus.kernel.records import RecordCodec
+from pileus.services.sqs import errors
+from pileus.services.sqs.model import Flight, Message, MoveTask, Queue, Sent
+
+QUEUES = RecordCodec(Queue)
+MESSAGES = RecordCodec(Message)
+SENT = RecordCodec(Sent)
+TASKS = RecordCodec(MoveTask)
+FLIGHTS = RecordCodec(Flight)
+
+
+def queue_name(queue_url: str) -> str:
+    """The last part of a queue's address."""
+    return queue_url.rpartition("/")[2]
+
+
+def find_queue(state: Any, name: str) -> Queue:
+    """The queue; raises QueueDoesNotExist."""
+    raw = state.get(("queue", name))
+    if raw is None:
+        raise errors.queue_does_not_exist()
+    return QUEUES.decode(raw)
+
+
+def queue_at(state: Any, request: Any) -> Queue:
+    """The queue that ``QueueUrl`` names; raises QueueDoesNotExist."""
+    return find_queue(state, queue_name(request["QueueUrl"]))
+
+
+def put_queue(state: Any, queue: Queue) -> None:
+    state.put(("queue", queue.name), QUEUES.encode(queue))
+
+
+def wake_key(name: str) -> tuple[str, str]:
+    """What waiting receivers of a queue are woken by."""
+    return ("ready", name)
+
+
+def message(state: Any, queue: str, sequence: int) -> Message:
+    """A message that the index says is there."""
+    return MESSAGES.decode(state.get(("message", queue, sequence)))
+
+
+def flight(state: Any, queue: str, sequence: int) -> Flight | None:
+    """A message's Flight, or None before its first receive."""
+    raw = state.get(("flight", queue, sequence))
+    return None if raw is None else FLIGHTS.decode(raw)
+
+
+def put_flight(state: Any, queue: str, sequence: int, record: Flight) -> None:
+    state.put(("flight", queue, sequence), FLIGHTS.encode(record))
+
+
+def forget(state: Any, queue: str, sequence: int) -> None:
+    """Remove a message's own records (not its place in an index)."""
+    state.delete(("message", queue, sequence))
+    state.delete(("flight", queue, sequence))
+
+
+def receipt_handle(queue: str, sequence: int, count: int) -> str:
+    """An opaque handle for the ``count``-th receive of a message."""
+    return base64.b64encode(msgspec.msgpack.encode((queue, sequence, count))).decode()
+
+
+def parse_handle(handle: str, queue: Queue) -> tuple[int, int]:
+    """Sequence and receive count of a handle of this queue; raises ReceiptHandleIsInvalid."""
+    try:
+        name, sequence, count = msgspec.msgpack.decode(
+            base64.b64decode(handle, validate=True), type=tuple[str, int, int]
+        )
+    except (binascii.Error, msgspec.MsgspecError, ValueError):
+        raise errors.receipt_handle_is_invalid(handle) from None
+    if name != queue.name:
+        raise errors.receipt_handle_is_invalid(handle)
+    return sequence, count
+
+
+def flight_of(state: Any, queue: Queue, handle: str) -> tuple[int, Flight | None]:
+    """The message a handle is for, and its Flight if no later receive made the handle stale."""
+    sequence, count = parse_handle(handle, queue)
+    record = flight(state, queue.name, sequence)
+    return sequence, record if record is not None and record.count == count else None
