@@ -17,6 +17,10 @@ class BlobExists(PileusError):
     """``if_absent`` was asked for and the name is taken, or ``if_match`` does not hold."""
 
 
+class BlobsUnavailable(PileusError):
+    """The store could not do it (disk full, I/O error); a failed put left the old state."""
+
+
 @dataclass(frozen=True, slots=True)
 class BlobInfo:
     """``etag`` changes with the content; ``modified_ms`` is the wall time of the put."""

@@ -17,6 +17,10 @@ class OffsetOutOfRange(PileusError):
     """The offset was trimmed away or does not exist yet."""
 
 
+class LogUnavailable(PileusError):
+    """The log could not write or read (disk full, I/O error, closed); nothing was appended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """``offset`` counts from 0 within a partition; ``at_ms`` is given by the appender."""

@@ -1,0 +1,397 @@
+"""Log on segment files, a folder for each partition.
+
+Appends wait in line for one writer thread (``log_writer.py``); recent records are kept in memory for
+those who read at the tail, older ones are read from the files on worker threads. The part of a
+topic's name before its first ``/`` is taken as the account whose key seals the records.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pileus.adapters.disk import FolderLock, flush_folder, make_folder, replace_file
+from pileus.adapters.log_frames import Seal
+from pileus.adapters.log_offsets import OffsetFile
+from pileus.adapters.log_segments import Segment, Wanted, build_index, read_segment, recover
+from pileus.adapters.log_writer import Append, Call, Commit, LogWriter, PartitionEnd
+from pileus.adapters.sealer_identity import IdentitySealer
+from pileus.ports.log import LogUnavailable, OffsetOutOfRange, Record, TopicNotFound
+from pileus.ports.sealer import Sealer
+
+T = TypeVar("T")
+
+SEGMENT_BYTES = 16 << 20
+_TAIL_BYTES = 256 << 10
+"""Kept in memory for each partition …"""
+_TAILS_BYTES_MAX = 8 << 20
+"""… and for all of them."""
+_RECORD_OVERHEAD_BYTES = 200
+_READERS = 2
+
+
+@dataclass(slots=True)
+class _Budget:
+    """Bytes that all tails hold together."""
+
+    held_bytes: int = 0
+
+
+class _Partition:
+    """What readers see of a partition. Lives on the event loop."""
+
+    def __init__(self, topic: str, number: int, end: PartitionEnd, budget: _Budget) -> None:
+        found = recover(end.folder)
+        self.topic = topic
+        self.number = number
+        self.end = end
+        end.offset, end.size_bytes = found.next_offset, found.size_bytes
+        end.segment = found.segments[-1] if found.segments else None
+        self.segments = found.segments
+        self.next_offset = found.next_offset
+        self.waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._tail: deque[Record] = deque()
+        self._tail_bytes = 0
+        self._budget = budget
+
+    @property
+    def first_offset(self) -> int:
+        return self.segments[0].base if self.segments else self.next_offset
+
+    def publish(self, append: Append) -> None:
+        for segment in append.segments:
+            # One that a failed append left empty gives way to its successor.
+            while self.segments and self.segments[-1].base >= segment.base:
+                self.segments.pop()
+            self.segments.append(segment)
+        for segment, first, position in append.notes:
+            segment.note(first, position)
+        self.next_offset = append.first + len(append.records)
+        for offset, (at_ms, key, value) in enumerate(append.records, append.first):
+            self._tail.append(Record(offset, at_ms, key, value))
+            self._hold(_RECORD_OVERHEAD_BYTES + len(key) + len(value))
+        while self._tail and (
+            self._tail_bytes > _TAIL_BYTES or self._budget.held_bytes > _TAILS_BYTES_MAX
+        ):
+            gone = self._tail.popleft()
+            self._hold(-_RECORD_OVERHEAD_BYTES - len(gone.key) - len(gone.value))
+        self._wake()
+
+    def from_tail(self, wanted: Wanted) -> list[Record] | None:
+        """The wanted records when memory holds them, else None."""
+        if not self._tail or wanted.start < self._tail[0].offset:
+            return None
+        found: list[Record] = []
+        held_bytes = 0
+        begin = wanted.start - self._tail[0].offset
+        for at in range(begin, min(len(self._tail), begin + wanted.limit)):
+            record = self._tail[at]
+            held_bytes += len(record.key) + len(record.value)
+            if found and held_bytes > wanted.bytes_max:
+                break
+            found.append(record)
+        return found
+
+    def drop_tail(self) -> None:
+        self._tail.clear()
+        self._hold(-self._tail_bytes)
+
+    def fail_waiters(self, error: Exception) -> None:
+        for _, future in self.waiters:
+            if not future.done():
+                future.set_exception(error)
+        self.waiters.clear()
+
+    def _hold(self, more_bytes: int) -> None:
+        self._tail_bytes += more_bytes
+        self._budget.held_bytes += more_bytes
+
+    def _wake(self) -> None:
+        waiting = []
+        for offset, future in self.waiters:
+            if offset >= self.next_offset:
+                waiting.append((offset, future))
+            elif not future.done():
+                future.set_result(None)
+        self.waiters = waiting
+
+
+@dataclass(slots=True)
+class _Topic:
+    number: int
+    partitions: list[_Partition]
+
+
+class SegmentLog:
+    """See ``ports/log.py``. One process at a time may have ``root`` open.
+
+    Args:
+        segment_bytes: length at which a partition goes on in a new file; the unit of ``trim``.
+
+    Raises:
+        FolderInUse: another process has it open.
+    """
+
+    def __init__(
+        self,
+        root: Path | str,
+        sealer: Sealer | None = None,
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> None:
+        self._root = Path(root)
+        make_folder(self._root / "topics")
+        self._lock = FolderLock(self._root)
+        self._sealer = sealer or IdentitySealer()
+        self._budget = _Budget()
+        self._next_number = 1
+        self._topics: dict[str, _Topic] = {}
+        self._load_topics()
+        self._offset_file = OffsetFile(self._root / "offsets")
+        numbers = {topic.number for topic in self._topics.values()}
+        self._committed = {
+            reading: offset
+            for reading, offset in self._offset_file.offsets.items()
+            if reading[1] in numbers
+        }
+        self._offset_file.offsets = dict(self._committed)
+        self._writer = LogWriter(self._offset_file, segment_bytes)
+        self._readers = ThreadPoolExecutor(_READERS, "log-read")
+        self._changing_topics = asyncio.Lock()
+        self._is_closed = False
+
+    async def create_topic(self, topic: str, partitions: int) -> None:
+        if partitions < 1:
+            raise ValueError(f"a topic has at least one partition, not {partitions}")
+        async with self._changing_topics:
+            known = self._topics.get(topic)
+            if known is not None and len(known.partitions) >= partitions:
+                return
+            number = known.number if known else self._next_number
+            counts = {**self._counts(), topic: (number, partitions)}
+            await self._call(lambda: self._store_topics(counts))
+            self._next_number = max(self._next_number, number + 1)
+            old = known.partitions if known else []
+            new = [self._partition(topic, number, at) for at in range(len(old), partitions)]
+            self._topics[topic] = _Topic(number, old + new)
+
+    async def delete_topic(self, topic: str) -> None:
+        async with self._changing_topics:
+            known = self._topics.get(topic)
+            if known is None:
+                return
+            counts = self._counts()
+            del counts[topic]
+
+            def remove() -> None:
+                self._store_topics(counts)
+                for partition in known.partitions:
+                    self._writer.forget(partition.end)
+                self._offset_file.forget_topic(known.number)
+                shutil.rmtree(self._folder(known.number), ignore_errors=True)
+
+            await self._call(remove)
+            self._topics.pop(topic)
+            for reading in [each for each in self._committed if each[1] == known.number]:
+                del self._committed[reading]
+            for partition in known.partitions:
+                partition.drop_tail()
+                partition.fail_waiters(TopicNotFound(f"the topic {topic!r} was deleted"))
+
+    def topics(self) -> dict[str, int]:
+        return {name: len(topic.partitions) for name, topic in self._topics.items()}
+
+    async def append(
+        self, topic: str, partition: int, records: Sequence[tuple[int, bytes, bytes]]
+    ) -> int:
+        place = self._find(topic, partition)
+        if not records:
+            return place.next_offset
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        return await self._submit(Append(place.end, tuple(records), done, place.publish))
+
+    async def read(
+        self, topic: str, partition: int, offset: int, limit: int = 1000, bytes_max: int = 1 << 20
+    ) -> list[Record]:
+        place = self._find(topic, partition)
+        if not place.first_offset <= offset <= place.next_offset:
+            raise OffsetOutOfRange(
+                f"{topic!r}/{partition} holds offsets {place.first_offset} to "
+                f"{place.next_offset}, not {offset}"
+            )
+        found: list[Record] = []
+        stop = place.next_offset
+        while offset < stop and limit > 0 and (bytes_max > 0 or not found):
+            wanted = Wanted(offset, stop, limit, bytes_max)
+            part = place.from_tail(wanted)
+            if part is None:
+                part = await self._from_files(place, wanted)
+            if found:
+                # The first record of a part comes even if it is too large.
+                part = _within(part, bytes_max)
+            if not part:
+                break
+            found += part
+            offset = part[-1].offset + 1
+            limit -= len(part)
+            bytes_max -= sum(len(record.key) + len(record.value) for record in part)
+        return found
+
+    async def wait(self, topic: str, partition: int, offset: int) -> None:
+        place = self._find(topic, partition)
+        if offset < place.next_offset:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        place.waiters.append((offset, future))
+        try:
+            await future
+        finally:
+            if future.cancelled():
+                place.waiters = [each for each in place.waiters if each[1] is not future]
+
+    def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        place = self._find(topic, partition)
+        return place.first_offset, place.next_offset
+
+    async def commit(self, group: str, topic: str, partition: int, offset: int) -> None:
+        place = self._find(topic, partition)
+        if not 0 <= offset <= place.next_offset:
+            raise OffsetOutOfRange(f"{topic!r}/{partition} has no offset {offset} yet")
+        reading = (group, self._topics[topic].number, partition)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await self._submit(Commit(reading, offset, done))
+        self._committed[reading] = offset
+
+    def committed(self, group: str, topic: str, partition: int) -> int | None:
+        known = self._topics.get(topic)
+        return self._committed.get((group, known.number, partition)) if known else None
+
+    def lag(self, group: str, topic: str, partition: int) -> int | None:
+        committed = self.committed(group, topic, partition)
+        if committed is None:
+            return None
+        return self._find(topic, partition).next_offset - committed
+
+    async def trim(self, topic: str, partition: int, before: int) -> None:
+        place = self._find(topic, partition)
+        gone: list[Segment] = []
+        while len(place.segments) > 1 and place.segments[1].base <= before:
+            gone.append(place.segments.pop(0))
+        if not gone:
+            return
+
+        def remove() -> None:
+            for segment in gone:
+                Path(segment.path).unlink(missing_ok=True)
+            flush_folder(place.end.folder)
+
+        await self._call(remove)
+
+    async def close(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        for topic in self._topics.values():
+            for partition in topic.partitions:
+                partition.fail_waiters(LogUnavailable("the log was closed"))
+        await asyncio.to_thread(self._close)
+        # What the writer had told the loop by then is heard before the caller goes on.
+        await asyncio.sleep(0)
+
+    def _close(self) -> None:
+        self._writer.close()
+        self._readers.shutdown()
+        self._offset_file.close()
+        self._lock.release()
+
+    async def _from_files(self, place: _Partition, wanted: Wanted) -> list[Record]:
+        bases = [segment.base for segment in place.segments]
+        at = bisect_right(bases, wanted.start) - 1
+        if at < 0:
+            raise OffsetOutOfRange(f"offset {wanted.start} was trimmed away meanwhile")
+        segment = place.segments[at]
+        stop = bases[at + 1] if at + 1 < len(bases) else wanted.stop
+        part = Wanted(wanted.start, min(stop, wanted.stop), wanted.limit, wanted.bytes_max)
+        try:
+            if segment.index is None:
+                segment.index = await self._on_reader(build_index, segment.path)
+            position = segment.position_of(wanted.start)
+            return await self._on_reader(read_segment, segment.path, position, part, place.end.seal)
+        except FileNotFoundError:
+            raise OffsetOutOfRange(f"offset {wanted.start} was trimmed away meanwhile") from None
+        except OSError as error:
+            raise LogUnavailable(f"the log cannot be read: {error}") from error
+
+    async def _on_reader(self, fn: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, fn, *args)
+
+    async def _call(self, run: Callable[[], None]) -> None:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await self._submit(Call(run, done))
+
+    async def _submit(self, job: Append | Commit | Call) -> Any:
+        if self._is_closed:
+            raise LogUnavailable("the log was closed")
+        self._writer.submit(job)
+        try:
+            return await job.done
+        except OSError as error:
+            raise LogUnavailable(f"the log could not write: {error}") from error
+
+    def _find(self, topic: str, partition: int) -> _Partition:
+        known = self._topics.get(topic)
+        if known is None:
+            raise TopicNotFound(f"there is no topic {topic!r}")
+        if not 0 <= partition < len(known.partitions):
+            raise TopicNotFound(
+                f"the topic {topic!r} has {len(known.partitions)} partitions, no {partition}"
+            )
+        return known.partitions[partition]
+
+    def _folder(self, number: int) -> Path:
+        return self._root / "topics" / str(number)
+
+    def _partition(self, topic: str, number: int, at: int) -> _Partition:
+        seal = Seal(self._sealer, topic.partition("/")[0], f"{number}/{at}")
+        end = PartitionEnd(self._folder(number) / str(at), seal)
+        return _Partition(topic, at, end, self._budget)
+
+    def _counts(self) -> dict[str, tuple[int, int]]:
+        return {name: (each.number, len(each.partitions)) for name, each in self._topics.items()}
+
+    def _store_topics(self, counts: dict[str, tuple[int, int]]) -> None:
+        numbers = [number + 1 for number, _ in counts.values()]
+        following = max([self._next_number, *numbers])
+        content = {"next_number": following, "topics": counts}
+        replace_file(self._root / "topics.json", json.dumps(content).encode())
+
+    def _load_topics(self) -> None:
+        path = self._root / "topics.json"
+        if not path.exists():
+            return
+        content = json.loads(path.read_bytes())
+        self._next_number = content["next_number"]
+        for name, (number, count) in content["topics"].items():
+            partitions = [self._partition(name, number, at) for at in range(count)]
+            self._topics[name] = _Topic(number, partitions)
+        kept = {str(topic.number) for topic in self._topics.values()}
+        for folder in (self._root / "topics").iterdir():
+            # Left by a deletion that a crash interrupted.
+            if folder.name not in kept:
+                shutil.rmtree(folder)
+
+
+def _within(records: list[Record], bytes_max: int) -> list[Record]:
+    held_bytes = 0
+    for at, record in enumerate(records):
+        held_bytes += len(record.key) + len(record.value)
+        if held_bytes > bytes_max:
+            return records[:at]
+    return records
