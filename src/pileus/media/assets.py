@@ -23,7 +23,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from pileus.values.errors import PileusError
 
@@ -232,7 +232,7 @@ def _take_from_package(package: Path, target: Path, progress: Progress) -> None:
 
 def _unpacked(source: IO[bytes], name: str) -> IO[bytes]:
     """Debian packs large documentation files with gzip in some releases."""
-    return gzip.open(source, "rb") if name.endswith(".gz") else source
+    return cast(IO[bytes], gzip.GzipFile(fileobj=source)) if name.endswith(".gz") else source
 
 
 def _copy(source: IO[bytes], target: Path, asset: Asset, progress: Progress) -> None:

@@ -41,7 +41,7 @@ def test_a_damaged_cached_file_is_fetched_again(tmp_path: Path, fetches: list[by
 
 def test_other_content_is_refused_and_leaves_nothing(tmp_path: Path, fetches: list[bytes]) -> None:
     fetches.append(b"something else")
-    with pytest.raises(AssetError, match="not the pinned one.*--video FILE"):
+    with pytest.raises(AssetError, match=r"not the pinned one.*--video FILE"):
         assets.ensure(SMALL, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
