@@ -156,6 +156,7 @@ class _Operations(Mapping[str, Operation]):
             checksum=raw.get("httpChecksum", {}),
             is_checksum_required=bool(raw.get("httpChecksumRequired")),
             is_payload_unsigned=bool(raw.get("unsignedPayload")),
+            is_deprecated=bool(raw.get("deprecated")),
         )
 
 

@@ -157,6 +157,7 @@ class Operation:
     checksum: Mapping[str, object] = field(default_factory=dict)
     is_checksum_required: bool = False
     is_payload_unsigned: bool = False
+    is_deprecated: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -26,11 +26,11 @@ from pileus.values.errors import PileusError
 
 Raw = dict[str, Any]
 
-_FORMAT = 2
+_FORMAT = 3
 """Raised whenever the reduced form changes, so that old cache files are left alone."""
 
 _DROPPED = frozenset(
-    "documentation deprecated deprecatedMessage deprecatedSince examples".split()  # noqa: SIM905
+    "documentation deprecatedMessage deprecatedSince examples".split()  # noqa: SIM905
 )
 _METADATA = re.compile(rb'"metadata"\s*:\s*')
 _HEAD_BYTES = 8192
