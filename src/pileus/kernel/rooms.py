@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -78,8 +79,9 @@ class Registry:
         self._bound: dict[tuple[str, str], BoundOperation] = {}
         self.rooms: list[Room] = []
         for found in pkgutil.iter_modules(importlib.import_module(services).__path__):
-            if found.ispkg:
-                self._add(importlib.import_module(f"{services}.{found.name}.room").ROOM)
+            manifest = f"{services}.{found.name}.room"
+            if found.ispkg and importlib.util.find_spec(manifest) is not None:
+                self._add(importlib.import_module(manifest).ROOM)
 
     def _add(self, room: Room) -> None:
         self.rooms.append(room)
@@ -146,13 +148,14 @@ class Registry:
 
 
 def _operation_code(package: str, name: str) -> OperationCode | None:
+    """``operations/<name>.py:<name>``, or ``<name>`` in whichever file there groups it."""
     folder = importlib.import_module(f"{package}.operations")
-    if not hasattr(folder, "__path__"):
-        code = getattr(folder, name, None)
-    elif name in _modules(f"{package}.operations"):
-        code = getattr(importlib.import_module(f"{package}.operations.{name}"), name)
+    if hasattr(folder, "__path__"):
+        code = _grouped(folder.__name__).get(name)
+        if name in _modules(folder.__name__):
+            code = getattr(importlib.import_module(f"{folder.__name__}.{name}"), name)
     else:
-        return None
+        code = getattr(folder, name, None)
     return code if isinstance(code, OperationCode) else None
 
 
@@ -160,3 +163,14 @@ def _operation_code(package: str, name: str) -> OperationCode | None:
 def _modules(package: str) -> frozenset[str]:
     path = importlib.import_module(package).__path__
     return frozenset(module.name for module in pkgutil.iter_modules(path))
+
+
+@cache
+def _grouped(package: str) -> dict[str, OperationCode]:
+    """Operations of the files that are not named after an operation themselves."""
+    found: dict[str, OperationCode] = {}
+    for name in sorted(_modules(package)):
+        if name.endswith("_operations"):
+            module = importlib.import_module(f"{package}.{name}")
+            found.update({n: c for n, c in vars(module).items() if isinstance(c, OperationCode)})
+    return found

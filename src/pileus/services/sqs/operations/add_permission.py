@@ -18,7 +18,7 @@ def add_permission(call: WriteCall, request: Mapping[str, Any]) -> None:
     queue = store.queue_at(call.state, request)
     arn = call.arn(queue.name)
     raw = queue.attributes.get("Policy")
-    policy = (
+    policy: dict[str, Any] = (
         orjson.loads(raw)
         if raw
         else {"Version": "2008-10-17", "Id": f"{arn}/SQSDefaultPolicy", "Statement": []}

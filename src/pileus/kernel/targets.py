@@ -1,0 +1,68 @@
+"""From the ARN of a target to the call that delivers a payload there.
+
+What notifications, rules, subscriptions and destinations have in common: S3, SNS, EventBridge and
+Lambda all end in "give this text to that ARN".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pileus.values.arns import Arn
+from pileus.values.errors import ServiceError
+
+Call = tuple[str, str, dict[str, Any]]
+"""Service, operation and input, as a Delivery takes them."""
+
+
+def _queue(arn: Arn, text: str, options: Mapping[str, Any]) -> Call:
+    url = f"http://sqs.{arn.region}.amazonaws.com/{arn.account}/{arn.resource}"
+    return "sqs", "SendMessage", {"QueueUrl": url, "MessageBody": text, **options}
+
+
+def _function(arn: Arn, text: str, options: Mapping[str, Any]) -> Call:
+    given = {"FunctionName": str(arn), "InvocationType": "Event", "Payload": text.encode()}
+    return "lambda", "Invoke", {**given, **options}
+
+
+def _topic(arn: Arn, text: str, options: Mapping[str, Any]) -> Call:
+    return "sns", "Publish", {"TopicArn": str(arn), "Message": text, **options}
+
+
+def _machine(arn: Arn, text: str, options: Mapping[str, Any]) -> Call:
+    return "states", "StartExecution", {"stateMachineArn": str(arn), "input": text, **options}
+
+
+def _stream(arn: Arn, text: str, options: Mapping[str, Any]) -> Call:
+    given = {"StreamARN": str(arn), "Data": text.encode(), "PartitionKey": "event"}
+    return "kinesis", "PutRecord", {**given, **options}
+
+
+_BY_SERVICE: dict[str, Callable[[Arn, str, Mapping[str, Any]], Call]] = {
+    "sqs": _queue,
+    "lambda": _function,
+    "sns": _topic,
+    "states": _machine,
+    "kinesis": _stream,
+}
+
+
+def can_deliver_to(arn: str) -> bool:
+    """True when :func:`call_for` knows the service that ``arn`` names."""
+    return Arn.parse(arn).service in _BY_SERVICE
+
+
+def call_for(arn: str, text: str, **options: Any) -> Call:
+    """The call that gives ``text`` to the target; ``options`` are further input members.
+
+    Raises:
+        ServiceError: InvalidParameterValue naming a service that nothing can be delivered to.
+    """
+    target = Arn.parse(arn)
+    build = _BY_SERVICE.get(target.service)
+    if build is None:
+        raise ServiceError(
+            "InvalidParameterValue", f"Pileus cannot deliver to {target.service} targets yet: {arn}"
+        )
+    return build(target, text, options)
