@@ -49,6 +49,11 @@ class Call:
     def region(self) -> str:
         return self.context.region
 
+    @property
+    def signing_key(self) -> bytes:
+        """The platform's own key; see :class:`~pileus.kernel.kernel.Kernel`."""
+        return self._kernel.signing_key
+
     def random_bytes(self, size: int) -> bytes:
         """Random bytes from the Chance port."""
         return self._kernel.chance.random_bytes(size)

@@ -43,6 +43,8 @@ class Kernel:
         state, blobs, log, clock, chance: the ports.
         registry: where rooms are found.
         guards: authorisation and throttling, asked in order before an operation runs.
+        signing_key: the platform's own 32 secret bytes: temporary credentials are signed and
+            secure values sealed with keys derived from it. The default is for tests.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Kernel:
         chance: Chance,
         registry: Registry | None = None,
         guards: tuple[Guard, ...] = (),
+        signing_key: bytes = bytes(32),
     ) -> None:
         self.state = state
         self.blobs = blobs
@@ -63,6 +66,7 @@ class Kernel:
         self.chance = chance
         self.registry = registry or Registry()
         self.guards = guards
+        self.signing_key = signing_key
         self.endpoint = DEFAULT_ENDPOINT
         self.default_region = DEFAULT_REGION
         self.supervisor = Supervisor()
