@@ -1,0 +1,1 @@
+"""The functions of Edifice Corb; ``serverless.yml`` names each module's ``handler``."""
