@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pileus.adapters.chance_system import SystemChance
 from pileus.adapters.clock_system import SystemClock
 from pileus.adapters.file_blobs import FileBlobs
+from pileus.adapters.key_file import load_key
 from pileus.adapters.segment_log import SegmentLog
 from pileus.adapters.sqlite_state import SqliteState
 from pileus.kernel.kernel import Kernel
@@ -35,4 +36,5 @@ def embedded_kernel(settings: Settings) -> Kernel:
         log=SegmentLog(data / "log", clock),
         clock=clock,
         chance=chance,
+        signing_key=load_key(data / "key", chance),
     )
