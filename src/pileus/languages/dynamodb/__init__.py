@@ -1,0 +1,1 @@
+"""The expression language of DynamoDB over wire attribute values (``{"S": "x"}``, B as bytes)."""
