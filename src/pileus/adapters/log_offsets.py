@@ -70,7 +70,7 @@ class OffsetFile:
 
 
 def _encode(changes: Iterable[tuple[Reading, int]]) -> bytes:
-    parts = []
+    parts: list[bytes] = []
     for reading, offset in changes:
         body = json.dumps([*reading, offset], separators=(",", ":")).encode()
         parts += (_HEAD.pack(len(body), zlib.crc32(body)), body)

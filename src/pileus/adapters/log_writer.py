@@ -45,7 +45,7 @@ class Append:
     end: PartitionEnd
     records: Appended
     done: asyncio.Future[Any]
-    publish: Callable[[Append], None]
+    publish: Callable[[Any], None]
     first: int = 0
     segments: list[Segment] = field(default_factory=list)
     notes: list[tuple[Segment, int, int]] = field(default_factory=list)
@@ -56,6 +56,7 @@ class Commit:
     reading: Reading
     offset: int
     done: asyncio.Future[Any]
+    publish: Callable[[Any], None]
 
 
 @dataclass(slots=True, eq=False)
@@ -215,7 +216,7 @@ class LogWriter:
 def _publish(outcomes: list[tuple[Job, Exception | None]]) -> None:
     """On the loop: make the appended records visible, then resume those who wait."""
     for job, error in outcomes:
-        if error is None and isinstance(job, Append):
+        if error is None and not isinstance(job, Call):
             job.publish(job)
         if job.done.done():
             continue

@@ -48,10 +48,8 @@ class _Budget:
 class _Partition:
     """What readers see of a partition. Lives on the event loop."""
 
-    def __init__(self, topic: str, number: int, end: PartitionEnd, budget: _Budget) -> None:
+    def __init__(self, end: PartitionEnd, budget: _Budget) -> None:
         found = recover(end.folder)
-        self.topic = topic
-        self.number = number
         self.end = end
         end.offset, end.size_bytes = found.next_offset, found.size_bytes
         end.segment = found.segments[-1] if found.segments else None
@@ -184,21 +182,16 @@ class SegmentLog:
 
     async def delete_topic(self, topic: str) -> None:
         async with self._changing_topics:
-            known = self._topics.get(topic)
+            # First of all, so that nobody appends behind the removal.
+            known = self._topics.pop(topic, None)
             if known is None:
                 return
             counts = self._counts()
-            del counts[topic]
-
-            def remove() -> None:
-                self._store_topics(counts)
-                for partition in known.partitions:
-                    self._writer.forget(partition.end)
-                self._offset_file.forget_topic(known.number)
-                shutil.rmtree(self._folder(known.number), ignore_errors=True)
-
-            await self._call(remove)
-            self._topics.pop(topic)
+            try:
+                await self._call(lambda: self._remove_topic(known, counts))
+            except LogUnavailable:
+                self._topics[topic] = known
+                raise
             for reading in [each for each in self._committed if each[1] == known.number]:
                 del self._committed[reading]
             for partition in known.partitions:
@@ -215,7 +208,8 @@ class SegmentLog:
         if not records:
             return place.next_offset
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        return await self._submit(Append(place.end, tuple(records), done, place.publish))
+        first: int = await self._submit(Append(place.end, tuple(records), done, place.publish))
+        return first
 
     async def read(
         self, topic: str, partition: int, offset: int, limit: int = 1000, bytes_max: int = 1 << 20
@@ -266,8 +260,7 @@ class SegmentLog:
             raise OffsetOutOfRange(f"{topic!r}/{partition} has no offset {offset} yet")
         reading = (group, self._topics[topic].number, partition)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await self._submit(Commit(reading, offset, done))
-        self._committed[reading] = offset
+        await self._submit(Commit(reading, offset, done, self._publish_commit))
 
     def committed(self, group: str, topic: str, partition: int) -> int | None:
         known = self._topics.get(topic)
@@ -345,6 +338,9 @@ class SegmentLog:
         except OSError as error:
             raise LogUnavailable(f"the log could not write: {error}") from error
 
+    def _publish_commit(self, commit: Commit) -> None:
+        self._committed[commit.reading] = commit.offset
+
     def _find(self, topic: str, partition: int) -> _Partition:
         known = self._topics.get(topic)
         if known is None:
@@ -361,7 +357,7 @@ class SegmentLog:
     def _partition(self, topic: str, number: int, at: int) -> _Partition:
         seal = Seal(self._sealer, topic.partition("/")[0], f"{number}/{at}")
         end = PartitionEnd(self._folder(number) / str(at), seal)
-        return _Partition(topic, at, end, self._budget)
+        return _Partition(end, self._budget)
 
     def _counts(self) -> dict[str, tuple[int, int]]:
         return {name: (each.number, len(each.partitions)) for name, each in self._topics.items()}
@@ -371,6 +367,14 @@ class SegmentLog:
         following = max([self._next_number, *numbers])
         content = {"next_number": following, "topics": counts}
         replace_file(self._root / "topics.json", json.dumps(content).encode())
+
+    def _remove_topic(self, topic: _Topic, others: dict[str, tuple[int, int]]) -> None:
+        self._store_topics(others)
+        for partition in topic.partitions:
+            self._writer.forget(partition.end)
+        self._offset_file.forget_topic(topic.number)
+        # What cannot be removed now is removed when the log is opened next.
+        shutil.rmtree(self._folder(topic.number), ignore_errors=True)
 
     def _load_topics(self) -> None:
         path = self._root / "topics.json"

@@ -1,0 +1,58 @@
+"""Where topics and subscriptions lie.
+
+``topic, name``               Topic
+``subscription, topic, id``   Subscription
+``sent, topic, group, id``    deduplication of a FIFO topic: expiry, message id and sequence
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pileus.kernel.records import RecordCodec
+from pileus.services.sns import errors
+from pileus.services.sns.model import Subscription, Topic
+from pileus.values.arns import Arn
+
+TOPICS = RecordCodec(Topic)
+SUBSCRIPTIONS = RecordCodec(Subscription)
+
+
+def topic_at(state: Any, arn: str) -> Topic:
+    """The topic with that ARN; raises InvalidParameter and NotFound."""
+    try:
+        name = Arn.parse(arn).resource
+    except ValueError:
+        raise errors.invalid(
+            "TopicArn Reason: An ARN must have at least 6 elements, not 1"
+        ) from None
+    raw = state.get(("topic", name))
+    if raw is None:
+        raise errors.not_found()
+    return TOPICS.decode(raw)
+
+
+def put_topic(state: Any, topic: Topic) -> None:
+    state.put(("topic", topic.name), TOPICS.encode(topic))
+
+
+def subscriptions(state: Any, topic: str | None = None) -> list[Subscription]:
+    """Those of one topic, or all."""
+    where = ("subscription", topic) if topic else ("subscription",)
+    return [SUBSCRIPTIONS.decode(raw) for _, raw in state.range(where)]
+
+
+def subscription_at(state: Any, arn: str) -> Subscription:
+    """The subscription with that ARN; raises InvalidParameter and NotFound."""
+    topic, _, subscription_id = arn.partition("arn:aws:sns:")[2].rpartition(":")
+    if not topic:
+        raise errors.invalid("SubscriptionId")
+    raw = state.get(("subscription", topic.rpartition(":")[2], subscription_id))
+    if raw is None:
+        raise errors.not_found("Subscription")
+    return SUBSCRIPTIONS.decode(raw)
+
+
+def put_subscription(state: Any, subscription: Subscription) -> None:
+    key = ("subscription", subscription.topic, subscription.id)
+    state.put(key, SUBSCRIPTIONS.encode(subscription))
