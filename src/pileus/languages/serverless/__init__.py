@@ -1,0 +1,26 @@
+"""serverless.yml into CloudFormation templates and packing plans, as the Serverless Framework."""
+
+from pileus.languages.serverless.errors import ServiceFileError
+from pileus.languages.serverless.packaging import Artifact, PackagePlan, Requirements
+from pileus.languages.serverless.service import (
+    ServerlessService,
+    StackSettings,
+    Translation,
+    load,
+    load_file,
+)
+from pileus.languages.serverless.sources import Options, Sources
+
+__all__ = [
+    "Artifact",
+    "Options",
+    "PackagePlan",
+    "Requirements",
+    "ServerlessService",
+    "ServiceFileError",
+    "Sources",
+    "StackSettings",
+    "Translation",
+    "load",
+    "load_file",
+]

@@ -1,0 +1,284 @@
+"""A serverless.yml as a whole: loaded, resolved for a stage, translated.
+
+https://www.serverless.com/framework/docs/providers/aws/guide/serverless.yml (the behaviour of v3)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pileus.languages.cfn.errors import TemplateError
+from pileus.languages.cfn.parsing import SERVERLESS, parse_text
+from pileus.languages.serverless.build import Build
+from pileus.languages.serverless.errors import ServiceFileError
+from pileus.languages.serverless.packaging import PackagePlan, plan_package, plugin_names
+from pileus.languages.serverless.reading import Reading
+from pileus.languages.serverless.sources import Options, Sources
+from pileus.languages.serverless.template import full_template, initial_template
+from pileus.languages.serverless.variables import Variables, parse_dotenv
+from pileus.values.times import iso8601
+
+_TOP_LEVEL = [
+    "service",
+    "provider",
+    "functions",
+    "resources",
+    "custom",
+    "plugins",
+    "package",
+    "layers",
+    "params",
+    "useDotenv",
+    "frameworkVersion",
+    "configValidationMode",
+    "variablesResolutionMode",
+    "disabledDeprecations",
+    "deprecationNotificationMode",
+    "org",
+    "app",
+    "outputs",
+    "console",
+    "dashboard",
+    "build",
+    "stages",
+]
+_PROVIDER = [
+    "name",
+    "runtime",
+    "stage",
+    "region",
+    "memorySize",
+    "timeout",
+    "environment",
+    "iam",
+    "iamRoleStatements",
+    "iamManagedPolicies",
+    "role",
+    "logRetentionInDays",
+    "tags",
+    "stackTags",
+    "stackName",
+    "stackParameters",
+    "stackPolicy",
+    "notificationArns",
+    "vpc",
+    "deploymentBucket",
+    "deploymentPrefix",
+    "architecture",
+    "layers",
+    "tracing",
+    "versionFunctions",
+    "kmsKeyArn",
+    "s3",
+    "httpApi",
+    "eventBridge",
+    "lambdaHashingVersion",
+    "profile",
+    "endpointType",
+    "logs",
+    "apiGateway",
+    "cfnRole",
+    "rollbackConfiguration",
+    "deploymentMethod",
+    "apiName",
+    "disableRollback",
+    "ecr",
+    "websocketsApiName",
+    "alb",
+]
+_IGNORED_PROVIDER = ("vpc", "alb", "ecr", "websocketsApiName")
+_KNOWN_PLUGINS = frozenset(
+    ("serverless-localstack", "serverless-python-requirements", "serverless-dotenv-plugin")
+)
+_REFUSED_PLUGINS = {
+    "serverless-step-functions": "is not supported yet; declare AWS::StepFunctions::StateMachine "
+    "under resources",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StackSettings:
+    """How the stack is to be deployed, beside its template."""
+
+    name: str
+    tags: Mapping[str, str]
+    parameters: Mapping[str, str]
+    notification_arns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """What a service becomes for one stage.
+
+    Attributes:
+        template: the whole stack.
+        initial: the deployment bucket alone, deployed first where the stack does not exist;
+            its bucket is the output ``ServerlessDeploymentBucketName``.
+        functions: deployed names by the file's own names.
+    """
+
+    service: str
+    stage: str
+    region: str
+    template: dict[str, Any]
+    initial: dict[str, Any]
+    plan: PackagePlan
+    stack: StackSettings
+    functions: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerlessService:
+    """A file read, its variables not yet resolved."""
+
+    file: str
+    document: Mapping[str, Any]
+    sources: Sources = field(default_factory=Sources)
+
+    def resolve(self, options: Options | None = None) -> tuple[Reading, str, str]:
+        """The configuration without variables, with its stage and region.
+
+        Raises:
+            ServiceFileError: a variable without a value, a circle.
+        """
+        options = options or Options()
+        document = dict(self.document)
+        document.pop("params", None)
+        if "service" not in document:
+            raise ServiceFileError(self.file, "service", "expected the service's name")
+        variables = Variables(self.document, self.file, self.sources, options)
+        if self.document.get("useDotenv"):
+            variables.use_dotenv(self._dotenv(variables.stage))
+        resolved = {name: variables.at(name) for name in document}
+        root = Reading(self.file, (), resolved)
+        return root, variables.stage, variables.region
+
+    def _dotenv(self, stage: str) -> dict[str, str]:
+        result: dict[str, str] = {}
+        for name in (".env", f".env.{stage}"):
+            result.update(parse_dotenv(self.sources.read_file(name) or ""))
+        return result
+
+    def to_template(
+        self,
+        options: Options | None = None,
+        code_hashes: Mapping[str, str] | None = None,
+        deployed_at_ms: int = 0,
+    ) -> Translation:
+        """Translate for one stage.
+
+        Args:
+            options: stage, region and parameters of the command line.
+            code_hashes: for each artifact's name the base64 SHA-256 of its bytes. Without it
+                versions change with the configuration only; translate once for the plan, pack,
+                and once more with the hashes.
+            deployed_at_ms: epoch milliseconds, the deployment's folder in the bucket.
+
+        Raises:
+            ServiceFileError: anything in the file that cannot be used.
+        """
+        root, stage, region = self.resolve(options)
+        _check(root)
+        name = _service_name(root)
+        prefix = root["provider"]["deploymentPrefix"].optional_text() or "serverless"
+        folder = f"{prefix}/{name}/{stage}/{deployed_at_ms}-{iso8601(deployed_at_ms)}"
+        functions = _functions(root["functions"])
+        plan = plan_package(root, name, folder, functions)
+        build = Build(
+            root, name, stage, region, functions, plan, dict(code_hashes or {}), deployed_at_ms
+        )
+        template = full_template(build)
+        return Translation(
+            service=name,
+            stage=stage,
+            region=region,
+            template=template,
+            initial=initial_template(build),
+            plan=plan,
+            stack=_stack(build),
+            functions={key: build.function_name(key) for key in functions},
+            warnings=tuple(root.warnings),
+        )
+
+
+def load(
+    text: str, sources: Sources | None = None, file: str = "serverless.yml"
+) -> ServerlessService:
+    """Read the text of a serverless.yml (or .json).
+
+    Raises:
+        ServiceFileError: not well-formed, or not a mapping.
+    """
+    try:
+        document = parse_text(text, SERVERLESS)
+    except TemplateError as error:
+        raise ServiceFileError(file, "", str(error)) from error
+    if not isinstance(document, dict):
+        raise ServiceFileError(file, "", "expected a mapping with service, provider, functions")
+    return ServerlessService(file, document, sources or Sources())
+
+
+def load_file(file: str, sources: Sources) -> ServerlessService:
+    """Read a file through ``sources.read_file``.
+
+    Raises:
+        ServiceFileError: the file is not there, or as :func:`load`.
+    """
+    text = sources.read_file(file)
+    if text is None:
+        raise ServiceFileError(file, "", "the file does not exist")
+    return load(text, sources, file)
+
+
+def _check(root: Reading) -> None:
+    root.check_keys(*_TOP_LEVEL)
+    provider = root["provider"]
+    if isinstance(provider.value, str):
+        raise provider.expected("a mapping with name: aws and runtime")
+    provider["name"].one_of("aws")
+    provider.check_keys(*_PROVIDER)
+    for setting in _IGNORED_PROVIDER:
+        if provider[setting]:
+            provider[setting].warn("has no meaning here; ignored")
+    for name in plugin_names(root):
+        if name in _REFUSED_PLUGINS:
+            raise root["plugins"].error(f"{name} {_REFUSED_PLUGINS[name]}")
+        if name not in _KNOWN_PLUGINS:
+            root["plugins"].warn(f"{name} is not known here; ignored")
+
+
+def _service_name(root: Reading) -> str:
+    service = root["service"]
+    place = service["name"] if isinstance(service.value, dict) else service
+    return place.text(r"[a-zA-Z][0-9a-zA-Z-]*", "a name of letters, digits and hyphens")
+
+
+def _functions(place: Reading) -> dict[str, Reading]:
+    """The functions by name; a list of mappings is laid together."""
+    parts = place.entries() if isinstance(place.value, list) else [place]
+    result: dict[str, Reading] = {}
+    for part in parts:
+        for name, function in part.items():
+            if not name.replace("-", "").replace("_", "").isalnum():
+                raise function.error("expected a name of letters, digits, hyphens, underscores")
+            if not isinstance(function.value, dict):
+                raise function.expected("a mapping with handler")
+            result[name] = function
+    return result
+
+
+def _stack(build: Build) -> StackSettings:
+    provider = build.provider
+    own = provider["stackName"].optional_text()
+    tags = {"STAGE": build.stage}
+    for place in (provider["tags"], provider["stackTags"]):
+        tags.update({key: value.text() for key, value in place.items()})
+    parameters = {
+        item["ParameterKey"].text(): item["ParameterValue"].text()
+        for item in provider["stackParameters"].entries()
+    }
+    arns = tuple(item.text() for item in provider["notificationArns"].entries())
+    return StackSettings(own or f"{build.service}-{build.stage}", tags, parameters, arns)
