@@ -1,0 +1,110 @@
+"""How events reach a runtime and answers come back: frames, or the HTTP Runtime API."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol, cast
+
+from pileus.ports.nodes import Invocation
+from pileus.runtime import frames
+
+_PAYLOAD_BYTES_MAX = frames.RESPONSE_BYTES_MAX + 1024 * 1024
+"""A worker that announces more has lost its way (its own check stops at the response limit)."""
+
+
+class Runtime(Protocol):
+    """The instance as its channel sees it."""
+
+    def on_ready(self, peak_kib: int) -> None:
+        """The init phase is over."""
+        ...
+
+    def on_init_error(self, document: bytes, peak_kib: int) -> None:
+        """The init phase failed and says why."""
+        ...
+
+    def on_answer(self, request_id: str, payload: bytes, is_error: bool, peak_kib: int) -> None:
+        """The answer to an invocation."""
+        ...
+
+    def on_nonsense(self, detail: str) -> None:
+        """The runtime broke the protocol."""
+        ...
+
+
+class Channel(Protocol):
+    """Hands invocations to the runtime."""
+
+    def send(self, invocation: Invocation) -> None:
+        """Queue one invocation for the runtime."""
+        ...
+
+    def close(self) -> None:
+        """Close every socket of the channel."""
+        ...
+
+
+class FrameChannel(asyncio.Protocol):
+    """The framed link to our own Python client."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._buffer = b""
+        self._transport: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the event loop."""
+        self._transport = cast(asyncio.WriteTransport, transport)
+
+    def send(self, invocation: Invocation) -> None:
+        """Queue one invocation for the runtime."""
+        header = "\0".join(
+            (
+                invocation.request_id,
+                str(invocation.deadline_ms),
+                invocation.trace,
+                invocation.invoked_arn,
+                invocation.client_context,
+                invocation.identity,
+            )
+        )
+        if self._transport is not None:
+            data = frames.encode(frames.INVOKE, header.encode(), invocation.payload)
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close the socket."""
+        if self._transport is not None:
+            self._transport.abort()
+            self._transport = None
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the event loop."""
+        buffer = self._buffer + data if self._buffer else data
+        at = 0
+        while len(buffer) - at >= frames.PREFIX_BYTES:
+            payload_size, kind, header_size = frames.PREFIX.unpack_from(buffer, at)
+            if payload_size > _PAYLOAD_BYTES_MAX:
+                self._runtime.on_nonsense(f"a frame announced {payload_size} bytes")
+                return
+            start = at + frames.PREFIX_BYTES + header_size
+            end = start + payload_size
+            if len(buffer) < end:
+                break
+            self._take(kind, buffer[at + frames.PREFIX_BYTES : start], buffer[start:end])
+            at = end
+        self._buffer = buffer[at:] if at else buffer
+
+    def _take(self, kind: int, header: bytes, payload: bytes) -> None:
+        peak, _, request_id = header.partition(b"\0")
+        if not peak.isdigit():
+            self._runtime.on_nonsense("a frame without its memory figure")
+        elif kind in (frames.RESULT, frames.ERROR):
+            text = request_id.decode("ascii", "replace")
+            self._runtime.on_answer(text, payload, kind == frames.ERROR, int(peak))
+        elif kind == frames.READY:
+            self._runtime.on_ready(int(peak))
+        elif kind == frames.INIT_ERROR:
+            self._runtime.on_init_error(payload, int(peak))
+        else:
+            self._runtime.on_nonsense(f"a frame of unknown kind {kind}")

@@ -1,0 +1,374 @@
+"""One instance on this machine: a sandboxed process tree from blank to gone.
+
+States run one way: forking → blank → starting → ready ⇄ busy → ending → gone. What the kernel
+does with the tree arrives on the control channel; answers arrive on the runtime's channel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import os
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pileus.adapters.local_node.cgroups import Group
+from pileus.adapters.local_node.channels import Channel, FrameChannel
+from pileus.adapters.local_node.log_reader import LogReader
+from pileus.adapters.local_node.processes import kill_tree, resident_bytes
+from pileus.adapters.local_node.runtime_api import RuntimeApi
+from pileus.ports.clock import Clock
+from pileus.ports.nodes import (
+    Exit,
+    ExitReason,
+    InitFailed,
+    InstanceSpec,
+    Invocation,
+    LeaseLost,
+    LogLine,
+    LogSink,
+    Outcome,
+)
+from pileus.runtime import messages
+
+_READ_BYTES = 256 * 1024
+_MIB = 1 << 20
+
+Door = Callable[[socket.socket, str], Callable[[], None]]
+"""Takes the listener inside an instance's network and the instance's name; what it returns is
+called when the instance is gone."""
+
+
+class State(enum.Enum):
+    """Where an instance is in its life."""
+
+    FORKING = "forking"
+    BLANK = "blank"
+    STARTING = "starting"
+    READY = "ready"
+    BUSY = "busy"
+    GONE = "gone"
+
+
+@dataclass(slots=True)
+class Ends:
+    """The node's ends of an instance's sockets."""
+
+    control: socket.socket
+    link: socket.socket
+    log: int
+
+
+class Instance:
+    """Implements the ``Link`` of the Nodes port.
+
+    Args:
+        ends: this side of the control channel, the link and the log pipe.
+        group: its control groups, or None where there are none.
+        owns_namespaces: tier A: ending process 1 ends everything.
+    """
+
+    def __init__(
+        self, ends: Ends, clock: Clock, group: Group | None, *, owns_namespaces: bool
+    ) -> None:
+        self.state = State.FORKING
+        self.init_ns = 0
+        self.memory_peak_mb = 0
+        self._loop = asyncio.get_running_loop()
+        self.exited: asyncio.Future[Exit] = self._loop.create_future()
+        self.blank: asyncio.Future[None] = self._loop.create_future()
+        self.blank.add_done_callback(_retrieve)
+        self.group = group
+        self.spec: InstanceSpec | None = None
+        self._clock = clock
+        self._ends = ends
+        self._owns_namespaces = owns_namespaces
+        self._pid = 0
+        self._pidfd = -1
+        self._listeners: list[socket.socket] = []
+        self._channel: Channel | None = None
+        self._close_door: Callable[[], None] | None = None
+        self._log_reader = LogReader()
+        self._log_sink: LogSink | None = None
+        self._initialised: asyncio.Future[None] | None = None
+        self._answer: asyncio.Future[Outcome] | None = None
+        self._request_id = ""
+        self._started_ns = 0
+        self._ending: ExitReason | None = None
+        ends.control.setblocking(False)
+        os.set_blocking(ends.log, False)
+        self._loop.add_reader(ends.control.fileno(), self._on_control)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an invocation or the init phase is under way."""
+        return self.state in (State.BUSY, State.STARTING)
+
+    def resident_bytes(self) -> int:
+        """Memory of all its processes, without ``/tmp``."""
+        if self.group is not None:
+            return self.group.anonymous_bytes()
+        return resident_bytes(self._pid)
+
+    async def start(
+        self, spec: InstanceSpec, message: dict[str, Any], log: LogSink, door: Door | None
+    ) -> None:
+        """Make the blank instance this function and run its init phase. Raises InitFailed."""
+        if self.state is State.GONE:
+            raise LeaseLost("the instance ended before it was started")
+        self.state = State.STARTING
+        self.spec = spec
+        self._log_sink = log
+        self._initialised = self._loop.create_future()
+        self._started_ns = self._clock.mono_ns()
+        self._loop.add_reader(self._ends.log, self._drain_log)
+        timer = self._loop.call_later(spec.init_timeout_s, self.kill, ExitReason.TIMED_OUT)
+        try:
+            if message["bootstrap"]:
+                await self.blank  # the Runtime API's listener arrives before
+                await self._serve_http(message)
+            else:
+                channel = FrameChannel(self)
+                self._channel = channel
+                await self._loop.create_unix_connection(lambda: channel, sock=self._ends.link)
+            messages.send(self._ends.control, message)
+            await self._initialised
+        except OSError as error:
+            self.kill(ExitReason.LOST)
+            raise InitFailed(b"", Exit(ExitReason.LOST), 0, 0) from error
+        except asyncio.CancelledError:
+            self.kill(ExitReason.STOPPED)
+            raise
+        finally:
+            timer.cancel()
+        self._open_door(door, spec.name)
+
+    async def invoke(self, invocation: Invocation) -> Outcome:
+        """Hand over one event and wait for its outcome; see the port."""
+        if self.state is not State.READY:
+            if self.state is State.BUSY:
+                raise ValueError("the instance is busy")
+            raise LeaseLost("the instance has ended")
+        channel = self._channel
+        assert channel is not None
+        self.state = State.BUSY
+        self._request_id = invocation.request_id
+        self._answer = answer = self._loop.create_future()
+        timer = self._loop.call_later(invocation.timeout_s, self.kill, ExitReason.TIMED_OUT)
+        self._started_ns = self._clock.mono_ns()
+        channel.send(invocation)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self.kill(ExitReason.STOPPED)
+            raise
+        finally:
+            timer.cancel()
+
+    async def stop(self) -> None:
+        """End every process now; returns when they are gone."""
+        self.kill(ExitReason.STOPPED)
+        await asyncio.shield(self.exited)
+
+    def kill(self, reason: ExitReason) -> None:
+        """End every process for ``reason`` (the first one given counts)."""
+        if self.state is State.GONE:
+            return
+        self._ending = self._ending or reason
+        if self._pidfd < 0:
+            self._ends.control.shutdown(socket.SHUT_RDWR)
+            return
+        if not self._owns_namespaces:
+            kill_tree(self._pid)
+        try:
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it is on its way out already; the control channel will say so
+
+    def on_ready(self, peak_kib: int) -> None:
+        """From the channel: the init phase is over."""
+        if self.state is not State.STARTING or self._initialised is None:
+            self.on_nonsense("ready twice")
+            return
+        self._note_peak(peak_kib)
+        self.init_ns = self._clock.mono_ns() - self._started_ns
+        self._drain_log()
+        self.state = State.READY
+        if not self._initialised.done():
+            self._initialised.set_result(None)
+
+    def on_init_error(self, document: bytes, peak_kib: int) -> None:
+        """From the channel: the init phase failed and says why."""
+        self._note_peak(peak_kib)
+        self._drain_log()
+        if self._initialised is not None and not self._initialised.done():
+            failed = self._init_failed(document, Exit(ExitReason.EXITED, code=1))
+            self._initialised.set_exception(failed)
+        self.kill(ExitReason.STOPPED)
+
+    def on_answer(self, request_id: str, payload: bytes, is_error: bool, peak_kib: int) -> None:
+        """From the channel: the answer to the invocation under way."""
+        answer = self._answer
+        if self.state is not State.BUSY or answer is None or request_id != self._request_id:
+            self.on_nonsense(f"an answer to {request_id!r}")
+            return
+        duration_ns = self._clock.mono_ns() - self._started_ns
+        self._note_peak(peak_kib)
+        self._drain_log()
+        assert self.spec is not None
+        if self.memory_peak_mb > self.spec.memory_mb:
+            self.kill(ExitReason.OUT_OF_MEMORY)
+            return
+        self._answer = None
+        self.state = State.READY
+        if not answer.done():
+            answer.set_result(Outcome(payload, is_error, duration_ns, self.memory_peak_mb))
+
+    def on_nonsense(self, detail: str) -> None:
+        """From the channel: the runtime broke the protocol; the instance cannot be trusted."""
+        self._emit([f"the runtime broke the protocol: {detail}"])
+        self.kill(ExitReason.PROTOCOL)
+
+    async def _serve_http(self, message: dict[str, Any]) -> None:
+        channel = RuntimeApi(self)
+        self._channel = channel
+        if self._owns_namespaces:
+            listener = self._listeners.pop()
+        else:
+            listener = socket.create_server(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        message["runtime_api_port"] = port
+        message["environment"]["AWS_LAMBDA_RUNTIME_API"] = f"127.0.0.1:{port}"
+        await channel.listen(listener)
+
+    def _open_door(self, door: Door | None, name: str) -> None:
+        has_gateway = len(self._listeners) > (0 if isinstance(self._channel, RuntimeApi) else 1)
+        if has_gateway and door is not None:
+            self._close_door = door(self._listeners.pop(0), name)
+        self._close_listeners()
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+
+    def _on_control(self) -> None:
+        try:
+            message, descriptors = messages.receive(self._ends.control)
+        except BlockingIOError:
+            return
+        except OSError:
+            message, descriptors = None, []
+        if message is None:
+            self._leaving(Exit(ExitReason.KILLED, signal=signal.SIGKILL))
+        elif message["event"] == "forked":
+            self._forked(message["pid"], descriptors)
+        elif message["event"] == "blank":
+            if self.state is State.FORKING:
+                self.state = State.BLANK
+            if not self.blank.done():
+                self.blank.set_result(None)
+        elif message["event"] == "exited":
+            if "signal" in message:
+                self._leaving(Exit(ExitReason.KILLED, signal=message["signal"]))
+            else:
+                self._leaving(Exit(ExitReason.EXITED, code=message["code"]))
+        else:
+            self._emit([f"the sandbox could not be made: {message.get('reason')}"])
+            if not self.blank.done():
+                self.blank.set_exception(OSError(str(message.get("reason"))))
+            self.kill(ExitReason.LOST)
+
+    def _forked(self, pid: int, descriptors: list[int]) -> None:
+        self._pid, self._pidfd = pid, descriptors[0]
+        self._listeners = [socket.socket(fileno=one) for one in descriptors[1:]]
+        if self._ending is not None:
+            self.kill(self._ending)
+
+    def _leaving(self, exit: Exit) -> None:
+        """Process 1 closed its channel: the kernel still ends the rest before it is gone."""
+        self._loop.remove_reader(self._ends.control.fileno())
+        if self._pidfd >= 0:
+            self._loop.add_reader(self._pidfd, self._gone, exit)
+        else:
+            self._gone(exit)
+
+    def _gone(self, exit: Exit) -> None:
+        duration_ns = self._clock.mono_ns() - self._started_ns
+        if self._pidfd >= 0:
+            self._loop.remove_reader(self._pidfd)
+        if self._log_sink is not None:
+            self._drain_log()
+            self._loop.remove_reader(self._ends.log)
+            self._emit(self._log_reader.finish())
+        if not self._owns_namespaces and self._pid:
+            kill_tree(self._pid)
+        exit = self._classify(exit)
+        self.state = State.GONE
+        self._release()
+        if not self.blank.done():
+            self.blank.set_exception(OSError("the instance ended while it was being made"))
+        if self._initialised is not None and not self._initialised.done():
+            self._initialised.set_exception(self._init_failed(b"", exit))
+        if self._answer is not None and not self._answer.done():
+            outcome = Outcome(b"", True, duration_ns, self.memory_peak_mb, exit)
+            self._answer.set_result(outcome)
+        self.exited.set_result(exit)
+
+    def _classify(self, exit: Exit) -> Exit:
+        if self._ending is ExitReason.OUT_OF_MEMORY:
+            return Exit(ExitReason.OUT_OF_MEMORY, signal=signal.SIGKILL)
+        if self._ending is not None:
+            return Exit(self._ending)
+        is_killed = exit.reason is ExitReason.KILLED and exit.signal == signal.SIGKILL
+        if is_killed and self.group is not None and self.group.oom_kills():
+            if self.spec is not None:
+                self.memory_peak_mb = max(self.memory_peak_mb, self.spec.memory_mb)
+            return Exit(ExitReason.OUT_OF_MEMORY, signal=signal.SIGKILL)
+        return exit
+
+    def _release(self) -> None:
+        self._close_listeners()
+        if self._close_door is not None:
+            self._close_door()
+        if self._channel is not None:
+            self._channel.close()
+        self._ends.link.close()
+        self._ends.control.close()
+        os.close(self._ends.log)
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+
+    def _init_failed(self, document: bytes, exit: Exit) -> InitFailed:
+        duration_ns = self._clock.mono_ns() - self._started_ns
+        return InitFailed(document, exit, duration_ns, self.memory_peak_mb)
+
+    def _note_peak(self, peak_kib: int) -> None:
+        peak_mb = -(-peak_kib // 1024) if peak_kib else -(-self.resident_bytes() // _MIB)
+        if peak_mb > self.memory_peak_mb:
+            self.memory_peak_mb = peak_mb
+
+    def _drain_log(self) -> None:
+        while True:
+            try:
+                data = os.read(self._ends.log, _READ_BYTES)
+            except BlockingIOError:
+                return
+            if not data:
+                self._loop.remove_reader(self._ends.log)
+                return
+            self._emit(self._log_reader.feed(data))
+
+    def _emit(self, records: list[str]) -> None:
+        if records and self._log_sink is not None:
+            at_ms = self._clock.now_ms()
+            self._log_sink([LogLine(at_ms, text) for text in records])
+
+
+def _retrieve(future: asyncio.Future[None]) -> None:
+    """Mark the exception as seen: a blank nobody asked for may fail unnoticed."""
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,296 @@
+"""``Nodes`` with one member: this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pileus.adapters.local_node.blanks import BlankTarget
+from pileus.adapters.local_node.capabilities import Capabilities, Tier
+from pileus.adapters.local_node.fork_server import ForkServer, Recipe
+from pileus.adapters.local_node.instance import Door, Instance
+from pileus.adapters.local_node.interpreters import (
+    Choice,
+    Interpreter,
+    choose_interpreter,
+    find_interpreters,
+    own_interpreter,
+)
+from pileus.adapters.local_node.probing import Prober
+from pileus.adapters.local_node.skeleton import Skeleton
+from pileus.ports.clock import Clock
+from pileus.ports.nodes import (
+    ChangeKind,
+    ExitReason,
+    InstanceSpec,
+    Lease,
+    LeaseLost,
+    Link,
+    LogSink,
+    Member,
+    MemberChange,
+    NoCapacity,
+    RuntimeUnavailable,
+)
+from pileus.runtime import sandbox
+
+_MIB = 1 << 20
+_WATCH_EVERY_S = 0.05
+_TRIM_EVERY_S = 10.0
+_PATH = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
+_NODE_NAME = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalNodeSettings:
+    """How this machine runs instances.
+
+    Attributes:
+        run_dir: scratch of this platform process (filters, skeletons).
+        gateway_port: port at which instances reach the platform on 127.0.0.1; 0 for none.
+        memory_mb: sum of the memory of all leases; 0 for no bound.
+        tier: use this tier and no other; None for the strongest that works.
+        required_tier: refuse to run functions when the probe finds a weaker one.
+        is_runtime_strict: refuse a Python version that is not installed.
+        interpreters: further Python executables to consider.
+        blanks: how many blank instances to keep ready.
+    """
+
+    run_dir: Path
+    gateway_port: int = 0
+    memory_mb: int = 0
+    tier: Tier | None = None
+    required_tier: Tier | None = None
+    is_runtime_strict: bool = False
+    interpreters: tuple[str, ...] = ()
+    blanks: BlankTarget = field(default_factory=BlankTarget)
+
+
+class LocalNodes:
+    """See ``pileus.ports.nodes.Nodes``. Starts no process before the first instance.
+
+    Args:
+        door: takes the listener that each instance has on the gateway's port inside its own
+            network; None leaves instances without a gateway.
+    """
+
+    def __init__(self, settings: LocalNodeSettings, clock: Clock, door: Door | None = None) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._door = door
+        self._found: list[Interpreter] = [own_interpreter()]
+        self._has_searched = False
+        self._servers: dict[Recipe, ForkServer] = {}
+        self._skeletons: dict[Interpreter, Skeleton] = {}
+        self._prober = Prober(settings.run_dir, settings.tier, self._open_server)
+        self._leases: dict[int, Lease] = {}
+        self._links: dict[int, Instance] = {}
+        self._epoch = 0
+        self._watch: asyncio.Task[None] | None = None
+
+    def members(self) -> tuple[Member, ...]:
+        """This machine."""
+        taken = sum(lease.memory_mb for lease in self._leases.values())
+        total = self._settings.memory_mb or _machine_memory_mb()
+        names = tuple(interpreter.runtime for interpreter in self._found)
+        free = max(0, total - taken)
+        return (Member(_NODE_NAME, "unix", total, free, (*names, "provided")),)
+
+    async def watch(self) -> AsyncIterator[MemberChange]:
+        """This machine joins and never leaves."""
+        yield MemberChange(ChangeKind.JOINED, self.members()[0])
+        await asyncio.get_running_loop().create_future()
+
+    async def probe(self) -> Capabilities:
+        """The tier that works here, tried out with a real blank instance."""
+        return await self._prober.capabilities()
+
+    async def resolve_runtime(self, runtime: str) -> Choice | None:
+        """The interpreter for a Python runtime name, with a warning where it is another version;
+        None for a custom runtime. Raises RuntimeUnavailable."""
+        if runtime.startswith("provided"):
+            return None
+        choice = self._choose(runtime)
+        if choice.warning and not self._has_searched:
+            self._has_searched = True
+            loop = asyncio.get_running_loop()
+            names = self._settings.interpreters
+            self._found = await loop.run_in_executor(None, find_interpreters, names)
+            choice = self._choose(runtime)
+        return choice
+
+    async def place(self, spec: InstanceSpec) -> Lease:
+        """Reserve the memory. Raises NoCapacity, RuntimeUnavailable."""
+        await self.resolve_runtime(spec.runtime)
+        bound = self._settings.memory_mb
+        taken = sum(lease.memory_mb for lease in self._leases.values())
+        if bound and taken + spec.memory_mb > bound:
+            raise NoCapacity(f"{spec.memory_mb} MB asked, {bound - taken} of {bound} MB left")
+        self._epoch += 1
+        lease = Lease(_NODE_NAME, "unix", self._epoch, spec.memory_mb)
+        self._leases[lease.epoch] = lease
+        return lease
+
+    async def start(self, lease: Lease, spec: InstanceSpec, log: LogSink) -> Link:
+        """Make the instance and run its init phase; see the port."""
+        if lease.epoch not in self._leases or lease.epoch in self._links:
+            raise LeaseLost(f"lease {lease.epoch} is not free to start on")
+        server = await self._server_for(spec)
+        message = _start_message(spec, server, self._settings.run_dir / f"tmp-{lease.epoch}")
+        instance = await server.take()
+        if lease.epoch not in self._leases:
+            await instance.stop()
+            raise LeaseLost(f"lease {lease.epoch} was released meanwhile")
+        self._links[lease.epoch] = instance
+        instance.exited.add_done_callback(lambda _: self._links.pop(lease.epoch, None))
+        if instance.group is not None:
+            # /tmp lives in memory here, but is not counted as memory on AWS.
+            bound = (spec.memory_mb + spec.tmp_mb) * _MIB
+            instance.group.limit(bound, sandbox.PROCESSES_MAX)
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._watch_memory())
+        await instance.start(spec, message, log, self._door)
+        return instance
+
+    async def release(self, lease: Lease) -> None:
+        """Stop what runs under the lease and give its memory back."""
+        self._leases.pop(lease.epoch, None)
+        instance = self._links.get(lease.epoch)
+        if instance is not None:
+            await instance.stop()
+
+    async def close(self) -> None:
+        """End every instance and every zygote."""
+        if self._watch is not None:
+            self._watch.cancel()
+        self._leases.clear()
+        for server in list(self._servers.values()):
+            await server.close()
+        self._servers.clear()
+
+    def fork_servers(self) -> Sequence[ForkServer]:
+        """The zygotes alive now, for measuring."""
+        return list(self._servers.values())
+
+    async def _server_for(self, spec: InstanceSpec) -> ForkServer:
+        choice = await self.resolve_runtime(spec.runtime)
+        interpreter = choice.interpreter if choice else self._found[0]
+        capabilities = await self.probe()
+        required = self._settings.required_tier
+        if required is not None and capabilities.tier.value > required.value:
+            why = "; ".join(capabilities.reasons)
+            raise RuntimeUnavailable(
+                f"sandbox tier {required.value} is required, {capabilities.tier.value} works: {why}"
+            )
+        recipe = Recipe(interpreter, spec.preload if choice else ())
+        server = self._servers.get(recipe)
+        if server is None or not server.is_alive:
+            server = self._servers[recipe] = self._open_server(recipe, capabilities.tier)
+        for path in (*spec.shown,):
+            skeleton = self._skeletons[interpreter]
+            if not skeleton.covers(path):
+                skeleton.add_mount_point(path)
+        return server
+
+    def _open_server(self, recipe: Recipe, tier: Tier) -> ForkServer:
+        interpreter = recipe.interpreter
+        skeleton = self._skeletons.get(interpreter)
+        if skeleton is None:
+            wanted = [interpreter.base_dir, *interpreter.site_dirs]
+            skeleton = self._skeletons[interpreter] = Skeleton(self._settings.run_dir, wanted)
+        cgroups = self._prober.cgroups
+        plan = sandbox.Plan(
+            tier=tier.value,
+            root_dir=str(skeleton.root_dir),
+            shown=skeleton.shown,
+            gateway_port=self._settings.gateway_port,
+            seccomp_path=self._prober.filter_path(tier),
+            is_root=os.getuid() == 0,
+            limit_processes=cgroups is None,
+        )
+        return ForkServer(recipe, plan, self._clock, cgroups, self._settings.blanks)
+
+    def _choose(self, runtime: str) -> Choice:
+        strict = self._settings.is_runtime_strict and self._has_searched
+        return choose_interpreter(runtime, self._found, is_strict=strict)
+
+    async def _watch_memory(self) -> None:
+        """End instances whose processes outgrow their memory; now and then trim blanks."""
+        turns = 0
+        while True:
+            await self._clock.sleep(_WATCH_EVERY_S)
+            for instance in list(self._links.values()):
+                spec = instance.spec
+                if not instance.is_busy or spec is None:
+                    continue
+                used = instance.resident_bytes()
+                if used > spec.memory_mb * _MIB:
+                    instance.memory_peak_mb = max(instance.memory_peak_mb, spec.memory_mb)
+                    instance.kill(ExitReason.OUT_OF_MEMORY)
+            turns += 1
+            if turns * _WATCH_EVERY_S >= _TRIM_EVERY_S:
+                turns = 0
+                for server in self._servers.values():
+                    server.trim()
+
+
+def _start_message(spec: InstanceSpec, server: ForkServer, tmp_dir: Path) -> dict[str, Any]:
+    is_walled = server.plan.tier == "A"
+    task_dir = sandbox.TASK_DIR if is_walled else spec.code_dir
+    layers_dir = sandbox.LAYERS_DIR if is_walled else spec.layers_dir
+    interpreter = server.recipe.interpreter
+    minor = interpreter.minor
+    path = [task_dir, *spec.python_path]
+    if layers_dir:
+        path += [f"{layers_dir}/python/lib/python3.{minor}/site-packages", f"{layers_dir}/python"]
+    path += [*interpreter.library_path, *interpreter.site_dirs]
+    environment = {
+        "PATH": _PATH,
+        "LD_LIBRARY_PATH": server.library_path,
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        **spec.environment,
+        "LAMBDA_TASK_ROOT": task_dir,
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+        "_HANDLER": spec.handler,
+    }
+    if not is_walled:
+        tmp_dir.mkdir(parents=True, exist_ok=True)
+        environment["TMPDIR"] = str(tmp_dir)
+    bootstrap = ""
+    if spec.runtime.startswith("provided"):
+        bootstrap = _bootstrap(spec, task_dir, layers_dir)
+    else:
+        environment.setdefault("PYTHONPATH", ":".join(path[: -len(interpreter.library_path)]))
+    return {
+        "bootstrap": bootstrap,
+        "code_dir": spec.code_dir,
+        "data_bytes_max": 0,
+        "environment": environment,
+        "handler": spec.handler,
+        "layers_dir": spec.layers_dir,
+        "python_path": path,
+        "runtime_api_port": 0,
+        "shown": list(spec.shown),
+        "task_dir": task_dir,
+        "tmp_dir": str(tmp_dir),
+        "tmp_mb": spec.tmp_mb,
+    }
+
+
+def _bootstrap(spec: InstanceSpec, task_dir: str, layers_dir: str) -> str:
+    """Where the custom runtime's program is, as seen inside."""
+    for host_dir, inside_dir in ((spec.code_dir, task_dir), (spec.layers_dir, layers_dir)):
+        if host_dir and Path(host_dir, "bootstrap").is_file():
+            return f"{inside_dir}/bootstrap"
+    raise RuntimeUnavailable(
+        "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
+    )
+
+
+def _machine_memory_mb() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MIB

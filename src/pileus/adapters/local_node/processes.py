@@ -1,0 +1,61 @@
+"""Looking at and ending process trees through ``/proc``, where no namespace or cgroup does it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes below ``pid``, parents first, without it."""
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        for child in _children(waiting.pop()):
+            found.append(child)
+            waiting.append(child)
+    return found
+
+
+def kill_tree(pid: int) -> None:
+    """Stop, then kill everything below ``pid``: stopped processes cannot fork away."""
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        seen: set[int] = set()
+        while True:
+            fresh = [one for one in descendants(pid) if one not in seen]
+            if not fresh:
+                break
+            seen.update(fresh)
+            for one in fresh:
+                _signal(one, number)
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident memory of ``pid`` and everything below, shared pages counted in each."""
+    total = 0
+    for one in [pid, *descendants(pid)]:
+        try:
+            total += int(Path(f"/proc/{one}/statm").read_text().split()[1]) * _PAGE_BYTES
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return total
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            found += Path(f"/proc/{pid}/task/{task}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [int(one) for one in found]
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass

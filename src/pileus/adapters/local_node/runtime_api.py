@@ -1,0 +1,199 @@
+"""The Lambda Runtime API over HTTP, one listener per instance.
+
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. For custom bootstraps and the
+official runtime interface clients.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from http import HTTPStatus
+from typing import Any, cast
+
+import httptools
+
+from pileus.adapters.local_node.channels import Runtime
+from pileus.ports.nodes import Invocation
+from pileus.runtime import frames
+
+_VERSION = "/2018-06-01/runtime/"
+_BODY_BYTES_MAX = frames.RESPONSE_BYTES_MAX
+
+
+class RuntimeApi:
+    """The channel of an instance whose runtime speaks HTTP.
+
+    The first ``next`` call ends the init phase. ``next`` waits until there is an event.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._is_ready = False
+        self._queue: deque[Invocation] = deque()
+        self._waiting: deque[_Connection] = deque()
+        self._connections: set[_Connection] = set()
+        self._server: asyncio.Server | None = None
+        self._current: str = ""
+
+    async def listen(self, listener: Any) -> None:
+        """Serve on a listening socket, which is then owned by this channel."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Connection(self), sock=listener)
+
+    def send(self, invocation: Invocation) -> None:
+        """Queue one invocation for the runtime."""
+        self._queue.append(invocation)
+        self._serve_waiting()
+
+    def close(self) -> None:
+        """Close the listener and every connection."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for connection in list(self._connections):
+            connection.close()
+
+    def opened(self, connection: _Connection) -> None:
+        """A connection came."""
+        self._connections.add(connection)
+
+    def closed(self, connection: _Connection) -> None:
+        """A connection went."""
+        self._connections.discard(connection)
+        if connection in self._waiting:
+            self._waiting.remove(connection)
+
+    def handle(self, connection: _Connection, method: str, path: str, body: bytes) -> None:
+        """Answer one request."""
+        if not path.startswith(_VERSION):
+            connection.reply_error(HTTPStatus.NOT_FOUND, "InvalidRequest", f"No such path: {path}")
+            return
+        steps = path[len(_VERSION) :].split("/")
+        if method == "GET" and steps == ["invocation", "next"]:
+            self._next(connection)
+        elif method == "POST" and steps == ["init", "error"]:
+            connection.reply(HTTPStatus.ACCEPTED, b'{"status":"OK"}\n')
+            self._runtime.on_init_error(body, 0)
+        elif method == "POST" and len(steps) == 3 and steps[0] == "invocation":
+            self._answer(connection, steps[1], steps[2], body)
+        else:
+            detail = f"No such call: {method} {path}"
+            connection.reply_error(HTTPStatus.NOT_FOUND, "InvalidRequest", detail)
+
+    def _next(self, connection: _Connection) -> None:
+        self._waiting.append(connection)
+        if not self._is_ready:
+            self._is_ready = True
+            self._runtime.on_ready(0)
+        self._serve_waiting()
+
+    def _answer(self, connection: _Connection, request_id: str, verb: str, body: bytes) -> None:
+        if verb not in ("response", "error"):
+            connection.reply_error(HTTPStatus.NOT_FOUND, "InvalidRequest", f"No such call: {verb}")
+        elif request_id != self._current:
+            connection.reply_error(
+                HTTPStatus.BAD_REQUEST, "InvalidRequestID", f"Invalid request ID: {request_id}"
+            )
+        else:
+            self._current = ""
+            connection.reply(HTTPStatus.ACCEPTED, b'{"status":"OK"}\n')
+            self._runtime.on_answer(request_id, body, verb == "error", 0)
+
+    def body_too_large(self, connection: _Connection) -> None:
+        """A response past the limit: refuse it and report it as the function's error."""
+        message = (
+            "Response payload size exceeded maximum allowed payload size "
+            f"({_BODY_BYTES_MAX} bytes)."
+        )
+        kind = "Function.ResponseSizeTooLarge"
+        connection.reply_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, kind, message)
+        request_id, self._current = self._current, ""
+        if request_id:
+            document = f'{{"errorMessage":"{message}","errorType":"{kind}"}}'.encode()
+            self._runtime.on_answer(request_id, document, True, 0)
+
+    def _serve_waiting(self) -> None:
+        while self._queue and self._waiting:
+            invocation = self._queue.popleft()
+            self._current = invocation.request_id
+            headers = [
+                ("Lambda-Runtime-Aws-Request-Id", invocation.request_id),
+                ("Lambda-Runtime-Deadline-Ms", str(invocation.deadline_ms)),
+                ("Lambda-Runtime-Invoked-Function-Arn", invocation.invoked_arn),
+                ("Lambda-Runtime-Trace-Id", invocation.trace),
+                ("Lambda-Runtime-Client-Context", invocation.client_context),
+                ("Lambda-Runtime-Cognito-Identity", invocation.identity),
+            ]
+            connection = self._waiting.popleft()
+            connection.reply(HTTPStatus.OK, invocation.payload, headers)
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, api: RuntimeApi) -> None:
+        self._api = api
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._transport: asyncio.WriteTransport | None = None
+        self._url = b""
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.WriteTransport, transport)
+        self._api.opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._api.closed(self)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self.reply_error(HTTPStatus.BAD_REQUEST, "InvalidRequest", str(error))
+            self.close()
+
+    def on_message_begin(self) -> None:
+        self._url, self._body, self._body_bytes = b"", [], 0
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        is_expecting = name.lower() == b"expect" and value.lower() == b"100-continue"
+        if is_expecting and self._transport is not None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        if self._body_bytes <= _BODY_BYTES_MAX:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        if self._body_bytes > _BODY_BYTES_MAX:
+            self._api.body_too_large(self)
+            return
+        method = self._parser.get_method().decode("ascii", "replace")
+        path = self._url.decode("ascii", "replace").partition("?")[0]
+        self._api.handle(self, method, path, b"".join(self._body))
+
+    def reply(
+        self, status: HTTPStatus, body: bytes, headers: list[tuple[str, str]] | None = None
+    ) -> None:
+        """Write one response; headers without a value are left out."""
+        if self._transport is None:
+            return
+        lines = [f"HTTP/1.1 {status.value} {status.phrase}", "Content-Type: application/json"]
+        lines += [f"{name}: {value}" for name, value in headers or () if value]
+        lines.append(f"Content-Length: {len(body)}\r\n\r\n")
+        self._transport.write("\r\n".join(lines).encode("latin-1", "replace") + body)
+
+    def reply_error(self, status: HTTPStatus, kind: str, message: str) -> None:
+        """Write the Runtime API's error document."""
+        text = message.replace("\\", "\\\\").replace('"', '\\"')
+        self.reply(status, f'{{"errorMessage":"{text}","errorType":"{kind}"}}'.encode())
+
+    def close(self) -> None:
+        """Drop the connection."""
+        if self._transport is not None:
+            self._transport.abort()

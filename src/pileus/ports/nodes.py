@@ -1,0 +1,249 @@
+"""Machines that run instances: functions, models, engines, tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+from pileus.values.errors import PileusError
+
+
+class NoCapacity(PileusError):
+    """No node can take the instance now."""
+
+
+class RuntimeUnavailable(PileusError):
+    """No node has an interpreter for the runtime, or the package lacks its bootstrap."""
+
+
+class LeaseLost(PileusError):
+    """The lease's epoch is past: the instance was released, or its node was given up."""
+
+
+class InstanceKind(enum.Enum):
+    """What runs: the word tells pools and pages apart; nodes treat all alike."""
+
+    FUNCTION = "function"
+    MODEL = "model"
+    ENGINE = "engine"
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSpec:
+    """Everything a node must know to make one instance.
+
+    Attributes:
+        name: for people and logs, ``account/region/function:version``.
+        runtime: AWS's identifier (``python3.12``, ``provided.al2023``).
+        handler: ``package/module.function``, or the custom runtime's own.
+        code_dir: absolute path of the unpacked package; shown read-only at ``/var/task``.
+        layers_dir: absolute path of the merged layers, shown at ``/opt``; empty for none.
+        shown: further absolute paths shown read-only at the same place (dependencies, models).
+        python_path: folders put before the standard library on the module path, as seen
+            inside; ``/var/task`` comes first in any case.
+        environment: the variables the function sees, reserved ones included.
+        memory_mb: 128 to 10,240; resident memory past it ends the instance.
+        tmp_mb: size of ``/tmp``, 512 to 10,240.
+        timeout_s: of one invocation, counted from its start.
+        init_timeout_s: of the init phase.
+        preload: modules imported before the fork, shared by all instances that ask the same.
+    """
+
+    name: str
+    runtime: str
+    handler: str
+    code_dir: str
+    layers_dir: str = ""
+    shown: tuple[str, ...] = ()
+    python_path: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    memory_mb: int = 128
+    tmp_mb: int = 512
+    timeout_s: float = 3.0
+    init_timeout_s: float = 10.0
+    preload: tuple[str, ...] = ()
+    kind: InstanceKind = InstanceKind.FUNCTION
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One call. ``deadline_ms`` is what the handler is told (wall time); the node enforces
+    ``timeout_s``. Contexts are JSON texts or empty."""
+
+    request_id: str
+    payload: bytes
+    invoked_arn: str
+    deadline_ms: int
+    timeout_s: float
+    trace: str = ""
+    client_context: str = ""
+    identity: str = ""
+
+
+class ExitReason(enum.Enum):
+    """Why an instance ended."""
+
+    STOPPED = "stopped"
+    EXITED = "exited"
+    KILLED = "killed"
+    TIMED_OUT = "timed out"
+    OUT_OF_MEMORY = "out of memory"
+    PROTOCOL = "protocol"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """``code`` goes with EXITED, ``signal`` with KILLED and OUT_OF_MEMORY."""
+
+    reason: ExitReason
+    code: int = 0
+    signal: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an invocation.
+
+    Attributes:
+        payload: the response, or the error document when ``is_error``; empty when the instance
+            ended first.
+        duration_ns: from handing the event over to the answer, or to the end.
+        memory_peak_mb: highest resident memory of the instance so far.
+        exit: set when the instance ended before answering; the link is then dead.
+    """
+
+    payload: bytes
+    is_error: bool
+    duration_ns: int
+    memory_peak_mb: int
+    exit: Exit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One record of output, without its final newline; ``at_ms`` is wall time."""
+
+    at_ms: int
+    text: str
+
+
+LogSink = Callable[[Sequence[LogLine]], None]
+
+
+class InitFailed(PileusError):
+    """The init phase did not end well; the instance is gone.
+
+    Attributes:
+        document: the error document the runtime reported; empty when it could not.
+        exit: how it ended (EXITED follows a reported error; TIMED_OUT after ``init_timeout_s``).
+    """
+
+    def __init__(self, document: bytes, exit: Exit, duration_ns: int, memory_peak_mb: int) -> None:
+        super().__init__(f"init failed: {exit.reason.value}")
+        self.document = document
+        self.exit = exit
+        self.duration_ns = duration_ns
+        self.memory_peak_mb = memory_peak_mb
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A node. ``memory_free_mb`` counts what leases have not taken of ``memory_mb``."""
+
+    node: str
+    address: str
+    memory_mb: int
+    memory_free_mb: int
+    runtimes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to run one instance on a node until released. ``epoch`` grows with every lease,
+    so that a node tells a late message of an earlier one."""
+
+    node: str
+    address: str
+    epoch: int
+    memory_mb: int
+
+
+class ChangeKind(enum.Enum):
+    """What happened to a member."""
+
+    JOINED = "joined"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChange:
+    """A node came or went; the links of one that went have ended with LOST."""
+
+    kind: ChangeKind
+    member: Member
+
+
+class Link(Protocol):
+    """A started instance. One invocation at a time; a second one meanwhile is a ValueError."""
+
+    init_ns: int
+    """Duration of the init phase."""
+    exited: asyncio.Future[Exit]
+    """Resolved once, when every process of the instance is gone."""
+
+    async def invoke(self, invocation: Invocation) -> Outcome:
+        """Hand over one event and wait for its outcome.
+
+        Never raises for what user code does: an instance that dies, hangs past ``timeout_s`` or
+        answers nonsense yields an Outcome with ``exit``. Output written before the answer
+        reaches the log sink before this returns. Cancelling the caller stops the instance,
+        because nothing else can stop the handler. LeaseLost when it had ended before.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """End every process of the instance now. Idempotent; returns when they are gone."""
+        ...
+
+
+class Nodes(Protocol):
+    """The machines. Called from the event loop only.
+
+    ``place`` is a promise of resources, ``start`` uses it, ``release`` returns it. Releasing
+    stops what runs. A node that vanishes ends its links with LOST within seconds; its leases
+    must still be released. Nothing is durable here: after a restart of the platform there are
+    no leases and no instances.
+    """
+
+    def members(self) -> tuple[Member, ...]:
+        """The nodes known now."""
+        ...
+
+    async def place(self, spec: InstanceSpec) -> Lease:
+        """Choose a node. Raises NoCapacity, RuntimeUnavailable."""
+        ...
+
+    async def start(self, lease: Lease, spec: InstanceSpec, log: LogSink) -> Link:
+        """Make the instance and run its init phase.
+
+        ``log`` gets the output in order, also between invocations. Raises InitFailed,
+        LeaseLost, RuntimeUnavailable. One instance per lease; cancelling stops it.
+        """
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Stop what runs under the lease and give its resources back. Idempotent."""
+        ...
+
+    def watch(self) -> AsyncIterator[MemberChange]:
+        """Changes from now on; the present members come first, as JOINED."""
+        ...
+
+    async def close(self) -> None:
+        """End every instance and helper process."""
+        ...

@@ -1,0 +1,89 @@
+"""The second argument of a handler.
+
+https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any, Optional
+
+
+class CognitoIdentity:
+    """Who called, when a mobile application did."""
+
+    __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
+
+    def __init__(self, identity: dict[str, Any]) -> None:
+        self.cognito_identity_id = identity.get("cognitoIdentityId")
+        self.cognito_identity_pool_id = identity.get("cognitoIdentityPoolId")
+
+
+class Client:
+    """The calling mobile application."""
+
+    __slots__ = (
+        "app_package_name",
+        "app_title",
+        "app_version_code",
+        "app_version_name",
+        "installation_id",
+    )
+
+    def __init__(self, client: dict[str, Any]) -> None:
+        self.installation_id = client.get("installation_id")
+        self.app_title = client.get("app_title")
+        self.app_version_name = client.get("app_version_name")
+        self.app_version_code = client.get("app_version_code")
+        self.app_package_name = client.get("app_package_name")
+
+
+class ClientContext:
+    """What the caller passed in ``X-Amz-Client-Context``."""
+
+    __slots__ = ("client", "custom", "env")
+
+    def __init__(self, context: dict[str, Any]) -> None:
+        client = context.get("client")
+        self.client = Client(client) if client else None
+        self.custom = context.get("custom")
+        self.env = context.get("env")
+
+
+class LambdaContext:
+    """Facts about the invocation and its function."""
+
+    def __init__(
+        self,
+        request_id: str,
+        deadline_ms: int,
+        invoked_function_arn: str,
+        client_context: Optional[dict[str, Any]],
+        identity: Optional[dict[str, Any]],
+    ) -> None:
+        environment = os.environ
+        self.aws_request_id = request_id
+        self.invoked_function_arn = invoked_function_arn
+        self.function_name = environment.get("AWS_LAMBDA_FUNCTION_NAME")
+        self.function_version = environment.get("AWS_LAMBDA_FUNCTION_VERSION")
+        self.memory_limit_in_mb = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        self.log_group_name = environment.get("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = environment.get("AWS_LAMBDA_LOG_STREAM_NAME")
+        self.client_context = ClientContext(client_context) if client_context else None
+        self.identity = CognitoIdentity(identity or {})
+        self.tenant_id = None
+        self._deadline_ms = deadline_ms
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the function times out; 0 when that is past."""
+        return max(self._deadline_ms - int(time.time() * 1000), 0)
+
+    def log(self, message: object) -> None:
+        """Write to the function's log."""
+        sys.stdout.write(str(message))
+
+    def __repr__(self) -> str:
+        names = ", ".join(f"{name}={value}" for name, value in sorted(self.__dict__.items()))
+        return f"LambdaContext([{names}])"

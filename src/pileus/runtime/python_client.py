@@ -1,0 +1,194 @@
+"""Our own Python runtime client: finds the handler, then serves frames until the node hangs up.
+
+Behaves towards handlers as AWS's managed Python runtimes do.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import resource
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn, Optional
+
+from pileus.runtime import documents, errors, frames
+from pileus.runtime.errors import Fault
+from pileus.runtime.lambda_context import LambdaContext
+from pileus.runtime.log_sink import LogSink
+
+Handler = Callable[[Any, LambdaContext], Any]
+_RECEIVE_BYTES = 256 * 1024
+
+
+def serve(link: socket.socket, handler_name: str) -> NoReturn:
+    """Initialise and answer invocations; leaves the process in every case."""
+    sink = LogSink(2)
+    sink.attach()
+    try:
+        handler = _initialise(link, sink, handler_name)
+        _answer_invocations(link, sink, handler)
+    except SystemExit as leaving:
+        _leave(_exit_status(leaving))
+    except (BrokenPipeError, ConnectionResetError):
+        _leave(0)
+    _leave(0)
+
+
+def find_handler(name: str) -> Handler:
+    """Import the module of ``package/module.function`` and take the function.
+
+    Raises:
+        Fault: in AWS's words, when the name, the module or the function will not do.
+    """
+    module_name, dot, function_name = name.rpartition(".")
+    if not dot:
+        detail = "not enough values to unpack (expected 2, got 1)"
+        raise Fault(errors.MALFORMED_HANDLER_NAME, f"Bad handler '{name}': {detail}")
+    if module_name.split(".")[0] in sys.builtin_module_names:
+        raise Fault(
+            errors.BUILT_IN_MODULE_CONFLICT,
+            f"Cannot use built-in module {module_name} as a handler module",
+        )
+    try:
+        module = importlib.import_module(module_name.replace("/", "."))
+    except ImportError as error:
+        raise Fault(
+            errors.IMPORT_MODULE, f"Unable to import module '{module_name}': {error}"
+        ) from None
+    except SyntaxError as error:
+        trace = [f'  File "{error.filename}" Line {error.lineno}\n    {error.text}']
+        raise Fault(
+            errors.USER_CODE_SYNTAX, f"Syntax error in module '{module_name}': {error}", trace
+        ) from None
+    try:
+        handler: Handler = getattr(module, function_name)
+    except AttributeError:
+        raise Fault(
+            errors.HANDLER_NOT_FOUND, f"Handler '{function_name}' missing on module '{module_name}'"
+        ) from None
+    return handler
+
+
+def _initialise(link: socket.socket, sink: LogSink, handler_name: str) -> Handler:
+    try:
+        handler = find_handler(handler_name)
+    except Exception as error:
+        report = errors.document(error, "")
+        sink.write_error(report, errors.log_text(report))
+        link.sendall(frames.encode(frames.INIT_ERROR, _peak(), json.dumps(report).encode()))
+        raise SystemExit(1) from None
+    sys.stdout.flush()
+    link.sendall(frames.encode(frames.READY, _peak(), b""))
+    return handler
+
+
+def _answer_invocations(link: socket.socket, sink: LogSink, handler: Handler) -> None:
+    runtime = os.environ.get("AWS_EXECUTION_ENV", "").rpartition("python3.")[2]
+    writer = documents.ResponseWriter(is_ascii=runtime.isdigit() and int(runtime) < 12)
+    buffer = b""
+    while True:
+        frame, buffer = _next_frame(link, buffer)
+        if frame is None:
+            return
+        header, payload = frame
+        request_id, deadline, trace, arn, client_context, identity = header.decode().split("\0")
+        sink.request_id = request_id
+        _set_trace(trace)
+        error: Optional[BaseException] = None
+        response = b""
+        try:
+            context = LambdaContext(
+                request_id,
+                int(deadline),
+                arn,
+                _read_context(client_context, "Client Context"),
+                _read_context(identity, "Cognito Identity"),
+            )
+            response = writer.write(handler(documents.read_event(payload), context))
+            if len(response) > frames.RESPONSE_BYTES_MAX:
+                raise _too_large()
+        except Exception as raised:
+            error = raised
+        kind = frames.RESULT
+        if error is not None:
+            report = errors.document(error, request_id)
+            sink.write_error(report, errors.log_text(report))
+            kind, response = frames.ERROR, json.dumps(report).encode()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        link.sendall(frames.encode(kind, _peak() + b"\0" + request_id.encode(), response))
+
+
+def _next_frame(link: socket.socket, buffer: bytes) -> tuple[Optional[tuple[bytes, bytes]], bytes]:
+    """Header and payload of the next invocation (None at the end), and what came after it."""
+    need = frames.PREFIX_BYTES
+    parts, have = [buffer], len(buffer)
+    sizes = None
+    while True:
+        if sizes is None and have >= frames.PREFIX_BYTES:
+            parts = [b"".join(parts)]
+            payload_size, _, header_size = sizes = frames.PREFIX.unpack_from(parts[0])
+            need = frames.PREFIX_BYTES + header_size + payload_size
+        if sizes is not None and have >= need:
+            break
+        chunk = link.recv(_RECEIVE_BYTES)
+        if not chunk:
+            return None, b""
+        parts.append(chunk)
+        have += len(chunk)
+    data = b"".join(parts) if len(parts) > 1 else parts[0]
+    start = frames.PREFIX_BYTES + sizes[2]
+    return (data[frames.PREFIX_BYTES : start], data[start:need]), data[need:]
+
+
+def _read_context(text: str, name: str) -> Optional[dict[str, Any]]:
+    if not text:
+        return None
+    try:
+        context: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise Fault(errors.CONTEXT_UNMARSHAL, f"Unable to parse {name} JSON: {error}") from None
+    return context
+
+
+def _too_large() -> Fault:
+    return Fault(
+        errors.RESPONSE_TOO_LARGE,
+        "Response payload size exceeded maximum allowed payload size "
+        f"({frames.RESPONSE_BYTES_MAX} bytes).",
+    )
+
+
+def _set_trace(trace: str) -> None:
+    if trace and os.environ.get("_X_AMZN_TRACE_ID") != trace:
+        os.environ["_X_AMZN_TRACE_ID"] = trace
+    elif not trace:
+        os.environ.pop("_X_AMZN_TRACE_ID", None)
+
+
+def _peak() -> bytes:
+    """Peak resident memory of this process, KiB."""
+    return b"%d" % resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _exit_status(leaving: SystemExit) -> int:
+    """The status ``sys.exit`` asks for, as the interpreter's own exit would compute it."""
+    if leaving.code is None:
+        return 0
+    if isinstance(leaving.code, int):
+        return leaving.code & 0xFF
+    print(leaving.code, file=sys.stderr)
+    return 1
+
+
+def _leave(status: int) -> NoReturn:
+    """Exit without the interpreter's teardown, which hangs after some libraries forked."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            status = status or 1  # the log is closed: nothing more can be said
+    os._exit(status)

@@ -1,0 +1,155 @@
+"""The walls around one instance, applied by the forked child itself.
+
+Three tiers. A: own mount, process, network, IPC, host name and cgroup namespaces (and a user
+namespace where the platform is not root), a small read-only root, Landlock, seccomp. B: Landlock
+and seccomp only. C: resource limits only. Which one holds is told by the plan; nothing here
+falls back by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from pileus.runtime import landlock, linux
+
+NOBODY = 65534
+TASK_DIR = "/var/task"
+LAYERS_DIR = "/opt"
+RUNTIME_API_PORT = 9001
+OLD_ROOT = "/.host"
+OPEN_FILES_MAX = 1024
+PROCESSES_MAX = 1024
+
+_NAMESPACES = (
+    linux.CLONE_NEWNS
+    | linux.CLONE_NEWIPC
+    | linux.CLONE_NEWUTS
+    | linux.CLONE_NEWCGROUP
+    | linux.CLONE_NEWNET
+    | linux.CLONE_NEWPID
+)
+_DEVICES = ("null", "zero", "full", "random", "urandom")
+
+
+@dataclass
+class Plan:
+    """What every instance of one zygote shares.
+
+    Attributes:
+        tier: ``A``, ``B`` or ``C``.
+        root_dir: the prepared skeleton that becomes the root (tier A): mount points, ``/etc``.
+        shown: host paths shown read-only at the same place inside.
+        gateway_port: port the instance reaches the gateway on; 0 for none.
+        seccomp_path: file with the BPF program; empty in tier C.
+        is_root: whether the platform runs as root.
+        limit_processes: set RLIMIT_NPROC, because no cgroup bounds forks.
+    """
+
+    tier: str
+    root_dir: str
+    shown: list[str]
+    gateway_port: int
+    seccomp_path: str
+    is_root: bool
+    limit_processes: bool
+    program: bytes = b""
+
+    def prepare(self) -> None:
+        """In the zygote, once: read the filter, assemble the part of the tree all share."""
+        if self.seccomp_path:
+            with open(self.seccomp_path, "rb") as file:
+                self.program = file.read()
+        if self.tier != "A":
+            return
+        if not self.is_root:
+            uid, gid = os.getuid(), os.getgid()
+            linux.unshare(linux.CLONE_NEWUSER)
+            linux.map_one_user(NOBODY, NOBODY, uid, gid)
+        linux.unshare(linux.CLONE_NEWNS)
+        linux.make_mounts_private()
+        linux.bind(self.root_dir, self.root_dir)
+        for path in self.shown:
+            linux.bind(path, self.root_dir + path)
+        for name in _DEVICES:
+            linux.bind(f"/dev/{name}", f"{self.root_dir}/dev/{name}", writable=True)
+
+    def leave_namespaces(self) -> list[socket.socket]:
+        """In the first child: new namespaces; the listeners made inside the network one.
+
+        Returns the gateway's listener (when there is a port) and the Runtime API's. The next
+        fork's child is process 1 inside.
+        """
+        if self.tier != "A":
+            return []
+        linux.unshare(_NAMESPACES)
+        linux.loopback_up()
+        socket.sethostname("localhost")
+        ports = [self.gateway_port, RUNTIME_API_PORT] if self.gateway_port else [RUNTIME_API_PORT]
+        return [_listen(port) for port in ports]
+
+    def enter_root(self) -> None:
+        """In process 1: own ``/proc`` and ``/tmp``, then the skeleton as root."""
+        if self.tier != "A":
+            return
+        root = self.root_dir
+        quiet = linux.MS_NOSUID | linux.MS_NODEV
+        linux.mount("proc", f"{root}/proc", "proc", quiet | linux.MS_NOEXEC)
+        linux.mount("tmpfs", f"{root}/tmp", "tmpfs", quiet, "size=1m,mode=1777")
+        linux.pivot_root(root, root + OLD_ROOT)
+
+    def show_code(self, start: dict[str, Any]) -> None:
+        """In the worker: this function's code, layers and ``/tmp`` size; the host disappears."""
+        if self.tier != "A":
+            return
+        linux.bind(OLD_ROOT + start["code_dir"], TASK_DIR)
+        if start["layers_dir"]:
+            linux.bind(OLD_ROOT + start["layers_dir"], LAYERS_DIR)
+        for path in start["shown"]:
+            linux.bind(OLD_ROOT + path, path)
+        size = f"size={start['tmp_mb']}m,mode=1777"
+        quiet = linux.MS_NOSUID | linux.MS_NODEV
+        linux.mount("", "/tmp", "", linux.MS_REMOUNT | quiet, size)
+        linux.unmount(OLD_ROOT)
+
+    def drop_power(self) -> None:
+        """Give up identity and capabilities for good."""
+        linux.set_no_new_privileges()
+        if self.is_root:
+            linux.drop_bounding_capabilities()
+            if self.tier == "A":
+                os.setgroups([])
+                os.setresgid(NOBODY, NOBODY, NOBODY)
+                os.setresuid(NOBODY, NOBODY, NOBODY)
+        linux.drop_capabilities()
+
+    def restrict(self, start: dict[str, Any]) -> None:
+        """In the worker, last: limits, identity, Landlock, seccomp."""
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES_MAX, OPEN_FILES_MAX))
+        if self.limit_processes:
+            resource.setrlimit(resource.RLIMIT_NPROC, (PROCESSES_MAX, PROCESSES_MAX))
+        if start["data_bytes_max"]:
+            resource.setrlimit(resource.RLIMIT_DATA, (start["data_bytes_max"],) * 2)
+        self.drop_power()
+        linux.set_dumpable(True)
+        if self.tier == "A":
+            if linux.landlock_abi():
+                landlock.restrict(["/"], ["/tmp", "/proc", "/dev"])
+        elif self.tier == "B":
+            shown = [*self.shown, start["code_dir"], start["layers_dir"], *start["shown"], "/proc"]
+            ports = [port for port in (self.gateway_port, start["runtime_api_port"]) if port]
+            landlock.restrict(filter(None, shown), [start["tmp_dir"], "/dev"], ports)
+        if self.program:
+            linux.load_seccomp(self.program)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(128)
+    return listener

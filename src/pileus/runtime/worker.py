@@ -1,0 +1,65 @@
+"""The process that becomes one function: waits blank, takes its function, runs its client."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import sys
+import time
+from typing import Any, NoReturn
+
+from pileus.runtime import messages, python_client, sandbox
+
+
+def run(plan: sandbox.Plan, control: socket.socket, link: int, log: int) -> NoReturn:
+    """Wait for the start message, enter the function's surroundings, serve; never returns."""
+    try:
+        messages.send(control, {"event": "blank"})
+        start, _ = messages.receive(control)
+        if start is None:
+            os._exit(0)
+        plan.show_code(start)
+        _arrange_descriptors(log, (control.fileno(), link))
+        plan.restrict(start)
+        _enter(start)
+    except BaseException as error:
+        messages.send(control, {"event": "failed", "reason": f"{type(error).__name__}: {error}"})
+        os._exit(1)
+    control.close()
+    if start["bootstrap"]:
+        _execute(start["bootstrap"])
+    python_client.serve(socket.socket(fileno=link), start["handler"])
+
+
+def _arrange_descriptors(log: int, kept: tuple[int, int]) -> None:
+    """Standard output and error to the log; nothing else open but ``kept``."""
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    low, high = sorted(kept)
+    os.closerange(3, low)
+    os.closerange(low + 1, high)
+    os.closerange(high + 1, sandbox.OPEN_FILES_MAX)
+
+
+def _enter(start: dict[str, Any]) -> None:
+    os.environ.clear()
+    os.environ.update(start["environment"])
+    time.tzset()
+    os.umask(0o022)
+    os.chdir(start["task_dir"])
+    sys.path[:] = start["python_path"]
+    sys.argv[:] = [sys.executable]
+    random.seed()
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
+
+
+def _execute(path: str) -> NoReturn:
+    """Replace the worker by a custom runtime, which finds its API in AWS_LAMBDA_RUNTIME_API."""
+    try:
+        os.execv(path, [path])
+    except OSError as error:
+        os.write(2, f"{path}: {error.strerror}\n".encode())
+        os._exit(127)
