@@ -263,7 +263,13 @@ class GroupCommitState:
         return future
 
     def spaces(self) -> list[Space]:
-        return sorted(self._spaces)
+        prefixes = ((space, encode_space(space)) for space in self._spaces)
+        return sorted(
+            space
+            for space, prefix in prefixes
+            # A space may have lost its last key, or not have its first one on the disk yet.
+            if self._base.scan(prefix, prefix_stop(prefix), 1, False)
+        )
 
     async def close(self) -> None:
         while self._flushing is not None or self._open.layer.values:

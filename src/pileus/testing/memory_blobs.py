@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterable, AsyncIterator
 
+from pileus.adapters.blob_paths import path_of
 from pileus.ports.blobs import BlobExists, BlobInfo, BlobNotFound
 from pileus.ports.clock import Clock
 
@@ -26,6 +27,7 @@ class MemoryBlobs:
         if_absent: bool = False,
         if_match: str | None = None,
     ) -> BlobInfo:
+        path_of(name)
         if isinstance(body, bytes):
             data = body
         else:
@@ -41,6 +43,7 @@ class MemoryBlobs:
         return info
 
     async def get(self, name: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        path_of(name)
         if name not in self._blobs:
             raise BlobNotFound(f"no blob {name}")
         data = self._blobs[name][0][start:stop]
@@ -48,10 +51,12 @@ class MemoryBlobs:
             yield data[at : at + _CHUNK_BYTES]
 
     async def head(self, name: str) -> BlobInfo | None:
+        path_of(name)
         found = self._blobs.get(name)
         return found[1] if found else None
 
     async def delete(self, name: str) -> bool:
+        path_of(name)
         return self._blobs.pop(name, None) is not None
 
     async def list(self, prefix: str = "", after: str = "", limit: int = 1000) -> list[BlobInfo]:

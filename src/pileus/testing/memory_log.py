@@ -31,7 +31,10 @@ class MemoryLog:
         held.extend(_Partition() for _ in range(partitions - len(held)))
 
     async def delete_topic(self, topic: str) -> None:
-        self._topics.pop(topic, None)
+        for held in self._topics.pop(topic, []):
+            for waiter in held.waiters:
+                if not waiter.done():
+                    waiter.set_exception(TopicNotFound(f"the topic {topic} was deleted"))
         self._offsets = {at: v for at, v in self._offsets.items() if at[1] != topic}
 
     def topics(self) -> dict[str, int]:
