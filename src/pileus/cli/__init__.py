@@ -1,0 +1,1 @@
+"""The ``pileus`` command: one file per command group, each imported when it is called."""

@@ -1,0 +1,99 @@
+"""A client that works until the platform stops, and the platform that comes back.
+
+Everything runs in memory under virtual time with seeded chance, so a failure repeats by its seed and
+the number of the commit at which the power went.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pileus.testing.platform import Disks, MemoryPlatform
+
+
+class PowerCut(Exception):
+    """The platform stopped before it answered; the call may or may not have taken effect."""
+
+
+class Simulation:
+    """One life of a platform, cut short at a commit, and the next one over the same disks."""
+
+    def __init__(self, seed: int, parts: dict[type, Any] | None = None) -> None:
+        self.seed = seed
+        self.parts = parts
+        self.disks = Disks()
+        self.platform: MemoryPlatform
+
+    async def start(self, crash_at: int | None) -> None:
+        """Begin the first life; commit number ``crash_at`` is the first that is not made."""
+        self.disks.state.crash_at = crash_at
+        self.platform = await MemoryPlatform.start(self.disks, self.seed, self.parts)
+
+    async def __call__(self, service: str, operation: str, **given: Any) -> dict[str, Any]:
+        """An acknowledged call, or PowerCut."""
+        kernel = self.platform.kernel
+        work = asyncio.ensure_future(
+            kernel.invoke(self.platform.context, service, operation, given)
+        )
+        await self.platform.clock.settle()
+        while not work.done():
+            if self.disks.state.crashed.is_set():
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
+                raise PowerCut
+            await self.platform.clock.advance(50)
+        return dict(work.result().output)
+
+    async def rest(self, duration_ms: int) -> None:
+        """Let background work go on; PowerCut when the power goes meanwhile."""
+        await self.platform.clock.advance(duration_ms)
+        if self.disks.state.crashed.is_set():
+            raise PowerCut
+
+    async def come_back(self) -> None:
+        """Begin the second life, which is not cut."""
+        await self.platform.crash()
+        self.disks.state.crashed.clear()
+        self.disks.state.crash_at = None
+        self.platform = await MemoryPlatform.start(self.disks, self.seed + 1, self.parts)
+
+
+Scenario = Callable[[Simulation, dict[str, Any]], Awaitable[None]]
+"""Works through calls and notes in the dict what was acknowledged and what was asked."""
+Check = Callable[[Simulation, dict[str, Any]], Awaitable[None]]
+"""After the second life began: asserts that the notes hold."""
+
+
+async def commits_of(scenario: Scenario, seed: int, parts: dict[type, Any] | None = None) -> int:
+    """How many commits a life without a crash makes."""
+    simulation = Simulation(seed, parts)
+    await simulation.start(None)
+    await scenario(simulation, {})
+    commits = simulation.disks.state.commits
+    await simulation.platform.crash()
+    return commits
+
+
+async def crash_everywhere(
+    scenario: Scenario, check: Check, seed: int, parts: dict[type, Any] | None = None
+) -> int:
+    """Cut the power at every commit in turn; the number of lives that were cut."""
+    commits = await commits_of(scenario, seed, parts)
+    for crash_at in range(commits + 1):
+        simulation = Simulation(seed, parts)
+        notes: dict[str, Any] = {}
+        try:
+            await simulation.start(crash_at)
+            await scenario(simulation, notes)
+        except PowerCut:
+            pass
+        await simulation.come_back()
+        try:
+            await check(simulation, notes)
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}, power cut at commit {crash_at}: {error}") from error
+        finally:
+            await simulation.platform.crash()
+    return commits + 1

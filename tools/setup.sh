@@ -1,0 +1,24 @@
+#!/bin/sh
+# Makes the virtual environment, installs Pileus with what the demo and the tests need, and compiles
+# the AWS shapes of the rooms. Runs again only when pyproject.toml or requirements.lock changed.
+set -eu
+python=$1
+venv=$2
+
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    echo "Pileus needs Python 3.11 or newer as '$python'." >&2
+    echo "On Debian: apt-get install python3 python3-venv; elsewhere: make PYTHON=/path/to/python3" >&2
+    exit 1
+fi
+if [ ! -x "$venv/bin/python" ]; then
+    echo "Making $venv ..."
+    if ! "$python" -m venv "$venv" 2>/dev/null; then
+        rm -rf "$venv"
+        echo "'$python -m venv' does not work here. On Debian: apt-get install python3-venv" >&2
+        exit 1
+    fi
+fi
+echo "Installing (the first time takes a minute or two) ..."
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements.lock
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -e .
+"$venv/bin/python" -m pileus.cli.prepare
