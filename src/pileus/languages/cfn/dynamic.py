@@ -48,11 +48,6 @@ class Lookups:
     export: Callable[[str], str | None] = _no_export
 
 
-def has_dynamic_reference(text: str) -> bool:
-    """True when ``text`` holds something of the form ``{{resolve:…}}``."""
-    return _REFERENCE.search(text) is not None
-
-
 def resolve_dynamic(text: str, lookups: Lookups) -> str:
     """Replace every dynamic reference in ``text``.
 
