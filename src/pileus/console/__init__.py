@@ -1,0 +1,1 @@
+"""The web page under ``/_pileus/``: a guest of public operations and of the observer feed."""

@@ -1,0 +1,278 @@
+"""From the kernel's observer records to what an open page shows.
+
+``Feed.observe`` is called for every record of every account, watched or not, so it does little:
+counters, bounded rings, and a note to the pages that look at that account. Records made by the
+console's own calls are left out, or the page would watch itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pileus.console.functions import FunctionLedger, function_name
+from pileus.console.places import (
+    SMS_IN,
+    SMS_OUT,
+    normal_place,
+    place_of_caller,
+    place_of_source,
+    place_of_target,
+)
+from pileus.console.subscription import Subscription
+from pileus.ports.clock import Clock
+from pileus.values.context import DEFAULT_ACCOUNT, DEFAULT_REGION
+
+CONSOLE_SOURCE = "console"
+CALLS_KEPT = 120
+LOGS_KEPT = 500
+SMS_KEPT = 200
+OBSERVED_LINKS_MAX = 500
+LOG_TEXT_MAX = 4000
+
+Record = Mapping[str, Any]
+
+
+class AccountView:
+    """What the feed keeps of one account."""
+
+    def __init__(self, account: str) -> None:
+        self.account = account
+        self.functions: dict[str, FunctionLedger] = {}
+        self.calls: deque[dict[str, Any]] = deque(maxlen=CALLS_KEPT)
+        self.logs: deque[dict[str, Any]] = deque(maxlen=LOGS_KEPT)
+        self.sms: deque[dict[str, Any]] = deque(maxlen=SMS_KEPT)
+        self.sources: dict[str, dict[str, Any]] = {}
+        self.call_count = 0
+        self.error_count = 0
+        self.observed_links: set[tuple[str, str]] = set()
+        self.states: dict[tuple[str, str], Any] = {}
+
+
+class Feed:
+    """Takes records in, keeps what pages need, hands it to their subscriptions.
+
+    Attributes:
+        unknown: record kinds that came and that the console does not know, counted.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._views: dict[str, AccountView] = {}
+        self._subscriptions: list[Subscription] = []
+        self._listeners: list[Callable[[Record], None]] = []
+        self._origin_finders: dict[str, Callable[[str, str], str]] = {}
+        self.unknown: Counter[str] = Counter()
+        self._takers: dict[str, Callable[[AccountView, Record], None]] = {
+            "call": self._take_call,
+            "delivery": self._take_delivery,
+            "invocation": self._take_invocation,
+            "log": self._take_log,
+            "sms": self._take_sms,
+            "source": self._take_source,
+        }
+
+    # -- in ---------------------------------------------------------------------------------
+
+    def observe(self, record: Record) -> None:
+        """Take one record of the kernel; its fields by kind are listed in ``README.md``."""
+        taker = self._takers.get(record["kind"])
+        if taker is None:
+            self.unknown[str(record["kind"])] += 1
+            return
+        if record.get("source") == CONSOLE_SOURCE and record["kind"] == "call":
+            return
+        taker(self.view(str(record.get("account") or DEFAULT_ACCOUNT)), record)
+        for listener in self._listeners:
+            listener(record)
+
+    def publish(self, account: str, message_type: str, key: str, value: Any) -> None:
+        """Set a piece of state (``rooms``, ``resources``, ``occupancy`` …) and tell the pages.
+
+        An unchanged value is not told again.
+        """
+        states = self.view(account).states
+        if states.get((message_type, key)) == value:
+            return
+        states[(message_type, key)] = value
+        self.tell(account, message_type, key, value)
+
+    def tell(self, account: str, message_type: str, key: str, value: Any) -> None:
+        """Tell the open pages a piece of state that is not kept for later ones."""
+        for page in self._pages(account):
+            page.put_state(message_type, key, value)
+
+    def stream(self, account: str, message_type: str, items: Iterable[Any]) -> None:
+        """Add items to a stream of the pages; nothing is kept here."""
+        pages = self._pages(account)
+        if pages:
+            for item in items:
+                for page in pages:
+                    page.put_item(message_type, item)
+
+    # -- out --------------------------------------------------------------------------------
+
+    def subscribe(self, account: str) -> Subscription:
+        """A page opened; end it with :meth:`unsubscribe`."""
+        subscription = Subscription(self._clock, account)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """A page closed."""
+        self._subscriptions.remove(subscription)
+
+    def watched_accounts(self) -> set[str]:
+        """Accounts some page looks at."""
+        return {page.account for page in self._subscriptions}
+
+    def add_listener(self, listener: Callable[[Record], None]) -> None:
+        """Also hand every known record to ``listener`` (who must be quick)."""
+        self._listeners.append(listener)
+
+    def set_origin_finder(self, account: str, finder: Callable[[str, str], str]) -> None:
+        """How to find the node a room delivers from: ``finder(room, target) -> place or ''``."""
+        self._origin_finders[account] = finder
+
+    def view(self, account: str) -> AccountView:
+        """The account's view, made at its first record."""
+        view = self._views.get(account)
+        if view is None:
+            view = self._views[account] = AccountView(account)
+        return view
+
+    def snapshot(self, account: str) -> dict[str, Any]:
+        """Everything a page that opens now has missed."""
+        view = self.view(account)
+        states: dict[str, list[Any]] = {}
+        for (message_type, _), value in view.states.items():
+            states.setdefault(message_type, []).append(value)
+        return {
+            "functions": [ledger.row() for ledger in view.functions.values()],
+            "calls": list(view.calls),
+            "call_count": view.call_count,
+            "error_count": view.error_count,
+            "logs": list(view.logs),
+            "sms": list(view.sms),
+            "sources": list(view.sources.values()),
+            **states,
+        }
+
+    # -- record kinds -----------------------------------------------------------------------
+
+    def _take_call(self, view: AccountView, record: Record) -> None:
+        region = str(record.get("region") or DEFAULT_REGION)
+        error = str(record.get("error") or "")
+        service = str(record["service"])
+        target = place_of_target(service, record.get("input") or {}, view.account, region)
+        view.call_count += 1
+        view.error_count += bool(error)
+        row = {
+            "at_ms": record["at_ms"],
+            "service": service,
+            "operation": record["operation"],
+            "target": target,
+            "source": record.get("source") or "",
+            "took_ms": round(float(record.get("took_ms") or 0), 3),
+            "error": error,
+            "request_id": record.get("request_id") or "",
+        }
+        view.calls.append(row)
+        pages = self._pages(view.account)
+        if not pages:
+            return
+        caller = place_of_caller(str(record.get("principal") or ""), region)
+        for page in pages:
+            page.put_item("calls", row)
+            page.put_state("counts", "", {"calls": view.call_count, "errors": view.error_count})
+        if caller and target:
+            self._pulse(view, caller, target, is_error=bool(error))
+
+    def _take_delivery(self, view: AccountView, record: Record) -> None:
+        region = str(record.get("region") or DEFAULT_REGION)
+        service = str(record["target"])
+        target = place_of_target(service, record.get("input") or {}, view.account, region)
+        if not target or not self._pages(view.account):
+            return
+        origin = normal_place(str(record.get("origin") or ""))
+        if not origin and (finder := self._origin_finders.get(view.account)):
+            origin = finder(str(record.get("source") or ""), target)
+        if origin:
+            self._pulse(view, origin, target, is_error=int(record.get("attempt") or 1) > 1)
+
+    def _take_invocation(self, view: AccountView, record: Record) -> None:
+        name = function_name(str(record["function"]))
+        ledger = view.functions.get(name)
+        if ledger is None:
+            ledger = view.functions[name] = FunctionLedger(name)
+        phase = record.get("phase", "finished")
+        if phase == "started":
+            ledger.started(record)
+        elif phase == "throttled":
+            ledger.throttled()
+        else:
+            ledger.finished(record)
+        pages = self._pages(view.account)
+        if not pages:
+            return
+        region = str(record.get("region") or DEFAULT_REGION)
+        place = f"arn:aws:lambda:{region}:{view.account}:function:{name}"
+        is_error = bool(record.get("error")) or phase == "throttled"
+        for page in pages:
+            page.put_state("functions", name, ledger)
+            page.put_item("invocations", [place, phase, int(is_error)])
+        if phase == "started" and (origin := record.get("origin")):
+            self._pulse(view, normal_place(str(origin)), place, is_error=False)
+
+    def _take_log(self, view: AccountView, record: Record) -> None:
+        group = str(record.get("group") or "")
+        text = str(record["text"])
+        row = {
+            "at_ms": record["at_ms"],
+            "function": function_name(group.rsplit("/", 1)[-1]),
+            "group": group,
+            "stream": record.get("stream") or "",
+            "text": text[:LOG_TEXT_MAX].rstrip("\n"),
+            "cut": max(0, len(text) - LOG_TEXT_MAX),
+        }
+        view.logs.append(row)
+        self.stream(view.account, "logs", (row,))
+
+    def _take_sms(self, view: AccountView, record: Record) -> None:
+        is_in = record["direction"] == "in"
+        row = {
+            "at_ms": record["at_ms"],
+            "id": record.get("id") or "",
+            "direction": record["direction"],
+            "from": record.get("from") or "",
+            "to": record.get("to") or "",
+            "text": record["text"],
+        }
+        view.sms.append(row)
+        self.stream(view.account, "sms", (row,))
+        other = normal_place(str(record.get("target" if is_in else "origin") or ""))
+        if other:
+            self._pulse(view, *((SMS_IN, other) if is_in else (other, SMS_OUT)), is_error=False)
+
+    def _take_source(self, view: AccountView, record: Record) -> None:
+        name = str(record["source"])
+        row = {key: value for key, value in record.items() if key not in ("kind", "account")}
+        before = view.sources.get(name, {})
+        view.sources[name] = row
+        for page in self._pages(view.account):
+            page.put_state("sources", name, row)
+        target = normal_place(str(record.get("target") or ""))
+        if target and (record.get("segments") or 0) > (before.get("segments") or 0):
+            self._pulse(view, place_of_source(name), target, is_error=False)
+
+    # -- within -----------------------------------------------------------------------------
+
+    def _pulse(self, view: AccountView, origin: str, target: str, *, is_error: bool) -> None:
+        if len(view.observed_links) < OBSERVED_LINKS_MAX:
+            view.observed_links.add((origin, target))
+        for page in self._pages(view.account):
+            page.put_pulse(origin, target, is_error)
+
+    def _pages(self, account: str) -> list[Subscription]:
+        return [page for page in self._subscriptions if page.account == account]

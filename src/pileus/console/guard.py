@@ -1,0 +1,117 @@
+"""Who may talk to the console: same origin only, and only under a name that is ours.
+
+Three attacks from a web page the user happens to visit are refused here: a cross-origin POST or
+WebSocket (the ``Origin`` header; WebSockets know no same-origin policy), DNS rebinding (a foreign
+name that resolves to this machine shows in ``Host``), and framing (the headers below).
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from pileus.console.exchange import Request, Response, text_response
+
+COOKIE = "pileus_console"
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+SECURITY_HEADERS: Mapping[str, str] = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+        "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Decides on a request before anything else looks at it.
+
+    Attributes:
+        hosts: names the platform was told to answer to, besides the loopback ones.
+        token: when set, every request must show it (cookie, ``?token=`` or bearer header); the
+            composition root sets one whenever the port is bound wider than loopback.
+    """
+
+    hosts: frozenset[str] = frozenset()
+    token: str = ""
+
+    def refusal(self, request: Request, *, is_socket: bool = False) -> Response | None:
+        """The answer that turns ``request`` away, or None when it may pass."""
+        host = request.headers.get("host", "")
+        if not self._is_ours(host):
+            return text_response(
+                403,
+                f"The console does not answer to the host name {host!r}. "
+                "Open it under 127.0.0.1, or start Pileus with --host.\n",
+            )
+        if (is_socket or request.method not in _SAFE_METHODS) and not _is_same_origin(
+            request.headers, host
+        ):
+            return text_response(403, "The console takes requests from its own page only.\n")
+        if self.token and not self._knows_token(request):
+            return text_response(
+                401,
+                "Open the console with the address `pileus up` printed (it ends in ?token=…).\n",
+            )
+        return None
+
+    def entry_cookie(self, request: Request) -> str | None:
+        """The Set-Cookie value when the token came in the address, so that it can leave it."""
+        if self.token and hmac.compare_digest(request.query.get("token", ""), self.token):
+            return f"{COOKIE}={self.token}; Path=/_pileus/; HttpOnly; SameSite=Strict"
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        name = _host_name(host)
+        return name == "localhost" or _is_loopback(name) or name in self.hosts
+
+    def _knows_token(self, request: Request) -> bool:
+        shown = request.query.get("token", "")
+        authorization = request.headers.get("authorization", "")
+        if authorization.startswith("Bearer "):
+            shown = authorization.removeprefix("Bearer ")
+        elif not shown:
+            shown = _cookie(request.headers.get("cookie", ""))
+        return hmac.compare_digest(shown.encode(), self.token.encode())
+
+
+def _is_same_origin(headers: Mapping[str, str], host: str) -> bool:
+    # A browser always names the origin of a POST or WebSocket; other programs name none, and a
+    # web page cannot make one of those speak for it.
+    site = headers.get("sec-fetch-site", "none")
+    if site not in ("none", "same-origin"):
+        return False
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+
+
+def _host_name(host: str) -> str:
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _cookie(header: str) -> str:
+    try:
+        morsel = SimpleCookie(header).get(COOKIE)
+    except CookieError:
+        return ""
+    return morsel.value if morsel else ""

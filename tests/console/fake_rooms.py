@@ -1,0 +1,225 @@
+"""Edifice Corb as its rooms would describe it: canned answers behind the door's signature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from pileus.values.body import BytesBody
+from pileus.values.context import CallContext
+from pileus.values.errors import ServiceError, not_implemented
+
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+VIDEO_BUCKET = "corb-video"
+RESULTS_BUCKET = "corb-results"
+OCCUPANCY_TABLE = "corb-occupancy"
+ENDPOINT = "person-detector"
+STACK = "edifice-corb-dev"
+
+
+def function_arn(name: str) -> str:
+    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
+
+
+def rule_arn(name: str) -> str:
+    return f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}"
+
+
+BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
+ENDPOINT_ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/{ENDPOINT}"
+DEAD_LETTERS = f"arn:aws:sqs:{REGION}:{ACCOUNT}:corb-dead-letters"
+
+_FUNCTIONS: dict[str, dict[str, Any]] = {
+    "VideoIngress": {"ENDPOINT_NAME": ENDPOINT, "RESULTS_BUCKET": RESULTS_BUCKET},
+    "OccupancyKeeper": {"OCCUPANCY_TABLE": OCCUPANCY_TABLE},
+    "MessageIngress": {"OCCUPANCY_TABLE": OCCUPANCY_TABLE},
+    "CleaningReportGenerator": {},
+    "TooFullAlarm": {},
+}
+_DESTINATIONS = ("VideoIngress", "MessageIngress", "CleaningReportGenerator", "OccupancyKeeper")
+_RULES: dict[str, tuple[dict[str, Any], str]] = {
+    "people-counted": (
+        {"detail": {"responsePayload": {"kind": ["people_counted"]}}},
+        "OccupancyKeeper",
+    ),
+    "request-cleaning": (
+        {"detail": {"responsePayload": {"command_type": ["request_cleaning"]}}},
+        "CleaningReportGenerator",
+    ),
+    "too-full": ({"detail": {"responsePayload": {"kind": ["too_full"]}}}, "TooFullAlarm"),
+}
+
+
+@dataclass(slots=True)
+class FakeReply:
+    output: Mapping[str, Any] = field(default_factory=dict)
+    body: BytesBody | None = None
+
+
+class FakeRooms:
+    """``invoke`` over canned answers; ``results`` and ``occupancy`` change as the story goes."""
+
+    def __init__(self) -> None:
+        self.results: dict[str, bytes] = {}
+        self.occupancy: dict[str, dict[str, Any]] = {}
+        self.segments = 0
+        self.waiting_messages = 0
+        self.asked: list[str] = []
+
+    async def invoke(
+        self, context: CallContext, service: str, operation: str, input: Mapping[str, Any]
+    ) -> FakeReply:
+        self.asked.append(f"{service}.{operation}")
+        answer = getattr(self, f"_{service}_{operation}".replace("-", "_"), None)
+        if answer is None:
+            raise not_implemented(service, operation)
+        output = answer(input)
+        return output if isinstance(output, FakeReply) else FakeReply(output)
+
+    def store(self, key: str, source: str, frames: list[tuple[float, list[list[float]]]]) -> None:
+        """Put a result object as VideoIngress would."""
+        lines = [
+            orjson.dumps(
+                {
+                    "source": source,
+                    "pts_ms": pts_ms,
+                    "persons": [{"box": box, "confidence": 0.87} for box in boxes],
+                }
+            )
+            for pts_ms, boxes in frames
+        ]
+        self.results[key] = b"\n".join(lines) + b"\n"
+
+    def _cloudformation_DescribeStacks(self, _: Any) -> dict[str, Any]:
+        outputs = {"DetectionsBucket": RESULTS_BUCKET, "OccupancyTable": OCCUPANCY_TABLE}
+        listed = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
+        stack = {"StackName": STACK, "StackStatus": "CREATE_COMPLETE", "Outputs": listed}
+        stack["StackId"] = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK}/1"
+        return {"Stacks": [stack]}
+
+    def _cloudformation_ListStackResources(self, _: Any) -> dict[str, Any]:
+        kinds = {name: "AWS::Lambda::Function" for name in _FUNCTIONS}
+        kinds |= {VIDEO_BUCKET: "AWS::S3::Bucket", RESULTS_BUCKET: "AWS::S3::Bucket"}
+        kinds[OCCUPANCY_TABLE] = "AWS::DynamoDB::Table"
+        rows = [
+            {
+                "LogicalResourceId": name.title().replace("-", ""),
+                "PhysicalResourceId": name,
+                "ResourceType": kind,
+            }
+            for name, kind in kinds.items()
+        ]
+        return {"StackResourceSummaries": rows}
+
+    def _lambda_ListFunctions(self, _: Any) -> dict[str, Any]:
+        functions = [
+            {
+                "FunctionName": name,
+                "FunctionArn": function_arn(name),
+                "Runtime": "python3.11",
+                "MemorySize": 1024 if name == "VideoIngress" else 256,
+                "Environment": {"Variables": variables},
+            }
+            for name, variables in _FUNCTIONS.items()
+        ]
+        return {"Functions": functions}
+
+    def _lambda_ListEventSourceMappings(self, _: Any) -> dict[str, Any]:
+        return {"EventSourceMappings": []}
+
+    def _lambda_ListFunctionEventInvokeConfigs(self, input: Mapping[str, Any]) -> dict[str, Any]:
+        if input["FunctionName"] not in _DESTINATIONS:
+            return {"FunctionEventInvokeConfigs": []}
+        destination: dict[str, Any] = {
+            "OnSuccess": {"Destination": "arn:aws:events:::event-bus/default"}
+        }
+        if input["FunctionName"] == "VideoIngress":
+            destination["OnFailure"] = {"Destination": DEAD_LETTERS}
+        return {"FunctionEventInvokeConfigs": [{"DestinationConfig": destination}]}
+
+    def _s3_ListBuckets(self, _: Any) -> dict[str, Any]:
+        return {"Buckets": [{"Name": VIDEO_BUCKET}, {"Name": RESULTS_BUCKET}]}
+
+    def _s3_GetBucketNotificationConfiguration(self, input: Mapping[str, Any]) -> dict[str, Any]:
+        if input["Bucket"] != VIDEO_BUCKET:
+            return {}
+        rules = [{"Name": "suffix", "Value": ".mkv"}]
+        configuration = {
+            "LambdaFunctionArn": function_arn("VideoIngress"),
+            "Events": ["s3:ObjectCreated:*"],
+            "Filter": {"Key": {"FilterRules": rules}},
+        }
+        return {"LambdaFunctionConfigurations": [configuration]}
+
+    def _s3_ListObjectsV2(self, input: Mapping[str, Any]) -> dict[str, Any]:
+        if input["Bucket"] == VIDEO_BUCKET:
+            contents = [{"Key": f"lobby/{n}.mkv", "Size": 402_331} for n in range(self.segments)]
+            return {"Contents": contents[:1000], "IsTruncated": self.segments > 1000}
+        if input.get("Delimiter"):
+            folders = sorted({key.split("/")[0] + "/" for key in self.results})
+            return {"CommonPrefixes": [{"Prefix": folder} for folder in folders]}
+        prefix = input.get("Prefix", "")
+        rows = [
+            {"Key": key, "Size": len(raw)}
+            for key, raw in sorted(self.results.items())
+            if key.startswith(prefix)
+        ]
+        return {"Contents": rows}
+
+    def _s3_GetObject(self, input: Mapping[str, Any]) -> FakeReply:
+        if input["Key"] not in self.results:
+            raise ServiceError("NoSuchKey", "The specified key does not exist.", status=404)
+        return FakeReply({}, BytesBody(self.results[input["Key"]]))
+
+    def _sqs_ListQueues(self, _: Any) -> dict[str, Any]:
+        return {"QueueUrls": [f"http://127.0.0.1:4566/{ACCOUNT}/corb-dead-letters"]}
+
+    def _sqs_GetQueueAttributes(self, _: Any) -> dict[str, Any]:
+        return {"Attributes": {"ApproximateNumberOfMessages": str(self.waiting_messages)}}
+
+    def _dynamodb_ListTables(self, _: Any) -> dict[str, Any]:
+        return {"TableNames": [OCCUPANCY_TABLE]}
+
+    def _dynamodb_DescribeTable(self, _: Any) -> dict[str, Any]:
+        table = {"ItemCount": 4 + self.segments // 30, "TableSizeBytes": 2310}
+        return {"Table": {**table, "TableStatus": "ACTIVE"}}
+
+    def _dynamodb_GetItem(self, input: Mapping[str, Any]) -> dict[str, Any]:
+        item = self.occupancy.get(input["Key"]["source"]["S"])
+        return {"Item": item} if item else {}
+
+    def _dynamodb_Query(self, _: Any) -> dict[str, Any]:
+        return {"Items": [{"at": {"S": "minute#2026-11-21T10:03Z"}, "peak": {"N": "6"}}]}
+
+    def _events_ListEventBuses(self, _: Any) -> dict[str, Any]:
+        return {"EventBuses": [{"Name": "default", "Arn": BUS}]}
+
+    def _events_ListRules(self, _: Any) -> dict[str, Any]:
+        rules: list[dict[str, Any]] = [
+            {
+                "Name": name,
+                "Arn": rule_arn(name),
+                "EventPattern": orjson.dumps(pattern).decode(),
+                "EventBusName": "default",
+                "State": "ENABLED",
+            }
+            for name, (pattern, _) in _RULES.items()
+        ]
+        return {"Rules": rules}
+
+    def _events_ListTargetsByRule(self, input: Mapping[str, Any]) -> dict[str, Any]:
+        return {"Targets": [{"Id": "1", "Arn": function_arn(_RULES[input["Rule"]][1])}]}
+
+    def _sns_ListTopics(self, _: Any) -> dict[str, Any]:
+        return {"Topics": []}
+
+    def _sns_ListSubscriptions(self, _: Any) -> dict[str, Any]:
+        return {"Subscriptions": []}
+
+    def _sagemaker_ListEndpoints(self, _: Any) -> dict[str, Any]:
+        endpoint = {"EndpointName": ENDPOINT, "EndpointArn": ENDPOINT_ARN}
+        return {"Endpoints": [{**endpoint, "EndpointStatus": "InService"}]}
