@@ -40,6 +40,28 @@ _SQS_MAPS = {
 }
 
 
+_SQS_CODES = {
+    "BatchEntryIdsNotDistinct": "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+    "BatchRequestTooLong": "AWS.SimpleQueueService.BatchRequestTooLong",
+    "EmptyBatchRequest": "AWS.SimpleQueueService.EmptyBatchRequest",
+    "InvalidBatchEntryId": "AWS.SimpleQueueService.InvalidBatchEntryId",
+    "KmsAccessDenied": "KMS.AccessDeniedException",
+    "KmsDisabled": "KMS.DisabledException",
+    "KmsInvalidKeyUsage": "KMS.InvalidKeyUsageException",
+    "KmsInvalidState": "KMS.InvalidStateException",
+    "KmsNotFound": "KMS.NotFoundException",
+    "KmsOptInRequired": "KMS.OptInRequired",
+    "KmsThrottled": "KMS.ThrottlingException",
+    "MessageNotInflight": "AWS.SimpleQueueService.MessageNotInflight",
+    "PurgeQueueInProgress": "AWS.SimpleQueueService.PurgeQueueInProgress",
+    "QueueDeletedRecently": "AWS.SimpleQueueService.QueueDeletedRecently",
+    "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueNameExists": "QueueAlreadyExists",
+    "TooManyEntriesInBatchRequest": "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+    "UnsupportedOperation": "AWS.SimpleQueueService.UnsupportedOperation",
+}
+
+
 def _sqs(raw: Raw) -> None:
     raw["metadata"]["protocols"] = ["json", "query"]
     raw["metadata"]["xmlNamespace"] = "http://queue.amazonaws.com/doc/2012-11-05/"
@@ -53,6 +75,8 @@ def _sqs(raw: Raw) -> None:
         for member in shape.get("members", {}).values():
             if member["shape"] in _SQS_MAPS:
                 member["queryName"] = _SQS_MAPS[member["shape"]][0]
+    for name, code in _SQS_CODES.items():
+        shapes[name]["error"] = {"code": code, "httpStatusCode": 400, "senderFault": True}
     for operation in raw["operations"].values():
         if "output" in operation:
             operation["output"]["resultWrapper"] = f"{operation['name']}Result"

@@ -1,0 +1,210 @@
+"""From an HTTP request to a call through the door, and back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Mapping
+from typing import Any, Protocol
+
+from pileus.gateway import origins
+from pileus.ports.chance import Chance
+from pileus.ports.clock import Clock
+from pileus.ports.state import StateUnavailable
+from pileus.protocols import auth_errors
+from pileus.protocols.aws_chunked import opened
+from pileus.protocols.codec import BODY_BYTES_MAX, Codec, codec_for, encode_error, read_bounded
+from pileus.protocols.http import HttpRequest, HttpResponse
+from pileus.protocols.router import is_form, route
+from pileus.protocols.sigv4 import Lookup, Verified, Verifier
+from pileus.protocols.targets import Target, Unroutable
+from pileus.values.body import Body, BytesBody
+from pileus.values.context import DEFAULT_ACCOUNT, DEFAULT_REGION, CallContext, Principal
+from pileus.values.errors import ServiceError
+
+logger = logging.getLogger("pileus.gateway")
+
+ANONYMOUS = Principal("anonymous", "")
+"""Who calls when nobody signed."""
+
+
+class Reply(Protocol):
+    """What the door gives back (``kernel.operations.Reply``)."""
+
+    @property
+    def output(self) -> Mapping[str, Any]: ...
+
+    @property
+    def body(self) -> Body | None: ...
+
+    @property
+    def status(self) -> int | None: ...
+
+
+class Invoke(Protocol):
+    """The door (``Kernel.invoke``)."""
+
+    def __call__(
+        self,
+        context: CallContext,
+        service: str,
+        operation: str,
+        input: Mapping[str, Any],
+        body: Body | None,
+        /,
+    ) -> Awaitable[Reply]: ...
+
+
+class AwsFront:
+    """The AWS APIs as an app: route, authenticate, decode, invoke, encode.
+
+    Args:
+        lookup: access key and session token → Credential.
+        account: the account anonymous calls act in.
+        body_bytes_max: largest body that is read into memory.
+    """
+
+    def __init__(
+        self,
+        invoke: Invoke,
+        lookup: Lookup,
+        clock: Clock,
+        chance: Chance,
+        *,
+        account: str = DEFAULT_ACCOUNT,
+        region: str = DEFAULT_REGION,
+        body_bytes_max: int = BODY_BYTES_MAX,
+    ) -> None:
+        self._invoke = invoke
+        self._verifier = Verifier(lookup)
+        self._clock = clock
+        self._chance = chance
+        self._account = account
+        self._region = region
+        self._body_bytes_max = body_bytes_max
+
+    async def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer one request; never raises but for cancellation."""
+        origin = request.headers.get("origin")
+        if origin is not None and request.method == "OPTIONS":
+            return origins.preflight(request, origin)
+        target = Target("", "", "rest-json", method=request.method)
+        request_id = ""
+        try:
+            raw = None
+            if is_form(request):
+                raw = await read_bounded(request.body, self._body_bytes_max)
+            target = route(request, raw or b"")
+            request_id = self._request_id(target)
+            response = await self._call(request, target, raw, request_id)
+        except Unroutable as error:
+            target = error.target
+            response = encode_error(target, error, request_id or self._request_id(target))
+        except ServiceError as error:
+            response = encode_error(target, error, request_id or self._request_id(target))
+        except StateUnavailable as problem:
+            logger.error("request %s: the store is unavailable: %s", request_id, problem)
+            response = encode_error(target, _unavailable(target), request_id)
+        except Exception:
+            request_id = request_id or self._request_id(target)
+            logger.exception(
+                "request %s (%s:%s) failed", request_id, target.service, target.operation
+            )
+            response = encode_error(target, _internal(target), request_id)
+        if origin is not None:
+            origins.allow(response, request, origin)
+        return response
+
+    async def _call(
+        self, request: HttpRequest, target: Target, raw: bytes | None, request_id: str
+    ) -> HttpResponse:
+        codec = codec_for(target.service, target.operation, target.protocol)
+        is_s3 = target.service == "s3"
+        if is_s3 and raw is not None:
+            request = request.changed(body=BytesBody(raw))
+            raw = None
+        if raw is None and not is_s3 and not _declares_hash(codec, request):
+            raw = await read_bounded(request.body, self._body_bytes_max)
+        verified = self._verifier.verify(request, target, raw, self._clock.now_ms())
+        context = self._context(request, target, codec, verified, request_id)
+        body: Body | None = None
+        if raw is None:
+            request = opened(request, target, verified)
+            if codec.streams_input:
+                body = request.body
+            else:
+                raw = await read_bounded(request.body, self._body_bytes_max)
+        elif codec.streams_input:
+            body, raw = BytesBody(raw), None
+        given = codec.parse(request, target.labels, raw or b"")
+        reply = await self._invoke(context, target.service, target.operation, given, body)
+        response = codec.render(reply.output, reply.body, request_id, reply.status)
+        if target.method == "HEAD":
+            response.body = b""
+        return response
+
+    def _context(
+        self,
+        request: HttpRequest,
+        target: Target,
+        codec: Codec,
+        verified: Verified | None,
+        request_id: str,
+    ) -> CallContext:
+        principal, account, region = ANONYMOUS, self._account, self._region
+        if verified is not None:
+            credential = verified.credential
+            if credential.is_loopback_only and not request.is_loopback:
+                raise auth_errors.unknown_key(target, verified.access_key)
+            principal, account = credential.principal, credential.account
+            region = verified.region
+        elif target.service != "s3" and codec.operation.auth_type != "none":
+            raise auth_errors.missing(target)
+        elif "origin" in request.headers and not origins.is_own(request, request.headers["origin"]):
+            # A page from elsewhere may reach a loopback port; unsigned it gets nothing.
+            raise auth_errors.missing(target)
+        host = request.headers.get("host", "127.0.0.1")
+        return CallContext(
+            account=account,
+            region=region,
+            principal=principal,
+            request_id=request_id,
+            trace=request.headers.get("x-amzn-trace-id", ""),
+            endpoint=f"{request.scheme}://{host}",
+        )
+
+    def _request_id(self, target: Target) -> str:
+        if target.service == "s3":
+            return self._chance.random_bytes(8).hex().upper()
+        raw = self._chance.random_bytes(16).hex()
+        # The form of a version 4 UUID (RFC 9562).
+        variant = "89ab"[int(raw[16], 16) & 3]
+        return f"{raw[:8]}-{raw[8:12]}-4{raw[13:16]}-{variant}{raw[17:20]}-{raw[20:]}"
+
+
+def _declares_hash(codec: Codec, request: HttpRequest) -> bool:
+    """Whether a streamed body can be checked without holding it."""
+    return codec.streams_input and "x-amz-content-sha256" in request.headers
+
+
+def _internal(target: Target) -> ServiceError:
+    if target.service == "s3":
+        return ServiceError(
+            "InternalError", "We encountered an internal error. Please try again.", status=500
+        )
+    return ServiceError(
+        "InternalFailure",
+        "The request processing has failed because of an internal error.",
+        status=500,
+    )
+
+
+def _unavailable(target: Target) -> ServiceError:
+    if target.service == "s3":
+        return ServiceError(
+            "ServiceUnavailable", "Service is unable to handle request.", status=503
+        )
+    return ServiceError(
+        "ServiceUnavailable",
+        "The request has failed due to a temporary failure of the server.",
+        status=503,
+    )

@@ -1,0 +1,470 @@
+"""One HTTP/1.1 connection: bytes in, requests to the app, answers out in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, cast
+
+import httptools
+
+from pileus.gateway import wire
+from pileus.gateway.bodies import SocketBody, broken_off, timed_out
+from pileus.protocols.http import HttpRequest, HttpResponse
+from pileus.values.body import Body, BytesBody
+from pileus.values.errors import ServiceError
+
+if TYPE_CHECKING:
+    from pileus.gateway.server import Server
+
+logger = logging.getLogger("pileus.gateway")
+
+_EMPTY = BytesBody(b"")
+
+
+class _Exchange:
+    """One request and what its answer needs to know."""
+
+    __slots__ = ("body", "is_http_1_0", "keeps_alive", "request", "waits_for_continue")
+
+    def __init__(self, request: HttpRequest, keeps_alive: bool, is_http_1_0: bool) -> None:
+        self.request = request
+        self.keeps_alive = keeps_alive
+        self.is_http_1_0 = is_http_1_0
+        self.body: SocketBody | None = None
+        self.waits_for_continue = False
+
+
+class Connection(asyncio.Protocol):
+    """Parses requests, runs the app one request at a time, and writes answers in order.
+
+    A client that goes away cancels the request under way: a long poll must not take a message
+    for nobody.
+    """
+
+    __slots__ = (
+        "_arriving",
+        "_drained",
+        "_header_bytes",
+        "_headers",
+        "_is_linger",
+        "_is_paused",
+        "_parser",
+        "_parts",
+        "_pending",
+        "_rejection",
+        "_server",
+        "_since_ns",
+        "_task",
+        "_transport",
+        "_upgrade",
+        "_url",
+        "listener",
+        "peer",
+    )
+
+    def __init__(self, server: Server, listener: str) -> None:
+        self._server = server
+        self.listener = listener
+        self.peer = ""
+        self._transport: asyncio.Transport = None  # type: ignore[assignment]
+        self._parser = httptools.HttpRequestParser(self)
+        self._url = b""
+        self._headers: dict[str, str] = {}
+        self._header_bytes = -1  # -1: between requests
+        self._parts: list[bytes] = []
+        self._arriving: _Exchange | None = None
+        self._pending: deque[_Exchange] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._rejection: HttpResponse | None = None
+        self._upgrade: _Exchange | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._is_paused = False
+        self._is_linger = False
+        self._since_ns = server.coarse_ns
+
+    # ------------------------------------------------------------ transport events
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self.peer = peer[0] if isinstance(peer, tuple) and peer else ""
+        self._server.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.connections.discard(self)
+        if self._arriving is not None and self._arriving.body is not None:
+            self._arriving.body.end(broken_off())
+        self._pending.clear()
+        self._wake_writer()
+        if self._task is not None:
+            self._task.cancel()
+
+    def eof_received(self) -> bool:
+        arriving = self._arriving
+        if arriving is not None and arriving.body is not None and not arriving.body.is_complete:
+            arriving.body.end(broken_off())
+            self._arriving = None
+        # A client may close its half and still wait for the answers it asked for.
+        return self._task is not None or bool(self._pending)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_linger:
+            return
+        self._since_ns = self._server.coarse_ns
+        before = self._header_bytes
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgraded(data[upgrade.args[0] :])
+            return
+        except httptools.HttpParserError as problem:
+            self._refuse(wire.plain(400, f"malformed request: {problem}"))
+            return
+        if self._header_bytes >= 0 and before >= 0 and self._arriving is None:
+            # Neither name nor value was complete in this piece; the parser holds it back.
+            self._header_bytes += len(data)
+            if self._header_bytes > 2 * self._server.limits.header_bytes:
+                self._refuse(wire.plain(431, "request header fields too large"))
+                return
+        if self._rejection is not None:
+            self._refuse(self._rejection)
+
+    def pause_writing(self) -> None:
+        self._drained = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        self._wake_writer()
+
+    def _wake_writer(self) -> None:
+        drained, self._drained = self._drained, None
+        if drained is not None and not drained.done():
+            drained.set_result(None)
+
+    # ------------------------------------------------------------ parser events
+
+    def on_message_begin(self) -> None:
+        self._url = b""
+        self._headers = {}
+        self._header_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        if len(self._url) > self._server.limits.url_bytes:
+            self._rejection = wire.plain(414, "request URI too long")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        limits = self._server.limits
+        self._header_bytes += len(name) + len(value)
+        headers = self._headers
+        if self._header_bytes > limits.header_bytes or len(headers) >= limits.header_count:
+            self._rejection = wire.plain(431, "request header fields too large")
+            return
+        key = name.decode("latin-1").lower()
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            text = value.decode("latin-1")
+        known = headers.get(key)
+        if known is None:
+            headers[key] = text
+        elif key == "host":
+            self._rejection = wire.plain(400, "more than one Host header")
+        else:
+            headers[key] = f"{known},{text}"
+
+    def on_headers_complete(self) -> None:
+        if self._rejection is not None:
+            return
+        path, _, query = self._url.decode("latin-1").partition("?")
+        if not path.startswith("/"):
+            path = _origin_form(path)
+        parser, headers = self._parser, self._headers
+        request = HttpRequest(
+            parser.get_method().decode("latin-1"),
+            path,
+            query,
+            headers,
+            _EMPTY,
+            self.peer,
+            self._server.is_loopback(self.peer, self.listener),
+            self.listener,
+        )
+        exchange = _Exchange(
+            request, parser.should_keep_alive(), parser.get_http_version() == "1.0"
+        )
+        self._arriving = exchange
+        self._parts = []
+        length = headers.get("content-length", "")
+        size = int(length) if length.isdecimal() else None
+        expects = headers.get("expect", "").lower() == "100-continue"
+        is_chunked = "transfer-encoding" in headers
+        if parser.should_upgrade():
+            self._upgrade = exchange
+        elif is_chunked or (size and (expects or size > self._server.limits.buffered_bytes)):
+            body = SocketBody(self, None if is_chunked else size, self._server.limits.window_bytes)
+            exchange.body = body
+            exchange.waits_for_continue = expects and not exchange.is_http_1_0
+            request.body = body
+            self._take(exchange)
+
+    def on_body(self, piece: bytes) -> None:
+        arriving = self._arriving
+        if arriving is None:
+            return
+        if arriving.body is not None:
+            arriving.waits_for_continue = False
+            arriving.body.feed(piece)
+        else:
+            self._parts.append(piece)
+
+    def on_message_complete(self) -> None:
+        self._header_bytes = -1
+        arriving, self._arriving = self._arriving, None
+        if arriving is None or self._rejection is not None or arriving is self._upgrade:
+            return
+        if arriving.body is not None:
+            arriving.body.end()
+            return
+        parts = self._parts
+        if parts:
+            arriving.request.body = BytesBody(parts[0] if len(parts) == 1 else b"".join(parts))
+        self._take(arriving)
+
+    # ------------------------------------------------------------ flow
+
+    def body_wanted(self) -> None:
+        """Send ``100 Continue`` when the client waits for it."""
+        for exchange in (self._arriving, *self._pending):
+            if exchange is not None and exchange.waits_for_continue:
+                exchange.waits_for_continue = False
+                self._transport.write(wire.CONTINUE)
+                return
+
+    def backlog_changed(self) -> None:
+        """Leave bytes in the socket while a body or the queue of requests is full."""
+        arriving = self._arriving
+        is_full = len(self._pending) >= self._server.limits.pipelined or (
+            arriving is not None and arriving.body is not None and arriving.body.is_full
+        )
+        if self._transport.is_closing():
+            return
+        if is_full and not self._is_paused:
+            self._is_paused = True
+            self._transport.pause_reading()
+        elif not is_full and self._is_paused:
+            self._is_paused = False
+            self._since_ns = self._server.coarse_ns
+            self._transport.resume_reading()
+
+    # ------------------------------------------------------------ answering
+
+    def _take(self, exchange: _Exchange) -> None:
+        self._pending.append(exchange)
+        if self._task is None:
+            self._task = self._server.loop.create_task(self._serve())
+        elif len(self._pending) >= self._server.limits.pipelined:
+            self.backlog_changed()
+
+    async def _serve(self) -> None:
+        """Answer what is pending, in order; ends when nothing is."""
+        try:
+            while self._pending:
+                exchange = self._pending.popleft()
+                if self._is_paused:
+                    self.backlog_changed()
+                response = await self._server.answer(exchange.request)
+                if not await self._send(exchange, response):
+                    return
+                self._since_ns = self._server.coarse_ns
+        except wire.HeaderInjection:
+            logger.exception("an answer could not be written; the connection is dropped")
+            self._transport.abort()
+        finally:
+            self._task = None
+
+    async def _send(self, exchange: _Exchange, response: HttpResponse) -> bool:
+        """Write one answer; False when the connection ends with it."""
+        keeps_alive = exchange.keeps_alive and not self._server.is_closing
+        body = exchange.body
+        if body is not None and not body.is_complete:
+            left = (body.size_bytes or 1 << 62) - body.received_bytes
+            if exchange.waits_for_continue or left > self._server.limits.drained_bytes:
+                keeps_alive = False
+            body.discard()
+        if keeps_alive and exchange.is_http_1_0:
+            extra = f"Connection: keep-alive\r\n{self._server.date_line}"
+        elif keeps_alive:
+            extra = self._server.date_line
+        else:
+            extra = f"Connection: close\r\n{self._server.date_line}"
+        content = response.body
+        if isinstance(content, bytes):
+            self._send_bytes(exchange, response, content, extra)
+        else:
+            keeps_alive = (
+                await self._send_stream(exchange, response, content, extra) and keeps_alive
+            )
+        if keeps_alive:
+            return True
+        self._finish(is_linger=body is not None and not body.is_complete)
+        return False
+
+    def _send_bytes(
+        self, exchange: _Exchange, response: HttpResponse, content: bytes, extra: str
+    ) -> None:
+        if exchange.request.method == "HEAD" or response.status in wire.BODILESS:
+            content = b""
+            if response.status == 204 or response.header("content-length") is not None:
+                self._transport.write(wire.head(response, extra))
+                return
+        head = wire.head(response, f"Content-Length: {len(content)}\r\n{extra}")
+        self._transport.write(head + content if content else head)
+
+    async def _send_stream(
+        self, exchange: _Exchange, response: HttpResponse, content: Body, extra: str
+    ) -> bool:
+        """Stream a body; False when the connection cannot be used for another answer."""
+        size = content.size_bytes
+        pieces = aiter(content)
+        try:
+            if exchange.request.method == "HEAD" or response.status in wire.BODILESS:
+                if size is not None and response.header("content-length") is None:
+                    extra = f"Content-Length: {size}\r\n{extra}"
+                self._transport.write(wire.head(response, extra))
+                return True
+            if size is not None:
+                response.headers = [
+                    pair for pair in response.headers if pair[0].lower() != "content-length"
+                ]
+                extra = f"Content-Length: {size}\r\n{extra}"
+            elif not exchange.is_http_1_0:
+                extra = f"Transfer-Encoding: chunked\r\n{extra}"
+            self._transport.write(wire.head(response, extra))
+            is_chunked = size is None and not exchange.is_http_1_0
+            sent = await self._send_pieces(pieces, is_chunked)
+        finally:
+            close = getattr(pieces, "aclose", None)
+            if close is not None:
+                await close()
+        if size is not None and sent != size:
+            self._transport.abort()
+            return False
+        return size is not None or is_chunked
+
+    async def _send_pieces(self, pieces: AsyncIterator[bytes], is_chunked: bool) -> int:
+        write, sent = self._transport.write, 0
+        try:
+            async for piece in pieces:
+                if not piece:
+                    continue
+                sent += len(piece)
+                if is_chunked:
+                    write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                else:
+                    write(piece)
+                self._since_ns = self._server.coarse_ns
+                if self._drained is not None:
+                    await self._drained
+        except ServiceError as error:
+            # The head is out: all that is left is to break off, so that nobody takes it for whole.
+            logger.warning("a response body broke off: %s", error)
+            self._transport.abort()
+            return -1
+        if is_chunked:
+            write(b"0\r\n\r\n")
+        return sent
+
+    def _finish(self, *, is_linger: bool) -> None:
+        """End the connection; a client still sending gets time to read the answer."""
+        if is_linger and not self._transport.is_closing() and self._transport.can_write_eof():
+            self._is_linger = True
+            self._since_ns = self._server.coarse_ns
+            self._is_paused = False
+            self._transport.resume_reading()
+            self._transport.write_eof()
+        else:
+            self._transport.close()
+
+    def _refuse(self, response: HttpResponse) -> None:
+        """Answer what never became a request, and end the connection."""
+        self._arriving = None
+        self._rejection = None
+        if self._task is None and not self._transport.is_closing():
+            extra = f"Content-Length: {len(cast(bytes, response.body))}\r\nConnection: close\r\n"
+            self._transport.write(
+                wire.head(response, extra + self._server.date_line) + cast(bytes, response.body)
+            )
+        self._finish(is_linger=True)
+
+    # ------------------------------------------------------------ upgrade
+
+    def _upgraded(self, rest: bytes) -> None:
+        exchange, self._upgrade = self._upgrade, None
+        if exchange is None:
+            self._refuse(wire.plain(400, "malformed upgrade"))
+            return
+        self._header_bytes = -1
+        if self._task is None and self._server.open_websocket(
+            exchange.request, self._transport, rest
+        ):
+            self._server.connections.discard(self)
+            return
+        # Not claimed: an ordinary answer, after which the bytes that follow mean nothing to us.
+        exchange.keeps_alive = False
+        self._take(exchange)
+
+    # ------------------------------------------------------------ time
+
+    def sweep(self, now_ns: int) -> None:
+        """Called about once a second: end what waits too long."""
+        limits = self._server.limits
+        waited_s = (now_ns - self._since_ns) / 1e9
+        arriving = self._arriving
+        if self._is_linger:
+            if waited_s > limits.grace_s:
+                self._transport.abort()
+        elif self._drained is not None:
+            if waited_s > limits.body_s:
+                self._transport.abort()
+        elif arriving is not None and not self._is_paused:
+            if waited_s > limits.body_s:
+                self._stalled(arriving)
+        elif self._header_bytes >= 0:
+            if waited_s > limits.header_s:
+                self._refuse(wire.plain(408, "request timeout"))
+        elif self._task is None and waited_s > limits.idle_s:
+            self._transport.close()
+
+    def _stalled(self, arriving: _Exchange) -> None:
+        if arriving.body is None:
+            self._refuse(wire.plain(408, "request timeout"))
+            return
+        arriving.keeps_alive = False
+        self._arriving = None
+        arriving.body.end(timed_out())
+
+    def close_when_idle(self) -> None:
+        """Part of closing the server: an idle connection ends now, a busy one with its answer."""
+        if self._task is None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """End the connection whatever it is doing."""
+        self._transport.abort()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is being answered."""
+        return self._task is not None
+
+
+def _origin_form(target: str) -> str:
+    """``http://host/path`` as proxies send it, cut down to the path."""
+    _, separator, rest = target.partition("://")
+    if not separator:
+        return f"/{target}" if target != "*" else "/"
+    slash = rest.find("/")
+    return rest[slash:] if slash >= 0 else "/"

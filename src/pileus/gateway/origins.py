@@ -1,0 +1,51 @@
+"""Cross-origin rules of the AWS port: our own page may call, pages from elsewhere may not.
+
+https://fetch.spec.whatwg.org/#http-cors-protocol
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from pileus.protocols.http import HttpRequest, HttpResponse
+
+_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def is_own(request: HttpRequest, origin: str) -> bool:
+    """Whether ``origin`` is this port under any of its names."""
+    ours = urlsplit(f"{request.scheme}://{request.host}")
+    theirs = urlsplit(origin)
+    if theirs.scheme != ours.scheme or _port(theirs.port) != _port(ours.port):
+        return False
+    if theirs.hostname == ours.hostname:
+        return True
+    return theirs.hostname in _LOOPBACK_NAMES and ours.hostname in _LOOPBACK_NAMES
+
+
+def preflight(request: HttpRequest, origin: str) -> HttpResponse:
+    """The answer to a browser that asks before it calls."""
+    if not is_own(request, origin):
+        return HttpResponse(403, [("Content-Type", "text/plain")], b"origin not allowed\n")
+    headers = [
+        ("Access-Control-Allow-Origin", origin),
+        ("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE"),
+        ("Access-Control-Max-Age", "600"),
+        ("Vary", "Origin, Access-Control-Request-Headers"),
+    ]
+    wanted = request.headers.get("access-control-request-headers")
+    if wanted:
+        headers.append(("Access-Control-Allow-Headers", wanted))
+    return HttpResponse(204, headers)
+
+
+def allow(response: HttpResponse, request: HttpRequest, origin: str) -> None:
+    """Let our own page read the answer."""
+    if is_own(request, origin):
+        response.headers.append(("Access-Control-Allow-Origin", origin))
+        response.headers.append(("Access-Control-Expose-Headers", "*"))
+        response.headers.append(("Vary", "Origin"))
+
+
+def _port(port: int | None) -> int:
+    return 80 if port is None else port
