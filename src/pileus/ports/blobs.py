@@ -18,7 +18,10 @@ class BlobExists(PileusError):
 
 
 class BlobsUnavailable(PileusError):
-    """The store could not do it (disk full, I/O error); a failed put left the old state."""
+    """The store could not do it (disk full, I/O error).
+
+    A failed put left the old state, or the whole new one where only the last flush failed.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,7 @@ async def ranges_in_a_transaction_see_its_own_writes(open_state: Open) -> None:
     await state.close()
 
 
-def assert_ranges(ask: Callable[[Callable[[Snapshot], list[tuple[Key, bytes]]]], object]) -> None:
+def assert_ranges(ask: Callable[[Callable[[Snapshot], object]], object]) -> None:
     """Check ranges over ``("n", 0)`` to ``("n", 9)`` with ``("n", 4, "below")`` in between."""
     order: list[Key] = [("n", number) for number in range(10)]
     order.insert(5, ("n", 4, "below"))
@@ -169,6 +169,10 @@ def assert_ranges(ask: Callable[[Callable[[Snapshot], list[tuple[Key, bytes]]]],
         part = order[3:7][::-1] if reverse else order[3:7]
         check(part, start=order[3], stop=order[7], reverse=reverse)
         check(part, after=order[2], stop=order[7], reverse=reverse, limit=9)
+    for bounds in ({}, {"start": order[3]}, {"after": order[4]}, {"stop": order[9]}):
+        assert ask(lambda view, at=bounds: view.count(("n",), **at)) == len(  # type: ignore[misc]
+            ask(lambda view, at=bounds: view.range(("n",), **at))  # type: ignore[misc, arg-type]
+        )
     check([], start=("n", 5), stop=("n", 5))
     check([], start=("n", 7), stop=("n", 3))
     check(order, start=("a",), stop=("z",))
