@@ -19,6 +19,7 @@ from urllib.parse import unquote_plus
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
@@ -103,7 +104,7 @@ def sample(data: bytes, name: str, frames_per_second: float) -> Iterator[Sample]
         raise UnreadableSegment(f"{name} is empty (0 bytes).")
     step_ms, next_ms, found = 1000 / frames_per_second, 0.0, False
     try:
-        with av.open(io.BytesIO(data), metadata_errors="replace") as container:
+        with av.open(io.BytesIO(data), "r", metadata_errors="replace") as container:
             for frame in _frames(container):
                 pts_ms = round((frame.time or 0.0) * 1000)
                 # A millisecond of grace: Matroska rounds times to whole milliseconds.
@@ -114,7 +115,7 @@ def sample(data: bytes, name: str, frames_per_second: float) -> Iterator[Sample]
                 small = frame.reformat(
                     PICTURE_SIDE, PICTURE_SIDE, "rgb24", interpolation="BILINEAR"
                 )
-                yield Sample(pts_ms, small.to_ndarray())
+                yield Sample(pts_ms, small.to_ndarray().astype(np.uint8, copy=False))
     except FFmpegError as error:
         if not found:
             raise UnreadableSegment(f"{name} is not a video that can be read: {error}") from error
@@ -123,7 +124,7 @@ def sample(data: bytes, name: str, frames_per_second: float) -> Iterator[Sample]
         raise UnreadableSegment(f"{name} holds no picture that can be decoded.")
 
 
-def _frames(container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
+def _frames(container: InputContainer) -> Iterator[av.VideoFrame]:
     """Decoded frames; damaged packets are passed over and told in the log."""
     if not container.streams.video:
         return

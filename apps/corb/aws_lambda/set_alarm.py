@@ -26,7 +26,7 @@ def carry_out(command: dict[str, Any]) -> str:
     )
     known = {one.name for one in table.all_rooms()}
     unseen = "" if room in known else f" No camera has reported from {room} yet."
-    return f"You will be told when more than {sms.people(limit)} are in {room}.{unseen}"
+    return f"You will be told when {room} holds more than {sms.people(limit)}.{unseen}"
 
 
 def _update(room: str, expression: str, values: dict[str, Any]) -> None:
