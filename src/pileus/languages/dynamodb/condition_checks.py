@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 
 from pileus.languages.dynamodb.attribute_values import (
     TYPES,
@@ -15,12 +17,12 @@ from pileus.languages.dynamodb.syntax import (
     Call,
     Comparison,
     Condition,
-    ConditionTree,
     Logical,
     Operand,
     Path,
     Reference,
     SyntaxProblem,
+    read_condition,
 )
 
 _OPERAND_COUNTS = {
@@ -33,26 +35,48 @@ _OPERAND_COUNTS = {
 }
 
 
-def check_condition(tree: ConditionTree, placeholders: Placeholders) -> None:
-    """Check a tree against DynamoDB's rules.
+@dataclass(frozen=True, slots=True)
+class _Simple:
+    """One condition without AND, OR or NOT, with what is found in it, innermost first."""
+
+    condition: Comparison | Call
+    leaves: tuple[Path | Reference, ...]
+    calls: tuple[Call, ...]
+
+
+def read_checked_condition(text: str, placeholders: Placeholders) -> Condition:
+    """Read a condition and check it against DynamoDB's rules.
 
     Raises:
         SyntaxProblem: with DynamoDB's reason.
     """
+    root, simple_conditions = _prepared(text)
+    for simple in simple_conditions:
+        _check_operands(simple, placeholders)
+    return root
+
+
+@lru_cache(maxsize=4096)
+def _prepared(text: str) -> tuple[Condition, tuple[_Simple, ...]]:
+    """Everything that can be said of a text without names and values."""
+    tree = read_condition(text)
     if tree.has_spare_parentheses:
         raise SyntaxProblem("The expression has redundant parentheses;")
-    simple = list(_simple_conditions(tree.root))
-    for condition in simple:
-        for call in _calls(condition):
+    found = tuple(
+        _Simple(condition, tuple(_leaves(condition)), tuple(_calls(condition)))
+        for condition in _simple_conditions(tree.root)
+    )
+    for simple in found:
+        for call in simple.calls:
             if call.name not in _OPERAND_COUNTS:
                 raise SyntaxProblem(f"Invalid function name; function: {call.name}")
-    for condition in simple:
-        _check_use_of_functions(condition)
-    for condition in simple:
-        for path in _paths(condition):
-            check_reserved(path)
-    for condition in simple:
-        _check_operands(condition, placeholders)
+    for simple in found:
+        _check_use_of_functions(simple)
+    for simple in found:
+        for leaf in simple.leaves:
+            if isinstance(leaf, Path):
+                check_reserved(leaf)
+    return tree.root, found
 
 
 def _simple_conditions(node: Condition) -> Iterator[Comparison | Call]:
@@ -77,25 +101,22 @@ def _calls(node: Operand | Comparison) -> Iterator[Call]:
         yield node
 
 
-def _paths(node: Operand | Comparison) -> Iterator[Path]:
-    if isinstance(node, Path):
-        yield node
-    for child in _children(node):
-        yield from _paths(child)
-
-
-def _references(node: Operand | Comparison) -> Iterator[Path | Reference]:
+def _leaves(node: Operand | Comparison) -> Iterator[Path | Reference]:
     if isinstance(node, Path | Reference):
         yield node
     for child in _children(node):
-        yield from _references(child)
+        yield from _leaves(child)
 
 
-def _check_use_of_functions(condition: Comparison | Call) -> None:
+def _check_use_of_functions(simple: _Simple) -> None:
+    condition = simple.condition
+    # A call is among its own calls already; a comparison is not.
+    parents: list[Call | Comparison] = [*simple.calls]
+    if isinstance(condition, Comparison):
+        parents.insert(0, condition)
     misused = [
         child.name
-        for parent in ([condition] if isinstance(condition, Comparison) else [])
-        + list(_calls(condition))
+        for parent in parents
         for child in _children(parent)
         if isinstance(child, Call) and child.name != "size"
     ]
@@ -108,23 +129,24 @@ def _check_use_of_functions(condition: Comparison | Call) -> None:
         )
 
 
-def _check_operands(condition: Comparison | Call, placeholders: Placeholders) -> None:
-    for leaf in _references(condition):
+def _check_operands(simple: _Simple, placeholders: Placeholders) -> None:
+    condition, calls = simple.condition, simple.calls
+    for leaf in simple.leaves:
         if isinstance(leaf, Path):
             placeholders.path(leaf)
         else:
             placeholders.value(leaf.name)
-    for call in _calls(condition):
+    for call in calls:
         if len(call.arguments) != _OPERAND_COUNTS[call.name]:
             raise SyntaxProblem(
                 "Incorrect number of operands for operator or function; operator or function: "
                 f"{call.name}, number of operands: {len(call.arguments)}"
             )
-    for call in _calls(condition):
+    for call in calls:
         _check_distinct(call.name, call.arguments, placeholders)
     if isinstance(condition, Comparison) and condition.operator not in ("BETWEEN", "IN"):
         _check_distinct(condition.operator, condition.operands, placeholders)
-    for call in _calls(condition):
+    for call in calls:
         _check_call(call, placeholders)
     if isinstance(condition, Comparison):
         _check_comparison(condition, placeholders)

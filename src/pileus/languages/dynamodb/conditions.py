@@ -17,7 +17,7 @@ from pileus.languages.dynamodb.attribute_values import (
     sort_value,
     type_of,
 )
-from pileus.languages.dynamodb.condition_checks import check_condition
+from pileus.languages.dynamodb.condition_checks import read_checked_condition
 from pileus.languages.dynamodb.errors import InvalidRequest
 from pileus.languages.dynamodb.paths import path_reader
 from pileus.languages.dynamodb.placeholders import Placeholders
@@ -30,7 +30,6 @@ from pileus.languages.dynamodb.syntax import (
     Path,
     Reference,
     SyntaxProblem,
-    read_condition,
 )
 
 ItemTest = Callable[[Item], bool]
@@ -58,9 +57,7 @@ def compile_condition(
         InvalidRequest: ``Invalid <kind>: …`` with DynamoDB's reason.
     """
     try:
-        tree = read_condition(text)
-        check_condition(tree, placeholders)
-        return _condition(tree.root, placeholders)
+        return _condition(read_checked_condition(text, placeholders), placeholders)
     except SyntaxProblem as problem:
         raise InvalidRequest(f"Invalid {kind}: {problem}") from None
 

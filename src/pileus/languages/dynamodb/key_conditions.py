@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pileus.languages.dynamodb.attribute_values import AttributeValue, equal, type_of
-from pileus.languages.dynamodb.condition_checks import check_condition
+from pileus.languages.dynamodb.condition_checks import read_checked_condition
 from pileus.languages.dynamodb.conditions import ORDERINGS, begins_with
 from pileus.languages.dynamodb.errors import INVALID_PARAMETERS, InvalidRequest
 from pileus.languages.dynamodb.placeholders import Placeholders
@@ -21,7 +21,6 @@ from pileus.languages.dynamodb.syntax import (
     Path,
     Reference,
     SyntaxProblem,
-    read_condition,
 )
 
 _MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -105,9 +104,7 @@ def compile_key_condition(text: str, placeholders: Placeholders) -> KeyCondition
         InvalidRequest: with DynamoDB's reason.
     """
     try:
-        tree = read_condition(text)
-        check_condition(tree, placeholders)
-        parts = _conjuncts(tree.root)
+        parts = _conjuncts(read_checked_condition(text, placeholders))
     except SyntaxProblem as problem:
         raise InvalidRequest(f"Invalid KeyConditionExpression: {problem}") from None
     if len(parts) > 2:

@@ -54,6 +54,8 @@ class Placeholders:
 
     def path(self, path: Path) -> ResolvedPath:
         """A path with its aliases resolved; SyntaxProblem when one is not defined."""
+        if not path.has_aliases:
+            return path.parts
         return tuple(
             self._name(part) if isinstance(part, str) and part[0] == "#" else part
             for part in path.parts

@@ -42,6 +42,7 @@ class Path:
     """A document path; names may be aliases (``#a``), whole numbers are list indices."""
 
     parts: tuple[str | int, ...]
+    has_aliases: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +267,8 @@ class _Parser:
             raise SyntaxProblem(
                 f"The document path has too many nesting elements; nesting levels: {len(parts)}"
             )
-        return Path(tuple(parts))
+        has_aliases = any(isinstance(part, str) and part[0] == "#" for part in parts)
+        return Path(tuple(parts), has_aliases)
 
     def _operand(self, depth: int) -> Operand:
         token = self._tokens[self._index]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from pileus.languages.dynamodb.attribute_values import type_of
 from pileus.languages.dynamodb.paths import check_disjoint
@@ -15,6 +16,7 @@ from pileus.languages.dynamodb.syntax import (
     Reference,
     SyntaxProblem,
     UpdateTree,
+    read_update,
 )
 
 _FUNCTIONS = {"if_not_exists": None, "list_append": "L", "+": "N", "-": "N"}
@@ -29,27 +31,15 @@ _TYPE_NAMES = {
 }
 
 
-def check_update(tree: UpdateTree, placeholders: Placeholders) -> list[ResolvedPath]:
-    """Check a tree against DynamoDB's rules.
+def read_checked_update(text: str, placeholders: Placeholders) -> list[tuple[Action, ResolvedPath]]:
+    """Read an update and check it against DynamoDB's rules.
 
     Returns:
-        The path of each action, aliases resolved.
+        The actions in order, each with its path, aliases resolved.
     Raises:
         SyntaxProblem: with DynamoDB's reason.
     """
-    nodes = [node for action in tree.actions for node in _nodes(action)]
-    for node in nodes:
-        if isinstance(node, Path):
-            check_reserved(node)
-    calls = [node for node in nodes if isinstance(node, Call)]
-    for call in calls:
-        if call.name not in _FUNCTIONS:
-            raise SyntaxProblem(f"Invalid function name; function: {call.name}")
-    for index, section in enumerate(tree.sections):
-        if section in tree.sections[:index]:
-            raise SyntaxProblem(
-                f'The "{section}" section can only be used once in an update expression;'
-            )
+    tree, nodes, calls = _prepared(text)
     for node in nodes:
         if isinstance(node, Path):
             placeholders.path(node)
@@ -62,7 +52,27 @@ def check_update(tree: UpdateTree, placeholders: Placeholders) -> list[ResolvedP
         _check_set_operand(action, placeholders)
     for call in calls:
         _check_call(call, placeholders)
-    return paths
+    return list(zip(tree.actions, paths, strict=True))
+
+
+@lru_cache(maxsize=4096)
+def _prepared(text: str) -> tuple[UpdateTree, tuple[Operand, ...], tuple[Call, ...]]:
+    """Everything that can be said of a text without names and values."""
+    tree = read_update(text)
+    nodes = tuple(node for action in tree.actions for node in _nodes(action))
+    for node in nodes:
+        if isinstance(node, Path):
+            check_reserved(node)
+    calls = tuple(node for node in nodes if isinstance(node, Call))
+    for call in calls:
+        if call.name not in _FUNCTIONS:
+            raise SyntaxProblem(f"Invalid function name; function: {call.name}")
+    for index, section in enumerate(tree.sections):
+        if section in tree.sections[:index]:
+            raise SyntaxProblem(
+                f'The "{section}" section can only be used once in an update expression;'
+            )
+    return tree, nodes, calls
 
 
 def _nodes(action: Action) -> Iterator[Operand]:

@@ -28,9 +28,8 @@ from pileus.languages.dynamodb.syntax import (
     Path,
     Reference,
     SyntaxProblem,
-    read_update,
 )
-from pileus.languages.dynamodb.update_checks import check_update
+from pileus.languages.dynamodb.update_checks import read_checked_update
 
 ValueReader = Callable[[Item], AttributeValue]
 # A step reads the old item and changes the new one, which it may do freely.
@@ -80,11 +79,9 @@ def compile_update(text: str, placeholders: Placeholders) -> Update:
         InvalidRequest: ``Invalid UpdateExpression: …`` with DynamoDB's reason.
     """
     try:
-        tree = read_update(text)
-        paths = check_update(tree, placeholders)
+        actions = read_checked_update(text, placeholders)
     except SyntaxProblem as problem:
         raise InvalidRequest(f"Invalid UpdateExpression: {problem}") from None
-    actions = list(zip(tree.actions, paths, strict=True))
     writes = [pair for pair in actions if pair[0].section != "REMOVE"]
     # Elements of one list are removed from its end, so that indices keep their meaning;
     # elements set beyond its end are appended in the order of their indices.
@@ -92,7 +89,7 @@ def compile_update(text: str, placeholders: Placeholders) -> Update:
     removals = [path for action, path in actions if action.section == "REMOVE"]
     removals.sort(key=_index_order, reverse=True)
     steps = [_write_step(action, path, placeholders) for action, path in writes]
-    return Update(paths, steps + [remove_step(path) for path in removals])
+    return Update([path for _, path in actions], steps + [remove_step(path) for path in removals])
 
 
 def _index_order(path: ResolvedPath) -> tuple[tuple[int, str], ...]:
