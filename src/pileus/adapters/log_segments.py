@@ -29,7 +29,9 @@ class Segment:
 
     def note(self, first: int, position: int) -> None:
         """Put a frame into the index, if the last one there is far enough behind it."""
-        assert self.index is not None
+        if self.index is None:
+            # Built from the file when first wanted, this frame included.
+            return
         if not self.index or position - self.index[-1][1] >= _INDEX_STEP_BYTES:
             self.index.append((first, position))
 
@@ -49,17 +51,32 @@ class Recovered:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class CleanEnd:
+    """Where a partition's last segment ended when the log was closed."""
+
+    base: int
+    size_bytes: int
+    next_offset: int
+
+
 def segment_path(folder: Path, base: int) -> str:
     return f"{folder}/{base:020d}{_SUFFIX}"
 
 
-def recover(folder: Path) -> Recovered:
-    """Open a partition's folder: list its segments and cut the last one's torn tail."""
+def recover(folder: Path, end_known: CleanEnd | None = None) -> Recovered:
+    """Open a partition's folder: list its segments and cut the last one's torn tail.
+
+    The search for the tail is spared where the last segment still ends at ``end_known``.
+    """
     paths = sorted(folder.glob(f"*{_SUFFIX}")) if folder.is_dir() else []
     if not paths:
         return Recovered([], 0, 0)
     segments = [Segment(str(path), int(path.stem), None) for path in paths]
     last = segments[-1]
+    size_bytes = os.path.getsize(last.path)
+    if end_known and (end_known.base, end_known.size_bytes) == (last.base, size_bytes):
+        return Recovered(segments, end_known.next_offset, size_bytes)
     last.index = []
     fd = os.open(last.path, os.O_RDWR)
     try:

@@ -156,21 +156,23 @@ class LogWriter:
         try:
             if end.segment is None or end.size_bytes >= self._segment_bytes:
                 self._begin_segment(end, appends[0])
+            records: list[tuple[int, bytes, bytes]] = []
+            for append in appends:
+                append.first = end.offset + len(records)
+                records += append.records
             pieces = []
             position = end.size_bytes
-            for append in appends:
-                append.first = end.offset
-                for first, frame in encode_frames(append.records, end.offset, append.end.seal):
-                    assert end.segment is not None
-                    append.notes.append((end.segment, first, position))
-                    pieces.append(frame)
-                    position += len(frame)
-                end.offset += len(append.records)
+            for first, frame in encode_frames(records, end.offset, end.seal):
+                assert end.segment is not None
+                appends[-1].notes.append((end.segment, first, position))
+                pieces.append(frame)
+                position += len(frame)
             fd = self._file(end)
             write_all(fd, pieces)
             flush_file(fd)
             self.flushes += 1
             end.size_bytes = position
+            end.offset += len(records)
         except Exception as error:  # noqa: BLE001 - whatever it was must not end the thread
             is_new = end.segment is not before[1]
             end.offset, end.segment, end.size_bytes = before

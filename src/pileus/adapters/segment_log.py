@@ -11,7 +11,6 @@ import asyncio
 import json
 import shutil
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +20,15 @@ from typing import Any, TypeVar
 from pileus.adapters.disk import FolderLock, flush_folder, make_folder, replace_file
 from pileus.adapters.log_frames import Seal
 from pileus.adapters.log_offsets import OffsetFile
-from pileus.adapters.log_segments import Segment, Wanted, build_index, read_segment, recover
+from pileus.adapters.log_partition import Partition, TailBudget
+from pileus.adapters.log_segments import (
+    CleanEnd,
+    Segment,
+    Wanted,
+    build_index,
+    read_segment,
+    recover,
+)
 from pileus.adapters.log_writer import Append, Call, Commit, LogWriter, PartitionEnd
 from pileus.adapters.sealer_identity import IdentitySealer
 from pileus.ports.log import LogUnavailable, OffsetOutOfRange, Record, TopicNotFound
@@ -29,103 +36,14 @@ from pileus.ports.sealer import Sealer
 
 T = TypeVar("T")
 
-SEGMENT_BYTES = 16 << 20
-_TAIL_BYTES = 256 << 10
-"""Kept in memory for each partition …"""
-_TAILS_BYTES_MAX = 8 << 20
-"""… and for all of them."""
-_RECORD_OVERHEAD_BYTES = 200
+SEGMENT_BYTES = 8 << 20
 _READERS = 2
-
-
-@dataclass(slots=True)
-class _Budget:
-    """Bytes that all tails hold together."""
-
-    held_bytes: int = 0
-
-
-class _Partition:
-    """What readers see of a partition. Lives on the event loop."""
-
-    def __init__(self, end: PartitionEnd, budget: _Budget) -> None:
-        found = recover(end.folder)
-        self.end = end
-        end.offset, end.size_bytes = found.next_offset, found.size_bytes
-        end.segment = found.segments[-1] if found.segments else None
-        self.segments = found.segments
-        self.next_offset = found.next_offset
-        self.waiters: list[tuple[int, asyncio.Future[None]]] = []
-        self._tail: deque[Record] = deque()
-        self._tail_bytes = 0
-        self._budget = budget
-
-    @property
-    def first_offset(self) -> int:
-        return self.segments[0].base if self.segments else self.next_offset
-
-    def publish(self, append: Append) -> None:
-        for segment in append.segments:
-            # One that a failed append left empty gives way to its successor.
-            while self.segments and self.segments[-1].base >= segment.base:
-                self.segments.pop()
-            self.segments.append(segment)
-        for segment, first, position in append.notes:
-            segment.note(first, position)
-        self.next_offset = append.first + len(append.records)
-        for offset, (at_ms, key, value) in enumerate(append.records, append.first):
-            self._tail.append(Record(offset, at_ms, key, value))
-            self._hold(_RECORD_OVERHEAD_BYTES + len(key) + len(value))
-        while self._tail and (
-            self._tail_bytes > _TAIL_BYTES or self._budget.held_bytes > _TAILS_BYTES_MAX
-        ):
-            gone = self._tail.popleft()
-            self._hold(-_RECORD_OVERHEAD_BYTES - len(gone.key) - len(gone.value))
-        self._wake()
-
-    def from_tail(self, wanted: Wanted) -> list[Record] | None:
-        """The wanted records when memory holds them, else None."""
-        if not self._tail or wanted.start < self._tail[0].offset:
-            return None
-        found: list[Record] = []
-        held_bytes = 0
-        begin = wanted.start - self._tail[0].offset
-        for at in range(begin, min(len(self._tail), begin + wanted.limit)):
-            record = self._tail[at]
-            held_bytes += len(record.key) + len(record.value)
-            if found and held_bytes > wanted.bytes_max:
-                break
-            found.append(record)
-        return found
-
-    def drop_tail(self) -> None:
-        self._tail.clear()
-        self._hold(-self._tail_bytes)
-
-    def fail_waiters(self, error: Exception) -> None:
-        for _, future in self.waiters:
-            if not future.done():
-                future.set_exception(error)
-        self.waiters.clear()
-
-    def _hold(self, more_bytes: int) -> None:
-        self._tail_bytes += more_bytes
-        self._budget.held_bytes += more_bytes
-
-    def _wake(self) -> None:
-        waiting = []
-        for offset, future in self.waiters:
-            if offset >= self.next_offset:
-                waiting.append((offset, future))
-            elif not future.done():
-                future.set_result(None)
-        self.waiters = waiting
 
 
 @dataclass(slots=True)
 class _Topic:
     number: int
-    partitions: list[_Partition]
+    partitions: list[Partition]
 
 
 class SegmentLog:
@@ -148,9 +66,10 @@ class SegmentLog:
         make_folder(self._root / "topics")
         self._lock = FolderLock(self._root)
         self._sealer = sealer or IdentitySealer()
-        self._budget = _Budget()
+        self._budget = TailBudget()
         self._next_number = 1
         self._topics: dict[str, _Topic] = {}
+        self._clean_ends = self._take_clean_ends()
         self._load_topics()
         self._offset_file = OffsetFile(self._root / "offsets")
         numbers = {topic.number for topic in self._topics.values()}
@@ -302,9 +221,25 @@ class SegmentLog:
         self._writer.close()
         self._readers.shutdown()
         self._offset_file.close()
+        ends = {
+            f"{topic.number}/{at}": (segment.base, partition.end.size_bytes, partition.end.offset)
+            for topic in self._topics.values()
+            for at, partition in enumerate(topic.partitions)
+            if (segment := partition.end.segment) is not None
+        }
+        replace_file(self._root / "ends.json", json.dumps(ends).encode())
         self._lock.release()
 
-    async def _from_files(self, place: _Partition, wanted: Wanted) -> list[Record]:
+    def _take_clean_ends(self) -> dict[str, CleanEnd]:
+        """Where the partitions end, if the log was closed in peace and need not be searched."""
+        path = self._root / "ends.json"
+        if not path.exists():
+            return {}
+        ends = json.loads(path.read_bytes())
+        path.unlink()
+        return {place: CleanEnd(*end) for place, end in ends.items()}
+
+    async def _from_files(self, place: Partition, wanted: Wanted) -> list[Record]:
         bases = [segment.base for segment in place.segments]
         at = bisect_right(bases, wanted.start) - 1
         if at < 0:
@@ -341,7 +276,7 @@ class SegmentLog:
     def _publish_commit(self, commit: Commit) -> None:
         self._committed[commit.reading] = commit.offset
 
-    def _find(self, topic: str, partition: int) -> _Partition:
+    def _find(self, topic: str, partition: int) -> Partition:
         known = self._topics.get(topic)
         if known is None:
             raise TopicNotFound(f"there is no topic {topic!r}")
@@ -354,10 +289,11 @@ class SegmentLog:
     def _folder(self, number: int) -> Path:
         return self._root / "topics" / str(number)
 
-    def _partition(self, topic: str, number: int, at: int) -> _Partition:
+    def _partition(self, topic: str, number: int, at: int) -> Partition:
         seal = Seal(self._sealer, topic.partition("/")[0], f"{number}/{at}")
         end = PartitionEnd(self._folder(number) / str(at), seal)
-        return _Partition(end, self._budget)
+        found = recover(end.folder, self._clean_ends.get(f"{number}/{at}"))
+        return Partition(end, found, self._budget)
 
     def _counts(self) -> dict[str, tuple[int, int]]:
         return {name: (each.number, len(each.partitions)) for name, each in self._topics.items()}

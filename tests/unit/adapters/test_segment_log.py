@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pileus.adapters import log_offsets, log_writer, segment_log
+from pileus.adapters import log_offsets, log_partition, log_segments, log_writer
 from pileus.adapters.segment_log import SegmentLog
 from pileus.ports.log import LogUnavailable
 from pileus.ports.sealer import SealBroken
@@ -163,8 +163,8 @@ async def test_a_torn_offset_is_cut(tmp_path: Path) -> None:
 
 
 async def test_memory_for_tails_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segment_log, "_TAIL_BYTES", 10_000)
-    monkeypatch.setattr(segment_log, "_TAILS_BYTES_MAX", 25_000)
+    monkeypatch.setattr(log_partition, "_TAIL_BYTES", 10_000)
+    monkeypatch.setattr(log_partition, "_TAILS_BYTES_MAX", 25_000)
     log = SegmentLog(tmp_path)
     await log.create_topic(TOPIC, 8)
     for partition in range(8):
@@ -239,4 +239,22 @@ async def test_folders_of_deleted_topics_are_swept(tmp_path: Path) -> None:
     log = SegmentLog(tmp_path)
     assert not stray.exists()
     assert log.bounds(TOPIC, 0) == (0, 1)
+    await log.close()
+
+
+async def test_a_log_closed_in_peace_opens_without_a_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await written(tmp_path, entries(30), entries(30))
+
+    def fail(fd: int, position: int) -> None:
+        raise AssertionError("the segment was searched")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(log_segments, "scan_frames", fail)
+        log = SegmentLog(tmp_path)
+    assert log.bounds(TOPIC, 0) == (0, 60)
+    assert await log.append(TOPIC, 0, entries(1)) == 60
+    assert [record.offset for record in await log.read(TOPIC, 0, 0)] == list(range(61))
+    assert not (tmp_path / "ends.json").exists()
     await log.close()
