@@ -1,40 +1,137 @@
-"""The composition root: settings in, a running platform out."""
+"""The composition root: settings in, a running platform out. The only place that chooses adapters."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from pileus import __version__
 from pileus.adapters.chance_system import SystemChance
 from pileus.adapters.clock_system import SystemClock
+from pileus.adapters.disk import FolderLock
 from pileus.adapters.file_blobs import FileBlobs
-from pileus.adapters.key_file import load_key
 from pileus.adapters.segment_log import SegmentLog
+from pileus.adapters.sms_handset import HandsetSms
 from pileus.adapters.sqlite_state import SqliteState
+from pileus.gateway.app import GatewayApp
+from pileus.gateway.aws import AwsFront
+from pileus.gateway.server import Server
+from pileus.gateway.websocket import open_websocket
+from pileus.kernel.credentials import Credentials
 from pileus.kernel.kernel import Kernel
-from pileus.kernel.settings import Settings
+from pileus.kernel.settings import InvalidSetting, Settings
+from pileus.ports.sms import SmsProvider
+from pileus.protocols.http import HttpRequest, HttpResponse
+from pileus.protocols.sigv4 import Credential
+
+_KEY_BYTES = 32
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(slots=True)
 class Platform:
-    """Everything that runs."""
+    """Everything that runs. ``url`` is where it answers."""
 
     settings: Settings
     kernel: Kernel
+    server: Server
+    app: GatewayApp
+    lock: FolderLock
+    url: str
 
     async def close(self) -> None:
-        """Stop in the order opposite to starting."""
+        """Stop in the order opposite to starting: no new calls, then background work, the store."""
+        await self.server.close()
         await self.kernel.close()
+        self.lock.release()
 
 
-def embedded_kernel(settings: Settings) -> Kernel:
-    """A kernel over the data folder of ``settings``; not started."""
-    clock, chance = SystemClock(), SystemChance()
-    data = settings.data_dir
-    return Kernel(
+async def start(settings: Settings) -> Platform:
+    """Open the data folder, recover, and answer on the port.
+
+    Raises:
+        InvalidSetting: a host beyond loopback (the default credentials would be open to all).
+        FolderInUse: another platform runs on the data folder.
+        OSError: the port cannot be bound.
+    """
+    if settings.host not in _LOOPBACK:
+        raise InvalidSetting(
+            f"host {settings.host!r} is not loopback: the credentials test/test would be open to "
+            "everyone who can reach it. Use an SSH tunnel or a proxy that authenticates."
+        )
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    lock = FolderLock(settings.data_dir)
+    kernel = _kernel(settings)
+    app = GatewayApp(_aws_front(kernel, settings))
+    server = Server(app, kernel.clock, open_websocket=open_websocket)
+    app.add_handler("health", _health)
+    kernel.add_part(SmsProvider, HandsetSms())  # type: ignore[type-abstract]
+    port = await server.start(settings.host, settings.port)
+    kernel.endpoint = f"http://{settings.host}:{port}"
+    await kernel.start()
+    return Platform(
+        replace(settings, port=port), kernel, server, app, lock, kernel.endpoint
+    )
+
+
+def _kernel(settings: Settings) -> Kernel:
+    data, clock = settings.data_dir, SystemClock()
+    kernel = Kernel(
         state=SqliteState(data / "state.db"),
         blobs=FileBlobs(data / "blobs", clock),
-        log=SegmentLog(data / "log", clock),
+        log=SegmentLog(data / "log"),
         clock=clock,
-        chance=chance,
-        signing_key=load_key(data / "key", chance),
+        chance=SystemChance(),
+        signing_key=_signing_key(data / "key"),
     )
+    kernel.default_region = settings.region
+    return kernel
+
+
+def _signing_key(path: Path) -> bytes:
+    """The platform's secret, made at the first start and readable by its owner only."""
+    if not path.exists():
+        draft = path.with_suffix(".new")
+        descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(SystemChance().random_bytes(_KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(path)
+    return path.read_bytes()
+
+
+def _aws_front(kernel: Kernel, settings: Settings) -> AwsFront:
+    credentials = Credentials.of(kernel)
+
+    def lookup(access_key: str, session_token: str) -> Credential | None:
+        found = credentials.lookup(access_key, session_token)
+        if found is None:
+            return None
+        return Credential(
+            found.secret_key, found.principal, found.principal.account, found.expires_ms
+        )
+
+    return AwsFront(
+        kernel.invoke,
+        lookup,
+        kernel.clock,
+        kernel.chance,
+        account=settings.account,
+        region=settings.region,
+    )
+
+
+async def _health(request: HttpRequest) -> HttpResponse:
+    body = f'{{"status": "ok", "version": "{__version__}"}}\n'.encode()
+    return HttpResponse(200, [("Content-Type", "application/json")], body)
+
+
+async def run_until(platform: Platform, stop: asyncio.Event) -> None:
+    """Serve until ``stop`` is set, then close."""
+    try:
+        await stop.wait()
+    finally:
+        await platform.close()
