@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from types import TracebackType
-from typing import Any, Optional
+from typing import Any
 
 IMPORT_MODULE = "Runtime.ImportModuleError"
 HANDLER_NOT_FOUND = "Runtime.HandlerNotFound"
@@ -27,7 +27,7 @@ _OUR_FILES = ("/pileus/runtime/", "<frozen importlib")
 class Fault(Exception):
     """Something the runtime itself objects to, with the type name AWS documents for it."""
 
-    def __init__(self, kind: str, message: str, trace: Optional[list[str]] = None) -> None:
+    def __init__(self, kind: str, message: str, trace: list[str] | None = None) -> None:
         super().__init__(message)
         self.kind = kind
         self.trace = trace or []
@@ -50,7 +50,7 @@ def document(error: BaseException, request_id: str) -> dict[str, Any]:
     }
 
 
-def stack(trace: Optional[TracebackType]) -> list[str]:
+def stack(trace: TracebackType | None) -> list[str]:
     """The user's frames as text, outermost first."""
     frames = [
         (frame.filename, frame.lineno or 0, frame.name, frame.line)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import Any, Optional
+from typing import Any
 
 
 class CognitoIdentity:
@@ -60,8 +60,8 @@ class LambdaContext:
         request_id: str,
         deadline_ms: int,
         invoked_function_arn: str,
-        client_context: Optional[dict[str, Any]],
-        identity: Optional[dict[str, Any]],
+        client_context: dict[str, Any] | None,
+        identity: dict[str, Any] | None,
     ) -> None:
         environment = os.environ
         self.aws_request_id = request_id

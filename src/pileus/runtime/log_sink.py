@@ -43,7 +43,7 @@ class LogSink:
     def attach(self) -> None:
         """Route standard streams and the root logger here."""
         for number, name in ((1, "stdout"), (2, "stderr")):
-            stream = open(  # noqa: SIM115 - the process's own stream, open until it ends
+            stream = open(  # noqa: SIM115 - open until the process ends
                 number, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
             )
             setattr(sys, name, stream)

@@ -12,7 +12,7 @@ import resource
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn, Optional
+from typing import Any, NoReturn
 
 from pileus.runtime import documents, errors, frames
 from pileus.runtime.errors import Fault
@@ -97,7 +97,7 @@ def _answer_invocations(link: socket.socket, sink: LogSink, handler: Handler) ->
         request_id, deadline, trace, arn, client_context, identity = header.decode().split("\0")
         sink.request_id = request_id
         _set_trace(trace)
-        error: Optional[BaseException] = None
+        error: BaseException | None = None
         response = b""
         try:
             context = LambdaContext(
@@ -122,7 +122,7 @@ def _answer_invocations(link: socket.socket, sink: LogSink, handler: Handler) ->
         link.sendall(frames.encode(kind, _peak() + b"\0" + request_id.encode(), response))
 
 
-def _next_frame(link: socket.socket, buffer: bytes) -> tuple[Optional[tuple[bytes, bytes]], bytes]:
+def _next_frame(link: socket.socket, buffer: bytes) -> tuple[tuple[bytes, bytes] | None, bytes]:
     """Header and payload of the next invocation (None at the end), and what came after it."""
     need = frames.PREFIX_BYTES
     parts, have = [buffer], len(buffer)
@@ -144,7 +144,7 @@ def _next_frame(link: socket.socket, buffer: bytes) -> tuple[Optional[tuple[byte
     return (data[frames.PREFIX_BYTES : start], data[start:need]), data[need:]
 
 
-def _read_context(text: str, name: str) -> Optional[dict[str, Any]]:
+def _read_context(text: str, name: str) -> dict[str, Any] | None:
     if not text:
         return None
     try:

@@ -132,8 +132,6 @@ class Plan:
         resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES_MAX, OPEN_FILES_MAX))
         if self.limit_processes:
             resource.setrlimit(resource.RLIMIT_NPROC, (PROCESSES_MAX, PROCESSES_MAX))
-        if start["data_bytes_max"]:
-            resource.setrlimit(resource.RLIMIT_DATA, (start["data_bytes_max"],) * 2)
         self.drop_power()
         linux.set_dumpable(True)
         if self.tier == "A":

@@ -66,9 +66,9 @@ class ForkServer:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel = ours
         with theirs:
-            self._process = subprocess.Popen(
+            self._process: subprocess.Popen[bytes] = subprocess.Popen(
                 _command(recipe.interpreter),
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 env=_environment(),
                 start_new_session=True,
             )

@@ -156,7 +156,8 @@ class Instance:
         assert channel is not None
         self.state = State.BUSY
         self._request_id = invocation.request_id
-        self._answer = answer = self._loop.create_future()
+        answer: asyncio.Future[Outcome] = self._loop.create_future()
+        self._answer = answer
         timer = self._loop.call_later(invocation.timeout_s, self.kill, ExitReason.TIMED_OUT)
         self._started_ns = self._clock.mono_ns()
         channel.send(invocation)

@@ -7,7 +7,6 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pileus.adapters.local_node.blanks import BlankTarget
 from pileus.adapters.local_node.capabilities import Capabilities, Tier
@@ -22,6 +21,7 @@ from pileus.adapters.local_node.interpreters import (
 )
 from pileus.adapters.local_node.probing import Prober
 from pileus.adapters.local_node.skeleton import Skeleton
+from pileus.adapters.local_node.starting import start_message
 from pileus.ports.clock import Clock
 from pileus.ports.nodes import (
     ChangeKind,
@@ -41,7 +41,6 @@ from pileus.runtime import sandbox
 _MIB = 1 << 20
 _WATCH_EVERY_S = 0.05
 _TRIM_EVERY_S = 10.0
-_PATH = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
 _NODE_NAME = "local"
 
 
@@ -140,7 +139,8 @@ class LocalNodes:
         if lease.epoch not in self._leases or lease.epoch in self._links:
             raise LeaseLost(f"lease {lease.epoch} is not free to start on")
         server = await self._server_for(spec)
-        message = _start_message(spec, server, self._settings.run_dir / f"tmp-{lease.epoch}")
+        tmp_dir = self._settings.run_dir / f"tmp-{lease.epoch}"
+        message = start_message(spec, server, tmp_dir)
         instance = await server.take()
         if lease.epoch not in self._leases:
             await instance.stop()
@@ -236,60 +236,6 @@ class LocalNodes:
                 turns = 0
                 for server in self._servers.values():
                     server.trim()
-
-
-def _start_message(spec: InstanceSpec, server: ForkServer, tmp_dir: Path) -> dict[str, Any]:
-    is_walled = server.plan.tier == "A"
-    task_dir = sandbox.TASK_DIR if is_walled else spec.code_dir
-    layers_dir = sandbox.LAYERS_DIR if is_walled else spec.layers_dir
-    interpreter = server.recipe.interpreter
-    minor = interpreter.minor
-    path = [task_dir, *spec.python_path]
-    if layers_dir:
-        path += [f"{layers_dir}/python/lib/python3.{minor}/site-packages", f"{layers_dir}/python"]
-    path += [*interpreter.library_path, *interpreter.site_dirs]
-    environment = {
-        "PATH": _PATH,
-        "LD_LIBRARY_PATH": server.library_path,
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        **spec.environment,
-        "LAMBDA_TASK_ROOT": task_dir,
-        "LAMBDA_RUNTIME_DIR": "/var/runtime",
-        "_HANDLER": spec.handler,
-    }
-    if not is_walled:
-        tmp_dir.mkdir(parents=True, exist_ok=True)
-        environment["TMPDIR"] = str(tmp_dir)
-    bootstrap = ""
-    if spec.runtime.startswith("provided"):
-        bootstrap = _bootstrap(spec, task_dir, layers_dir)
-    else:
-        environment.setdefault("PYTHONPATH", ":".join(path[: -len(interpreter.library_path)]))
-    return {
-        "bootstrap": bootstrap,
-        "code_dir": spec.code_dir,
-        "data_bytes_max": 0,
-        "environment": environment,
-        "handler": spec.handler,
-        "layers_dir": spec.layers_dir,
-        "python_path": path,
-        "runtime_api_port": 0,
-        "shown": list(spec.shown),
-        "task_dir": task_dir,
-        "tmp_dir": str(tmp_dir),
-        "tmp_mb": spec.tmp_mb,
-    }
-
-
-def _bootstrap(spec: InstanceSpec, task_dir: str, layers_dir: str) -> str:
-    """Where the custom runtime's program is, as seen inside."""
-    for host_dir, inside_dir in ((spec.code_dir, task_dir), (spec.layers_dir, layers_dir)):
-        if host_dir and Path(host_dir, "bootstrap").is_file():
-            return f"{inside_dir}/bootstrap"
-    raise RuntimeUnavailable(
-        "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
-    )
 
 
 def _machine_memory_mb() -> int:

@@ -1,0 +1,1 @@
+"""Instance pools, placement, scaling and packages, for every room that runs user code."""

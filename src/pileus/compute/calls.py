@@ -1,0 +1,98 @@
+"""The records that pools exchange with rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pileus.ports.nodes import InstanceSpec, LogLine
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One version of a function (or model) as it is configured now.
+
+    Attributes:
+        scope: ``account/region``: whose concurrency it uses.
+        function: unique name within the scope; reserved concurrency and figures go by it.
+        version: ``$LATEST`` or a number, as START prints it.
+        revision: changes whenever code or configuration do; instances of another one drain.
+        spec: how to make an instance, without credentials and log stream.
+        reserved: reserved concurrency, or None.
+    """
+
+    scope: str
+    function: str
+    version: str
+    revision: str
+    spec: InstanceSpec
+    reserved: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One invocation as a room asks for it. Contexts are JSON texts or empty."""
+
+    request_id: str
+    payload: bytes
+    invoked_arn: str
+    trace: str = ""
+    client_context: str = ""
+    identity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the caller gets.
+
+    Attributes:
+        function_error: empty, or ``Unhandled`` (the header ``X-Amz-Function-Error``).
+        init_ns: the init phase, when this call waited for it.
+        log: the invocation's records, from START to REPORT.
+        log_stream: name of the instance's log stream.
+    """
+
+    payload: bytes
+    function_error: str
+    duration_ns: int
+    init_ns: int | None
+    billed_ms: int
+    memory_peak_mb: int
+    log: Sequence[str]
+    log_stream: str
+
+    @property
+    def is_cold(self) -> bool:
+        """Whether this call waited for a new instance."""
+        return self.init_ns is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One finished or refused invocation, for metering.
+
+    ``throttle`` is the reason of a refusal, and then nothing ran.
+    """
+
+    target: Target
+    at_ms: int
+    is_cold: bool = False
+    is_error: bool = False
+    throttle: str = ""
+    duration_ns: int = 0
+    init_ns: int = 0
+    billed_ms: int = 0
+    memory_peak_mb: int = 0
+    concurrency: int = 0
+
+    @property
+    def gigabyte_seconds(self) -> float:
+        """Memory size times billed duration."""
+        return self.target.spec.memory_mb / 1024 * self.billed_ms / 1000
+
+
+Meter = Callable[[Usage], None]
+LogWriter = Callable[[Target, str, Sequence[LogLine]], None]
+"""Takes records of a target's log stream, in order. Texts are without the final newline."""
+Credentials = Callable[[Target], Awaitable[Mapping[str, str]]]
+"""Fresh variables for one instance: the role's short-lived keys."""

@@ -1,0 +1,292 @@
+"""Instance pools: which invocation runs where, when instances start, and when they go.
+
+Decisions are in ``scaling`` and below without effects; this file carries them out. A synchronous
+call never queues: it gets an instance or a reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+from pileus.compute import errors, scaling
+from pileus.compute.calls import Call, Credentials, LogWriter, Meter, Result, Target, Usage
+from pileus.compute.scaling import ConcurrencyGate, ScalingLimits
+from pileus.compute.session import Session
+from pileus.ports.chance import Chance
+from pileus.ports.clock import Clock
+from pileus.ports.nodes import NoCapacity, Nodes
+from pileus.values.times import utc
+
+_NS_PER_S = 1_000_000_000
+_STREAM_ID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """How long instances are kept.
+
+    Attributes:
+        idle_s: an instance unused for so long is ended; AWS keeps them for 5 to 7 minutes.
+        age_s: an instance older than this takes no further call, so that the role's keys in
+            its environment stay valid.
+        limits: concurrency quotas of every account and region.
+    """
+
+    idle_s: float = 360.0
+    age_s: float = 7200.0
+    limits: ScalingLimits = field(default_factory=ScalingLimits)
+
+
+@dataclass(slots=True)
+class FunctionFigures:
+    """Counters of one function since the platform started."""
+
+    invocations: int = 0
+    cold: int = 0
+    errors: int = 0
+    throttles: int = 0
+    duration_ns_sum: int = 0
+    duration_ns_max: int = 0
+    init_ns_sum: int = 0
+    gigabyte_seconds: float = 0.0
+    concurrency_max: int = 0
+
+    @property
+    def warm(self) -> int:
+        """Invocations that found an instance ready."""
+        return self.invocations - self.cold
+
+
+@dataclass(slots=True)
+class _Pool:
+    """Instances of one version: the idle ones, most recently used last, and the busy ones."""
+
+    revision: str
+    idle: list[Session] = field(default_factory=list)
+    busy: set[Session] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolServices:
+    """What pools need from outside."""
+
+    nodes: Nodes
+    clock: Clock
+    chance: Chance
+    credentials: Credentials
+    write_log: LogWriter
+    meter: Meter
+
+
+class Pools:
+    """Every pool of the platform. Called from the event loop only."""
+
+    def __init__(self, services: PoolServices, settings: PoolSettings | None = None) -> None:
+        self._services = services
+        self._clock = services.clock
+        self._settings = settings or PoolSettings()
+        self._pools: dict[tuple[str, str, str], _Pool] = {}
+        self._gates: dict[str, ConcurrencyGate] = {}
+        self._figures: dict[tuple[str, str], FunctionFigures] = {}
+        self._reaper: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def invoke(self, target: Target, call: Call) -> Result:
+        """Run one invocation now.
+
+        Raises:
+            ServiceError: ``TooManyRequestsException`` with its reason.
+            RuntimeUnavailable: no interpreter or bootstrap for the runtime.
+        """
+        gate = self._gate(target)
+        reason = gate.enter(target.function)
+        if reason:
+            self._throttled(target, reason)
+        try:
+            pool = self._pool(target)
+            session = self._take_idle(pool)
+            if session is None:
+                return await self._invoke_cold(pool, target, call)
+            return await self._use(pool, session, session.invoke(call))
+        finally:
+            gate.leave(target.function)
+
+    async def warm_up(self, target: Target, count: int) -> None:
+        """Start instances until ``count`` are idle (provisioned capacity, models).
+
+        Raises NoCapacity, RuntimeUnavailable, InitFailed.
+        """
+        pool = self._pool(target)
+        for _ in range(count - len(pool.idle)):
+            session = await self._new_session(target)
+            await session.open()
+            self._give_back(pool, session)
+
+    async def retire(self, scope: str, function: str, version: str | None = None) -> None:
+        """End the idle instances of a function's versions (one, or all); busy ones end after
+        their call. For updates and deletions."""
+        for key, pool in list(self._pools.items()):
+            if key[:2] == (scope, function) and version in (None, key[2]):
+                del self._pools[key]
+                await self._drain(pool)
+
+    def figures(self, scope: str, function: str) -> FunctionFigures:
+        """The counters of a function; zeros for one never called."""
+        return self._figures.get((scope, function)) or FunctionFigures()
+
+    def counts(self) -> Mapping[tuple[str, str, str], tuple[int, int]]:
+        """``(scope, function, version)`` → idle and busy instances."""
+        return MappingProxyType(
+            {key: (len(pool.idle), len(pool.busy)) for key, pool in self._pools.items()}
+        )
+
+    async def close(self) -> None:
+        """End every idle instance; busy ones are ended by closing the nodes."""
+        if self._reaper is not None:
+            self._reaper.cancel()
+        for pool in self._pools.values():
+            await self._drain(pool)
+        self._pools.clear()
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    async def _invoke_cold(self, pool: _Pool, target: Target, call: Call) -> Result:
+        gate = self._gate(target)
+        if not gate.take_start(target.function, self._clock.mono_ns()):
+            self._throttled(target, scaling.RATE_EXCEEDED)
+        session = await self._new_session(target)
+        try:
+            return await self._use(pool, session, session.invoke_cold(call))
+        except NoCapacity as full:
+            self._meter(Usage(target, self._clock.now_ms(), throttle=scaling.ACCOUNT_EXCEEDED))
+            raise errors.no_capacity() from full
+
+    async def _use(
+        self, pool: _Pool, session: Session, work: Coroutine[Any, Any, Result]
+    ) -> Result:
+        """Await ``work`` (an invocation of ``session``) and put the session where it belongs."""
+        target = session.target
+        pool.busy.add(session)
+        try:
+            result = await work
+        finally:
+            pool.busy.discard(session)
+            self._give_back(pool, session)
+        self._meter(
+            Usage(
+                target=target,
+                at_ms=self._clock.now_ms(),
+                is_cold=result.is_cold,
+                is_error=bool(result.function_error),
+                duration_ns=result.duration_ns,
+                init_ns=result.init_ns or 0,
+                billed_ms=result.billed_ms,
+                memory_peak_mb=result.memory_peak_mb,
+                concurrency=self._gate(target).running(target.function),
+            )
+        )
+        return result
+
+    async def _new_session(self, target: Target) -> Session:
+        services = self._services
+        stream = self._stream_name(target.version)
+        credentials = await services.credentials(target)
+        environment = {
+            **target.spec.environment,
+            **credentials,
+            "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+        }
+        spec = replace(target.spec, environment=environment)
+        return Session(target, spec, stream, (services.nodes, self._clock, services.write_log))
+
+    def _stream_name(self, version: str) -> str:
+        day = utc(self._clock.now_ms()).strftime("%Y/%m/%d")
+        return f"{day}/[{version}]{self._services.chance.random_bytes(_STREAM_ID_BYTES).hex()}"
+
+    def _pool(self, target: Target) -> _Pool:
+        key = (target.scope, target.function, target.version)
+        pool = self._pools.get(key)
+        if pool is None or pool.revision != target.revision:
+            if pool is not None:
+                self._later(self._drain(pool))
+            pool = self._pools[key] = _Pool(target.revision)
+        return pool
+
+    def _take_idle(self, pool: _Pool) -> Session | None:
+        oldest_ns = self._clock.mono_ns() - round(self._settings.age_s * _NS_PER_S)
+        while pool.idle:
+            session = pool.idle.pop()
+            if session.is_alive and session.started_ns >= oldest_ns:
+                return session
+            self._later(session.close())
+        return None
+
+    def _give_back(self, pool: _Pool, session: Session) -> None:
+        key = (session.target.scope, session.target.function, session.target.version)
+        if session.is_alive and self._pools.get(key) is pool:
+            session.idle_since_ns = self._clock.mono_ns()
+            pool.idle.append(session)
+            if self._reaper is None or self._reaper.done():
+                self._reaper = asyncio.create_task(self._reap())
+        else:
+            self._later(session.close())
+
+    async def _drain(self, pool: _Pool) -> None:
+        idle, pool.idle = pool.idle, []
+        for session in idle:
+            await session.close()
+
+    async def _reap(self) -> None:
+        """End instances idle for too long; returns when none is idle."""
+        idle_ns = round(self._settings.idle_s * _NS_PER_S)
+        while True:
+            now_ns = self._clock.mono_ns()
+            next_ns: int | None = None
+            for pool in list(self._pools.values()):
+                while pool.idle and (
+                    pool.idle[0].idle_since_ns + idle_ns <= now_ns or not pool.idle[0].is_alive
+                ):
+                    await pool.idle.pop(0).close()
+                if pool.idle:
+                    due_ns = pool.idle[0].idle_since_ns + idle_ns
+                    next_ns = due_ns if next_ns is None else min(next_ns, due_ns)
+            if next_ns is None:
+                return
+            await self._clock.sleep((next_ns - now_ns) / _NS_PER_S)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run an ending beside the call that caused it."""
+        task = asyncio.create_task(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def _gate(self, target: Target) -> ConcurrencyGate:
+        gate = self._gates.get(target.scope)
+        if gate is None:
+            gate = self._gates[target.scope] = ConcurrencyGate(self._settings.limits)
+        gate.reserve(target.function, target.reserved)
+        return gate
+
+    def _throttled(self, target: Target, reason: str) -> NoReturn:
+        self._meter(Usage(target, self._clock.now_ms(), throttle=reason))
+        raise errors.too_many_requests(reason)
+
+    def _meter(self, usage: Usage) -> None:
+        key = (usage.target.scope, usage.target.function)
+        figures = self._figures.setdefault(key, FunctionFigures())
+        if usage.throttle:
+            figures.throttles += 1
+        else:
+            figures.invocations += 1
+            figures.cold += usage.is_cold
+            figures.errors += usage.is_error
+            figures.duration_ns_sum += usage.duration_ns
+            figures.duration_ns_max = max(figures.duration_ns_max, usage.duration_ns)
+            figures.init_ns_sum += usage.init_ns
+            figures.gigabyte_seconds += usage.gigabyte_seconds
+            figures.concurrency_max = max(figures.concurrency_max, usage.concurrency)
+        self._services.meter(usage)

@@ -1,0 +1,128 @@
+"""The lines and documents AWS writes about an invocation. Pure.
+
+https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html and
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+"""
+
+from __future__ import annotations
+
+import json
+import math
+
+from pileus.ports.nodes import Exit, ExitReason
+from pileus.values.times import iso8601
+
+EXIT_ERROR = "Runtime.ExitError"
+OUT_OF_MEMORY = "Runtime.OutOfMemory"
+TIMED_OUT = "Sandbox.Timedout"
+_NS_PER_MS = 1_000_000
+
+_SIGNALS = {
+    1: "hangup",
+    2: "interrupt",
+    3: "quit",
+    4: "illegal instruction",
+    5: "trace/breakpoint trap",
+    6: "aborted",
+    7: "bus error",
+    8: "floating point exception",
+    9: "killed",
+    10: "user defined signal 1",
+    11: "segmentation fault",
+    12: "user defined signal 2",
+    13: "broken pipe",
+    14: "alarm clock",
+    15: "terminated",
+    31: "bad system call",
+}
+
+
+def start_line(request_id: str, version: str) -> str:
+    """The first line of an invocation."""
+    return f"START RequestId: {request_id} Version: {version}"
+
+
+def end_line(request_id: str) -> str:
+    """The line after the last output."""
+    return f"END RequestId: {request_id}"
+
+
+def billed_ms(duration_ns: int, init_ns: int | None) -> int:
+    """Whole milliseconds charged: the init phase counts, as AWS bills since August 2025."""
+    return max(1, math.ceil((duration_ns + (init_ns or 0)) / _NS_PER_MS))
+
+
+def report_line(
+    request_id: str,
+    duration_ns: int,
+    memory: tuple[int, int],
+    init_ns: int | None,
+    status: str,
+) -> str:
+    """The REPORT line.
+
+    Args:
+        memory: size and peak, MB.
+        init_ns: the init phase of a cold start; None for a warm one.
+        status: what :func:`status_of` says; empty for success.
+    """
+    parts = [
+        f"REPORT RequestId: {request_id}",
+        f"Duration: {duration_ns / _NS_PER_MS:.2f} ms",
+        f"Billed Duration: {billed_ms(duration_ns, init_ns)} ms",
+        f"Memory Size: {memory[0]} MB",
+        f"Max Memory Used: {min(memory)} MB",
+    ]
+    if init_ns is not None:
+        parts.append(f"Init Duration: {init_ns / _NS_PER_MS:.2f} ms")
+    parts.append(status)
+    return "\t".join(parts)
+
+
+def init_report_line(duration_ns: int, phase: str, status: str) -> str:
+    """The line about an init phase that did not end well; ``phase`` is ``init`` or ``invoke``."""
+    return f"INIT_REPORT Init Duration: {duration_ns / _NS_PER_MS:.2f} ms\tPhase: {phase}\t{status}"
+
+
+def status_of(exit: Exit | None, error_type: str = "") -> str:
+    """``Status: …`` of a report; empty when nothing is wrong with the environment."""
+    if exit is None:
+        return ""
+    if exit.reason is ExitReason.TIMED_OUT:
+        return "Status: timeout"
+    return f"Status: error\tError Type: {error_type or exit_type(exit)}"
+
+
+def exit_type(exit: Exit) -> str:
+    """The error type AWS's report names for an environment that ended."""
+    if exit.reason is ExitReason.TIMED_OUT:
+        return TIMED_OUT
+    return OUT_OF_MEMORY if exit.reason is ExitReason.OUT_OF_MEMORY else EXIT_ERROR
+
+
+def exit_document(exit: Exit, request_id: str, timeout_s: float) -> bytes:
+    """The payload of an invocation whose environment ended before it answered."""
+    if exit.reason is ExitReason.TIMED_OUT:
+        kind, text = TIMED_OUT, f"Task timed out after {timeout_s:.2f} seconds"
+    else:
+        kind, text = EXIT_ERROR, _exit_text(exit)
+    document = {"errorType": kind, "errorMessage": f"RequestId: {request_id} Error: {text}"}
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def exit_line(exit: Exit, request_id: str, timeout_s: float, at_ms: int) -> str:
+    """The log record of such an invocation."""
+    if exit.reason is ExitReason.TIMED_OUT:
+        return f"{iso8601(at_ms)} {request_id} Task timed out after {timeout_s:.2f} seconds\n"
+    return f"RequestId: {request_id} Error: {_exit_text(exit)}\n{EXIT_ERROR}"
+
+
+def _exit_text(exit: Exit) -> str:
+    if exit.reason is ExitReason.EXITED:
+        if exit.code == 0:
+            return "Runtime exited without providing a reason"
+        return f"Runtime exited with error: exit status {exit.code}"
+    if exit.reason is ExitReason.KILLED:
+        name = _SIGNALS.get(exit.signal, f"signal {exit.signal}")
+        return f"Runtime exited with error: signal: {name}"
+    return "Runtime exited with error: signal: killed"

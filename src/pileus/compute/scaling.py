@@ -1,0 +1,122 @@
+"""Who may start when: concurrency limits as AWS documents them. Pure.
+
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html and
+https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+_NS_PER_S = 1_000_000_000
+
+RESERVED_EXCEEDED = "ReservedFunctionConcurrentInvocationLimitExceeded"
+ACCOUNT_EXCEEDED = "ConcurrentInvocationLimitExceeded"
+RATE_EXCEEDED = "FunctionInvocationRateLimitExceeded"
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingLimits:
+    """Quotas of one account in one region.
+
+    Attributes:
+        account_concurrency: executions at one time over all functions.
+        burst_starts: new instances of one function within ``burst_window_s``.
+    """
+
+    account_concurrency: int = 1000
+    burst_starts: int = 1000
+    burst_window_s: float = 10.0
+
+
+@dataclass(slots=True)
+class _Function:
+    running: int = 0
+    reserved: int | None = None
+    tokens: float = 0.0
+    refilled_ns: int = 0
+    has_started: bool = False
+
+
+@dataclass(slots=True)
+class ConcurrencyGate:
+    """Counts the executions of one account and region and admits new ones.
+
+    Reserved concurrency is taken off the account's pool whether used or not, and bounds its
+    function.
+    """
+
+    limits: ScalingLimits = field(default_factory=ScalingLimits)
+    _functions: dict[str, _Function] = field(default_factory=dict)
+    _unreserved_running: int = 0
+    _reserved_sum: int = 0
+
+    def reserve(self, function: str, reserved: int | None) -> None:
+        """Set or lift a function's reserved concurrency (0 throttles every call)."""
+        entry = self._entry(function)
+        if entry.reserved == reserved:
+            return
+        if entry.reserved is None:
+            self._unreserved_running -= entry.running
+        else:
+            self._reserved_sum -= entry.reserved
+        entry.reserved = reserved
+        if reserved is None:
+            self._unreserved_running += entry.running
+        else:
+            self._reserved_sum += reserved
+
+    def enter(self, function: str) -> str:
+        """Count one more execution; empty when admitted, else the reason for throttling."""
+        entry = self._functions.get(function) or self._entry(function)
+        if entry.reserved is not None:
+            if entry.running >= entry.reserved:
+                return RESERVED_EXCEEDED
+        else:
+            pool = self.limits.account_concurrency - self._reserved_sum
+            if self._unreserved_running >= pool:
+                return ACCOUNT_EXCEEDED
+            self._unreserved_running += 1
+        entry.running += 1
+        return ""
+
+    def leave(self, function: str) -> None:
+        """One execution ended."""
+        entry = self._functions[function]
+        entry.running -= 1
+        if entry.reserved is None:
+            self._unreserved_running -= 1
+
+    def take_start(self, function: str, now_ns: int) -> bool:
+        """Whether the function may start one more instance now; counts it if so."""
+        entry = self._entry(function)
+        burst = float(self.limits.burst_starts)
+        if not entry.has_started:
+            entry.has_started, entry.tokens, entry.refilled_ns = True, burst, now_ns
+        rate = burst / self.limits.burst_window_s
+        gained = (now_ns - entry.refilled_ns) / _NS_PER_S * rate
+        entry.tokens = min(burst, entry.tokens + gained)
+        entry.refilled_ns = now_ns
+        if entry.tokens < 1.0:
+            return False
+        entry.tokens -= 1.0
+        return True
+
+    def running(self, function: str) -> int:
+        """Executions of a function now."""
+        entry = self._functions.get(function)
+        return entry.running if entry else 0
+
+    @property
+    def running_sum(self) -> int:
+        """Executions of the account now."""
+        return sum(entry.running for entry in self._functions.values())
+
+    def forget(self, function: str) -> None:
+        """A deleted function: lift its reservation and drop its counts when idle."""
+        self.reserve(function, None)
+        if not self._functions[function].running:
+            del self._functions[function]
+
+    def _entry(self, function: str) -> _Function:
+        return self._functions.setdefault(function, _Function())

@@ -1,0 +1,203 @@
+"""One execution environment from its init phase on: log lines, reports, AWS's retried init."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pileus.compute import reports
+from pileus.compute.calls import Call, LogWriter, Result, Target
+from pileus.ports.clock import Clock
+from pileus.ports.nodes import (
+    ExitReason,
+    InitFailed,
+    InstanceSpec,
+    Invocation,
+    Lease,
+    Link,
+    LogLine,
+    Nodes,
+    Outcome,
+)
+
+UNHANDLED = "Unhandled"
+_NS_PER_S = 1_000_000_000
+
+
+@dataclass(slots=True)
+class _Run:
+    """What one invocation has come to so far."""
+
+    call: Call
+    init_ns: int | None = None
+    init_failure: InitFailed | None = None
+
+
+class Session:
+    """An instance and its log stream.
+
+    Args:
+        spec: the target's, completed with credentials and log stream.
+        log_stream: where its output goes.
+        write_log: takes every record.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        spec: InstanceSpec,
+        log_stream: str,
+        services: tuple[Nodes, Clock, LogWriter],
+    ) -> None:
+        self.target = target
+        self.log_stream = log_stream
+        self.idle_since_ns = 0
+        self.started_ns = 0
+        self._spec = spec
+        self._nodes, self._clock, self._write_log = services
+        self._lease: Lease | None = None
+        self.link: Link | None = None
+        self._lines: list[str] = []
+        self._is_running = False  # stays set when a call is cancelled: its handler may still run
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can take another invocation."""
+        return self.link is not None and not self._is_running and not self.link.exited.done()
+
+    async def open(self) -> None:
+        """Place and initialise. Raises NoCapacity, RuntimeUnavailable, InitFailed."""
+        await self._start(self._spec)
+
+    async def invoke_cold(self, call: Call) -> Result:
+        """Initialise and run the first invocation.
+
+        A failed init phase is run again within the invocation, under the function's timeout, as
+        AWS does. Raises NoCapacity, RuntimeUnavailable.
+        """
+        self._lines = []
+        run = _Run(call)
+        timeout_s = self._spec.timeout_s
+        began_ns = self._clock.mono_ns()
+        try:
+            await self.open()
+        except InitFailed as first:
+            self._report_init(first, "init")
+            began_ns = self._clock.mono_ns()
+            try:
+                await self._start(replace(self._spec, init_timeout_s=timeout_s))
+            except InitFailed as second:
+                self._report_init(second, "invoke")
+                run.init_failure = second
+            spent_ns = self._clock.mono_ns() - began_ns
+            return await self._run(run, spent_ns)
+        assert self.link is not None
+        run.init_ns = self.link.init_ns
+        return await self._run(run, 0)
+
+    async def invoke(self, call: Call) -> Result:
+        """Run one invocation on the warm instance."""
+        self._lines = []
+        return await self._run(_Run(call), 0)
+
+    async def close(self) -> None:
+        """End the instance and give its place back."""
+        lease, self._lease = self._lease, None
+        self.link = None
+        if lease is not None:
+            await self._nodes.release(lease)
+
+    async def _start(self, spec: InstanceSpec) -> None:
+        self._lease = await self._nodes.place(spec)
+        try:
+            self.link = await self._nodes.start(self._lease, spec, self._take_output)
+        except BaseException:
+            await self.close()
+            raise
+        self.started_ns = self._clock.mono_ns()
+
+    async def _run(self, run: _Run, spent_ns: int) -> Result:
+        """``spent_ns`` of the timeout went into a repeated init phase."""
+        call, timeout_s = run.call, self._spec.timeout_s
+        self._is_running = True
+        self._say(reports.start_line(call.request_id, self.target.version))
+        if run.init_failure is not None:
+            return self._failed_in_init(run, run.init_failure, spent_ns)
+        link = self.link
+        assert link is not None
+        left_s = max(0.001, timeout_s - spent_ns / _NS_PER_S)
+        deadline_ms = self._clock.now_ms() + round(left_s * 1000)
+        outcome = await link.invoke(
+            Invocation(
+                call.request_id,
+                call.payload,
+                call.invoked_arn,
+                deadline_ms,
+                left_s,
+                call.trace,
+                call.client_context,
+                call.identity,
+            )
+        )
+        duration_ns = outcome.duration_ns + spent_ns
+        if outcome.exit is None:
+            error = UNHANDLED if outcome.is_error else ""
+            return self._finish(run, outcome, duration_ns, error)
+        payload = reports.exit_document(outcome.exit, call.request_id, timeout_s)
+        self._say(reports.exit_line(outcome.exit, call.request_id, timeout_s, self._clock.now_ms()))
+        if outcome.exit.reason is ExitReason.TIMED_OUT:
+            duration_ns = round(timeout_s * _NS_PER_S)
+        return self._finish(run, replace(outcome, payload=payload), duration_ns, UNHANDLED)
+
+    def _failed_in_init(self, run: _Run, failure: InitFailed, spent_ns: int) -> Result:
+        request_id, timeout_s = run.call.request_id, self._spec.timeout_s
+        payload = failure.document or reports.exit_document(failure.exit, request_id, timeout_s)
+        if not failure.document:
+            line = reports.exit_line(failure.exit, request_id, timeout_s, self._clock.now_ms())
+            self._say(line)
+        outcome = Outcome(payload, True, spent_ns, failure.memory_peak_mb, failure.exit)
+        return self._finish(run, outcome, spent_ns, UNHANDLED, _type_of(failure.document))
+
+    def _finish(
+        self, run: _Run, outcome: Outcome, duration_ns: int, error: str, error_type: str = ""
+    ) -> Result:
+        request_id, size_mb = run.call.request_id, self._spec.memory_mb
+        status = reports.status_of(outcome.exit, error_type)
+        memory = (size_mb, outcome.memory_peak_mb)
+        report = reports.report_line(request_id, duration_ns, memory, run.init_ns, status)
+        self._say(reports.end_line(request_id), report)
+        lines, self._lines = self._lines, []
+        self._is_running = False
+        return Result(
+            payload=outcome.payload,
+            function_error=error,
+            duration_ns=duration_ns,
+            init_ns=run.init_ns,
+            billed_ms=reports.billed_ms(duration_ns, run.init_ns),
+            memory_peak_mb=outcome.memory_peak_mb,
+            log=lines,
+            log_stream=self.log_stream,
+        )
+
+    def _report_init(self, failure: InitFailed, phase: str) -> None:
+        status = reports.status_of(failure.exit, _type_of(failure.document))
+        self._say(reports.init_report_line(failure.duration_ns, phase, status))
+
+    def _say(self, *texts: str) -> None:
+        at_ms = self._clock.now_ms()
+        self._take_output([LogLine(at_ms, text) for text in texts])
+
+    def _take_output(self, lines: Sequence[LogLine]) -> None:
+        self._lines += [line.text for line in lines]
+        self._write_log(self.target, self.log_stream, lines)
+
+
+def _type_of(document: bytes) -> str:
+    """The error type a runtime reported; empty when it reported none that can be read."""
+    try:
+        parsed = json.loads(document)
+    except ValueError:
+        return ""
+    kind = parsed.get("errorType") if isinstance(parsed, dict) else None
+    return kind if isinstance(kind, str) else ""
