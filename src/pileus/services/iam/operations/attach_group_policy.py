@@ -1,0 +1,18 @@
+"""AttachGroupPolicy. https://docs.aws.amazon.com/IAM/latest/APIReference/API_AttachGroupPolicy.html"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pileus.kernel.calls import WriteCall
+from pileus.kernel.operations import write
+from pileus.services.iam import (
+    identities,
+)
+
+
+@write
+def attach_group_policy(call: WriteCall, request: Mapping[str, Any]) -> None:
+    """Attach a managed policy to a group."""
+    identities.attach(call, "group", request)

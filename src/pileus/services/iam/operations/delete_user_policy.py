@@ -1,0 +1,18 @@
+"""DeleteUserPolicy. https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUserPolicy.html"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pileus.kernel.calls import WriteCall
+from pileus.kernel.operations import write
+from pileus.services.iam import (
+    identities,
+)
+
+
+@write
+def delete_user_policy(call: WriteCall, request: Mapping[str, Any]) -> None:
+    """Remove an inline policy from a user."""
+    identities.delete_inline(call, "user", request)

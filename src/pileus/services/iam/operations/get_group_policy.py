@@ -1,0 +1,18 @@
+"""GetGroupPolicy. https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetGroupPolicy.html"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pileus.kernel.calls import ReadCall
+from pileus.kernel.operations import read
+from pileus.services.iam import (
+    identities,
+)
+
+
+@read
+def get_group_policy(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The text of a group's inline policy."""
+    return identities.get_inline(call, "group", request)
