@@ -77,7 +77,7 @@ class AwsFront:
         self._invoke = invoke
         self._verifier = Verifier(lookup)
         self._clock = clock
-        self._chance = chance
+        self._ids = _HexDigits(chance)
         self._account = account
         self._region = region
         self._body_bytes_max = body_bytes_max
@@ -174,11 +174,31 @@ class AwsFront:
 
     def _request_id(self, target: Target) -> str:
         if target.service == "s3":
-            return self._chance.random_bytes(8).hex().upper()
-        raw = self._chance.random_bytes(16).hex()
+            return self._ids.take(16).upper()
+        raw = self._ids.take(32)
         # The form of a version 4 UUID (RFC 9562).
-        variant = "89ab"[int(raw[16], 16) & 3]
-        return f"{raw[:8]}-{raw[8:12]}-4{raw[13:16]}-{variant}{raw[17:20]}-{raw[20:]}"
+        return f"{raw[:8]}-{raw[8:12]}-4{raw[13:16]}-{_VARIANTS[raw[16]]}{raw[17:20]}-{raw[20:]}"
+
+
+_VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+
+class _HexDigits:
+    """Random hex digits, drawn in large pieces: one draw is a system call."""
+
+    __slots__ = ("_at", "_chance", "_digits")
+
+    def __init__(self, chance: Chance) -> None:
+        self._chance = chance
+        self._digits = ""
+        self._at = 0
+
+    def take(self, count: int) -> str:
+        at = self._at
+        if at + count > len(self._digits):
+            self._digits, at = self._chance.random_bytes(1024).hex(), 0
+        self._at = at + count
+        return self._digits[at : at + count]
 
 
 def _declares_hash(codec: Codec, request: HttpRequest) -> bool:

@@ -50,6 +50,7 @@ class Connection(asyncio.Protocol):
         "_header_bytes",
         "_headers",
         "_is_linger",
+        "_is_loopback",
         "_is_paused",
         "_parser",
         "_parts",
@@ -83,6 +84,7 @@ class Connection(asyncio.Protocol):
         self._drained: asyncio.Future[None] | None = None
         self._is_paused = False
         self._is_linger = False
+        self._is_loopback = False
         self._since_ns = server.coarse_ns
 
     # ------------------------------------------------------------ transport events
@@ -91,6 +93,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self.peer = peer[0] if isinstance(peer, tuple) and peer else ""
+        self._is_loopback = self._server.is_loopback(self.peer, self.listener)
         self._server.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -162,7 +165,7 @@ class Connection(asyncio.Protocol):
         if self._header_bytes > limits.header_bytes or len(headers) >= limits.header_count:
             self._rejection = wire.plain(431, "request header fields too large")
             return
-        key = name.decode("latin-1").lower()
+        key = _NAMES.get(name) or _header_name(name)
         try:
             text = value.decode()
         except UnicodeDecodeError:
@@ -189,7 +192,7 @@ class Connection(asyncio.Protocol):
             headers,
             _EMPTY,
             self.peer,
-            self._server.is_loopback(self.peer, self.listener),
+            self._is_loopback,
             self.listener,
         )
         exchange = _Exchange(
@@ -459,6 +462,18 @@ class Connection(asyncio.Protocol):
     def is_busy(self) -> bool:
         """Whether a request is being answered."""
         return self._task is not None
+
+
+_NAMES: dict[bytes, str] = {}
+_NAMES_MAX = 1024
+
+
+def _header_name(name: bytes) -> str:
+    """The name in lower case; clients send the same few thousands of times."""
+    key = name.decode("latin-1").lower()
+    if len(_NAMES) < _NAMES_MAX and len(name) <= 64:
+        _NAMES[name] = key
+    return key
 
 
 def _origin_form(target: str) -> str:

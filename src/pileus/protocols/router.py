@@ -7,7 +7,7 @@ the form's ``Action`` and ``Version``; and for what is left, S3.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -52,8 +52,8 @@ def route(request: HttpRequest, form: bytes = b"") -> Target:
     if headers.get("smithy-protocol") == "rpc-v2-cbor":
         return _by_cbor_path(request)
     scope = scope_of(request)
-    text = form.decode("latin-1") if form else ""
-    if (text and "Action=" in text) or "Action=" in request.query:
+    text = form.decode("latin-1")
+    if "Action=" in text or "Action=" in request.query:
         found = _by_action(request, scope, text)
         if found is not None:
             return found
@@ -69,9 +69,7 @@ def scope_of(request: HttpRequest) -> str:
     """The service the signature's scope names; ``s3`` for a version 2 signature; else empty."""
     authorization = request.headers.get("authorization", "")
     if authorization.startswith("AWS4-"):
-        start = authorization.find("Credential=")
-        parts = authorization[start + 11 :].split(",", 1)[0].split("/") if start >= 0 else []
-        return parts[-2].strip() if len(parts) >= 5 else ""
+        return _scope_of_authorization(authorization.partition(",")[0])
     if authorization.startswith("AWS "):
         return "s3"
     if request.query:
@@ -82,6 +80,13 @@ def scope_of(request: HttpRequest) -> str:
         if _V2_IN_QUERY.search(request.query):
             return "s3"
     return ""
+
+
+@lru_cache(maxsize=4096)
+def _scope_of_authorization(first_part: str) -> str:
+    """From ``AWS4-HMAC-SHA256 Credential=key/date/region/service/aws4_request``."""
+    parts = first_part.rpartition("Credential=")[2].split("/")
+    return parts[-2].strip() if len(parts) >= 5 else ""
 
 
 # ---------------------------------------------------------------- by the target header
@@ -97,14 +102,14 @@ def _target_prefixes() -> dict[str, list[str]]:
 
 
 _aimed: dict[tuple[str, str], tuple[str, str, str]] = {}
-_AIMED_MAX = 4096
+_KNOWN_MAX = 4096
 
 
 def _by_target_header(aimed: str, content_type: str) -> Target:
     known = _aimed.get((aimed, content_type))
     if known is None:
         known = _find_target(aimed, content_type)
-        if len(_aimed) < _AIMED_MAX:
+        if len(_aimed) < _KNOWN_MAX:
             _aimed[(aimed, content_type)] = known
     service, operation, version = known
     return Target(service, operation, "json", json_version=version)
@@ -162,20 +167,38 @@ def _by_action(request: HttpRequest, scope: str, text: str) -> Target | None:
     action = _ACTION.search(text) or _ACTION.search(request.query)
     if action is None:
         return None
-    operation = unquote(action.group(1))
     version = _VERSION.search(text) or _VERSION.search(request.query)
-    api_version = unquote(version.group(1)) if version is not None else ""
-    names = _query_names(scope, api_version)
-    for name in names:
-        if operation in shapes.service(name).operations:
-            return Target(name, operation, "query", method=request.method)
+    asked = (scope, action.group(1), version.group(1) if version is not None else "")
+    known = _acted.get(asked)
+    if known is None:
+        operation = unquote(asked[1])
+        known = _service_of_action(scope, operation, unquote(asked[2])), operation
+        if len(_acted) < _KNOWN_MAX:
+            _acted[asked] = known
+    service, operation = known
+    target = Target(service, operation, "query", method=request.method)
+    if service and operation in shapes.service(service).operations:
+        return target
     if scope == "s3":
         return None  # an object whose query happens to hold Action=
+    target.operation = ""
     raise Unroutable(
         "InvalidAction",
         f"The action {operation} is not valid for this web service.",
-        target=Target(names[0] if names else "", "", "query", method=request.method),
+        target=target,
     )
+
+
+_acted: dict[tuple[str, str, str], tuple[str, str]] = {}
+
+
+def _service_of_action(scope: str, operation: str, api_version: str) -> str:
+    """The service that has the action; else the likeliest one; empty where none can be told."""
+    names = _query_names(scope, api_version)
+    for name in names:
+        if operation in shapes.service(name).operations:
+            return name
+    return names[0] if names else ""
 
 
 def _query_names(scope: str, api_version: str) -> list[str]:
@@ -258,7 +281,7 @@ def _s3(request: HttpRequest) -> Target:
     return Target("s3", found[0], "rest-xml", found[1], request.method, path=shown)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _split_host(host: str) -> tuple[str, str]:
     """The service a host names and the bucket in front of it; empty where it names none."""
     name = host.rsplit(":", 1)[0].lower() if not host.endswith("]") else host.lower()
