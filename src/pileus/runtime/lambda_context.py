@@ -5,9 +5,9 @@ https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
 
 from __future__ import annotations
 
-import os
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -55,6 +55,22 @@ class ClientContext:
 class LambdaContext:
     """Facts about the invocation and its function."""
 
+    function_name: str | None = None
+    function_version: str | None = None
+    memory_limit_in_mb: str | None = None
+    log_group_name: str | None = None
+    log_stream_name: str | None = None
+    tenant_id: str | None = None
+
+    @classmethod
+    def describe(cls, environment: Mapping[str, str]) -> None:
+        """Note what is the same for every invocation of this process."""
+        cls.function_name = environment.get("AWS_LAMBDA_FUNCTION_NAME")
+        cls.function_version = environment.get("AWS_LAMBDA_FUNCTION_VERSION")
+        cls.memory_limit_in_mb = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        cls.log_group_name = environment.get("AWS_LAMBDA_LOG_GROUP_NAME")
+        cls.log_stream_name = environment.get("AWS_LAMBDA_LOG_STREAM_NAME")
+
     def __init__(
         self,
         request_id: str,
@@ -63,17 +79,10 @@ class LambdaContext:
         client_context: dict[str, Any] | None,
         identity: dict[str, Any] | None,
     ) -> None:
-        environment = os.environ
         self.aws_request_id = request_id
         self.invoked_function_arn = invoked_function_arn
-        self.function_name = environment.get("AWS_LAMBDA_FUNCTION_NAME")
-        self.function_version = environment.get("AWS_LAMBDA_FUNCTION_VERSION")
-        self.memory_limit_in_mb = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-        self.log_group_name = environment.get("AWS_LAMBDA_LOG_GROUP_NAME")
-        self.log_stream_name = environment.get("AWS_LAMBDA_LOG_STREAM_NAME")
         self.client_context = ClientContext(client_context) if client_context else None
         self.identity = CognitoIdentity(identity or {})
-        self.tenant_id = None
         self._deadline_ms = deadline_ms
 
     def get_remaining_time_in_millis(self) -> int:
@@ -85,5 +94,17 @@ class LambdaContext:
         sys.stdout.write(str(message))
 
     def __repr__(self) -> str:
-        names = ", ".join(f"{name}={value}" for name, value in sorted(self.__dict__.items()))
-        return f"LambdaContext([{names}])"
+        names = (
+            "aws_request_id",
+            "log_group_name",
+            "log_stream_name",
+            "function_name",
+            "memory_limit_in_mb",
+            "function_version",
+            "invoked_function_arn",
+            "client_context",
+            "identity",
+            "tenant_id",
+        )
+        shown = ",".join(f"{name}={getattr(self, name)}" for name in names)
+        return f"LambdaContext([{shown}])"

@@ -19,8 +19,10 @@ from pileus.runtime.errors import Fault
 from pileus.runtime.lambda_context import LambdaContext
 from pileus.runtime.log_sink import LogSink
 
+_TRACE = "_X_AMZN_TRACE_ID"
 Handler = Callable[[Any, LambdaContext], Any]
-_RECEIVE_BYTES = 256 * 1024
+_RECEIVE_BYTES = 8 * 1024
+_RECEIVE_MORE_BYTES = 256 * 1024  # only for events known to be large: big buffers cost page faults
 
 
 def serve(link: socket.socket, handler_name: str) -> NoReturn:
@@ -80,6 +82,7 @@ def _initialise(link: socket.socket, sink: LogSink, handler_name: str) -> Handle
         sink.write_error(report, errors.log_text(report))
         link.sendall(frames.encode(frames.INIT_ERROR, _peak(), json.dumps(report).encode()))
         raise SystemExit(1) from None
+    LambdaContext.describe(os.environ)
     sys.stdout.flush()
     link.sendall(frames.encode(frames.READY, _peak(), b""))
     return handler
@@ -134,7 +137,7 @@ def _next_frame(link: socket.socket, buffer: bytes) -> tuple[tuple[bytes, bytes]
             need = frames.PREFIX_BYTES + header_size + payload_size
         if sizes is not None and have >= need:
             break
-        chunk = link.recv(_RECEIVE_BYTES)
+        chunk = link.recv(_RECEIVE_BYTES if sizes is None else _RECEIVE_MORE_BYTES)
         if not chunk:
             return None, b""
         parts.append(chunk)
@@ -163,10 +166,10 @@ def _too_large() -> Fault:
 
 
 def _set_trace(trace: str) -> None:
-    if trace and os.environ.get("_X_AMZN_TRACE_ID") != trace:
-        os.environ["_X_AMZN_TRACE_ID"] = trace
-    elif not trace:
-        os.environ.pop("_X_AMZN_TRACE_ID", None)
+    if trace:
+        os.environ[_TRACE] = trace
+    elif _TRACE in os.environ:
+        del os.environ[_TRACE]
 
 
 def _peak() -> bytes:

@@ -34,7 +34,7 @@ from pileus.ports.nodes import (
 )
 from pileus.runtime import messages
 
-_READ_BYTES = 256 * 1024
+_READ_BYTES = 8 * 1024
 _MIB = 1 << 20
 
 Door = Callable[[socket.socket, str], Callable[[], None]]
