@@ -27,7 +27,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pileus.media.preview_feed import PreviewFeed
+from pileus.media.preview_feed import HttpPost, PreviewFeed
 from pileus.media.segments import Cutter, Segment, segment_key
 from pileus.media.source import FileSource
 from pileus.media.spool import Spool
@@ -223,11 +223,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "left_over": len(spool),
             }
             _tell({"event": "opened", **opened})
-            preview = (
-                None
-                if options.no_preview
-                else PreviewFeed(options.endpoint, options.source, source.stream)
-            )
+            preview = None
+            if not options.no_preview:
+                token = os.environ.get("PILEUS_CONSOLE_TOKEN", "")
+                post = HttpPost(options.endpoint, options.source, token)
+                preview = PreviewFeed(post, source.stream)
             play = Play(options.source, options.speed)
             Player(play, spool, bucket, patience, _tell).run(source, preview)
     except PileusError as error:

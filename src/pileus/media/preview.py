@@ -22,8 +22,8 @@ The description is ``{"codec": "avc1.42c01f", "width": 768, "height": 576,
 "frames_per_second": 10.0}``: what WebCodecs' ``configure`` needs (without ``description``, which
 selects Annex-B) and the size of the canvas.
 
-*In.* The player POSTs batches to ``/_pileus/media/SOURCE/preview``: a description, then the records of
-one keyframe interval. The server calls :meth:`PreviewHub.feed` and answers its result as JSON. That
+*In.* The player POSTs batches of records to ``/_pileus/media/SOURCE/preview`` as it plays, ten times a
+second at most, a description before each key picture. The server calls :meth:`PreviewHub.feed` and answers its result as JSON. That
 answer asks for JPEG records (``"jpeg": true``) while a page without WebCodecs watches.
 
 *Out.* The server opens a watch (:meth:`PreviewHub.watch`) per page and sends each item it yields as
