@@ -34,10 +34,11 @@ _POSIX = {
     "Space": r" \t\n\x0b\f\r",
     "Upper": "A-Z",
     "XDigit": "0-9a-fA-F",
-    "Letter": "L",
-    "Cntrl": "Cc",
+    "Whitespace": r"\s",
+    "all": r"\x00-\U0010ffff",
     "Latin": "A-Za-zªºÀ-ÖØ-öø-ʸ",
 }
+_CATEGORIES = {"Alphabetic": "L", "Cntrl": "Cc", "Letter": "L"}
 
 
 class UntranslatablePattern(PileusError):
@@ -82,15 +83,15 @@ def _inside_class(before: str) -> bool:
 
 def _ranges(name: str, is_negated: bool) -> str:
     """The body of a character class; UntranslatablePattern for an unknown property."""
-    posix = _POSIX.get(name, name)
-    if len(posix) > 2 and not is_negated:
-        return posix
+    if name in _POSIX and not is_negated:
+        return _POSIX[name]
+    prefix = _CATEGORIES.get(name, name)
     table = source.kept("_categories", _categories)
-    wanted = [category for category in sorted(table) if category.startswith(posix)]
+    wanted = [category for category in sorted(table) if category.startswith(prefix)]
     if not wanted:
         raise UntranslatablePattern(f"unknown property {name}")
     if is_negated:
-        wanted = [category for category in sorted(table) if not category.startswith(posix)]
+        wanted = [category for category in sorted(table) if not category.startswith(prefix)]
     return "".join(table[category] for category in wanted)
 
 
