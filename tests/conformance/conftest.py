@@ -1,0 +1,32 @@
+"""A live platform for whoever asks: one per module, or as many as a test wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.live import LivePlatform
+
+
+@pytest.fixture(scope="module")
+def live_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivePlatform]:
+    """A running platform, shared by the tests of a module: choose names that do not collide."""
+    platform = LivePlatform(tmp_path_factory.mktemp("live") / "data").start()
+    yield platform
+    platform.stop()
+
+
+@pytest.fixture
+def make_platform(tmp_path: Path) -> Iterator[Callable[..., LivePlatform]]:
+    """Makes platforms of the test's own, to be killed and started again at will."""
+    made: list[LivePlatform] = []
+
+    def make(name: str = "data", *options: str) -> LivePlatform:
+        made.append(LivePlatform(tmp_path / name, options=options).start())
+        return made[-1]
+
+    yield make
+    for platform in made:
+        platform.stop()
