@@ -66,10 +66,8 @@ def play(post: FakePost, units: list[AccessUnit], one_by_one: bool = True) -> Pr
 
     post.send = send  # type: ignore[method-assign]
     feed = PreviewFeed(post, STREAM, step_s=0)
-    handled = 0
-    for unit in units:
+    for handled, unit in enumerate(units, start=1):
         feed.add(unit, unit.pts_ms + 5000)
-        handled += 1
         if one_by_one:
             # Either it was sent (or tried), or it was passed over while waiting for a keyframe.
             for _ in range(1000):
