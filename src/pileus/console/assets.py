@@ -10,7 +10,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from pileus.console.exchange import Request, Response, text_response
+from pileus.console.answers import text_answer
+from pileus.protocols.http import HttpRequest, HttpResponse
 
 STATIC_FOLDER = Path(__file__).parent / "static"
 _COMPRESS_FROM_BYTES = 512
@@ -48,23 +49,27 @@ class Assets:
         """Every file that is served, sorted."""
         return sorted(self._paths)
 
-    def respond(self, name: str, request: Request) -> Response:
+    def respond(self, name: str, request: HttpRequest) -> HttpResponse:
         """The file ``name``, its 304 when the caller has it, or a 404."""
         if name not in self._paths:
-            return text_response(404, f"The console has no file {name!r}.\n")
+            return text_answer(404, f"The console has no file {name!r}.\n")
         asset = self._loaded.get(name)
         if asset is None:
             asset = self._loaded[name] = _load(self._paths[name])
         # Always asked again, answered by 304 as a rule: an upgrade shows at the next reload.
-        headers = {"etag": asset.etag, "cache-control": "no-cache", "vary": "accept-encoding"}
+        headers = [
+            ("ETag", asset.etag),
+            ("Cache-Control", "no-cache"),
+            ("Vary", "Accept-Encoding"),
+        ]
         if request.headers.get("if-none-match") == asset.etag:
-            return Response(304, headers)
-        headers["content-type"] = asset.content_type
+            return HttpResponse(304, headers)
+        headers.append(("Content-Type", asset.content_type))
         body = asset.plain
         if asset.gzipped is not None and "gzip" in request.headers.get("accept-encoding", ""):
-            headers["content-encoding"] = "gzip"
+            headers.append(("Content-Encoding", "gzip"))
             body = asset.gzipped
-        return Response(200, headers, b"" if request.method == "HEAD" else body)
+        return HttpResponse(200, headers, b"" if request.method == "HEAD" else body)
 
 
 def _load(path: Path) -> Asset:

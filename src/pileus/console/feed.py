@@ -7,18 +7,18 @@ console's own calls are left out, or the page would watch itself.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pileus.console.functions import FunctionLedger, function_name
 from pileus.console.places import (
-    SMS_IN,
-    SMS_OUT,
     normal_place,
     place_of_caller,
     place_of_source,
     place_of_target,
+    source_of_object,
 )
 from pileus.console.subscription import Subscription
 from pileus.ports.clock import Clock
@@ -32,6 +32,10 @@ OBSERVED_LINKS_MAX = 500
 LOG_TEXT_MAX = 4000
 
 Record = Mapping[str, Any]
+Hop = tuple[str, str]
+"""From one place of the map to another."""
+TrailFinder = Callable[[str, str], list[Hop]]
+"""``(room, target) -> hops``: the way by which a room's delivery reached ``target``."""
 
 
 class AccountView:
@@ -43,10 +47,10 @@ class AccountView:
         self.calls: deque[dict[str, Any]] = deque(maxlen=CALLS_KEPT)
         self.logs: deque[dict[str, Any]] = deque(maxlen=LOGS_KEPT)
         self.sms: deque[dict[str, Any]] = deque(maxlen=SMS_KEPT)
-        self.sources: dict[str, dict[str, Any]] = {}
+        self.segments: dict[str, int] = {}
         self.call_count = 0
         self.error_count = 0
-        self.observed_links: set[tuple[str, str]] = set()
+        self.observed_links: set[Hop] = set()
         self.states: dict[tuple[str, str], Any] = {}
 
 
@@ -62,7 +66,8 @@ class Feed:
         self._views: dict[str, AccountView] = {}
         self._subscriptions: list[Subscription] = []
         self._listeners: list[Callable[[Record], None]] = []
-        self._origin_finders: dict[str, Callable[[str, str], str]] = {}
+        self._trail_finders: dict[str, TrailFinder] = {}
+        self._is_watched = asyncio.Event()
         self.unknown: Counter[str] = Counter()
         self._takers: dict[str, Callable[[AccountView, Record], None]] = {
             "call": self._take_call,
@@ -70,7 +75,6 @@ class Feed:
             "invocation": self._take_invocation,
             "log": self._take_log,
             "sms": self._take_sms,
-            "source": self._take_source,
         }
 
     # -- in ---------------------------------------------------------------------------------
@@ -117,11 +121,18 @@ class Feed:
         """A page opened; end it with :meth:`unsubscribe`."""
         subscription = Subscription(self._clock, account)
         self._subscriptions.append(subscription)
+        self._is_watched.set()
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """A page closed."""
         self._subscriptions.remove(subscription)
+        if not self._subscriptions:
+            self._is_watched.clear()
+
+    async def until_watched(self) -> None:
+        """Return once some page is open."""
+        await self._is_watched.wait()
 
     def watched_accounts(self) -> set[str]:
         """Accounts some page looks at."""
@@ -131,9 +142,9 @@ class Feed:
         """Also hand every known record to ``listener`` (who must be quick)."""
         self._listeners.append(listener)
 
-    def set_origin_finder(self, account: str, finder: Callable[[str, str], str]) -> None:
-        """How to find the node a room delivers from: ``finder(room, target) -> place or ''``."""
-        self._origin_finders[account] = finder
+    def set_trail_finder(self, account: str, finder: TrailFinder) -> None:
+        """How to find the way of a delivery that does not tell its origin."""
+        self._trail_finders[account] = finder
 
     def view(self, account: str) -> AccountView:
         """The account's view, made at its first record."""
@@ -155,19 +166,23 @@ class Feed:
             "error_count": view.error_count,
             "logs": list(view.logs),
             "sms": list(view.sms),
-            "sources": list(view.sources.values()),
             **states,
         }
 
     # -- record kinds -----------------------------------------------------------------------
 
     def _take_call(self, view: AccountView, record: Record) -> None:
-        region = str(record.get("region") or DEFAULT_REGION)
         error = str(record.get("error") or "")
-        service = str(record["service"])
-        target = place_of_target(service, record.get("input") or {}, view.account, region)
         view.call_count += 1
         view.error_count += bool(error)
+        pages = self._pages(view.account)
+        service, given = str(record["service"]), record.get("input") or {}
+        if service == "s3" and not error:
+            self._note_segment(view, record, given)
+        if not pages:
+            return
+        region = str(record.get("region") or DEFAULT_REGION)
+        target = place_of_target(service, given, view.account, region)
         row = {
             "at_ms": record["at_ms"],
             "service": service,
@@ -179,27 +194,39 @@ class Feed:
             "request_id": record.get("request_id") or "",
         }
         view.calls.append(row)
-        pages = self._pages(view.account)
-        if not pages:
-            return
-        caller = place_of_caller(str(record.get("principal") or ""), region)
+        counts = {"calls": view.call_count, "errors": view.error_count}
         for page in pages:
             page.put_item("calls", row)
-            page.put_state("counts", "", {"calls": view.call_count, "errors": view.error_count})
+            page.put_state("counts", "", counts)
+        caller = place_of_caller(str(record.get("principal") or ""), region)
         if caller and target:
-            self._pulse(view, caller, target, is_error=bool(error))
+            self._pulse(view, (caller, target), is_error=bool(error))
+
+    def _note_segment(self, view: AccountView, record: Record, given: Record) -> None:
+        if record["operation"] not in ("PutObject", "CompleteMultipartUpload"):
+            return
+        source = source_of_object(str(given.get("Key") or ""))
+        if source:
+            view.segments[source] = view.segments.get(source, 0) + 1
+            bucket = f"arn:aws:s3:::{given.get('Bucket')}"
+            self._pulse(view, (place_of_source(source), bucket), is_error=False)
 
     def _take_delivery(self, view: AccountView, record: Record) -> None:
-        region = str(record.get("region") or DEFAULT_REGION)
-        service = str(record["target"])
-        target = place_of_target(service, record.get("input") or {}, view.account, region)
-        if not target or not self._pages(view.account):
+        if not self._pages(view.account):
             return
-        origin = normal_place(str(record.get("origin") or ""))
-        if not origin and (finder := self._origin_finders.get(view.account)):
-            origin = finder(str(record.get("source") or ""), target)
+        region = str(record.get("region") or DEFAULT_REGION)
+        given = record.get("input") or {}
+        target = place_of_target(str(record["target"]), given, view.account, region)
+        if not target:
+            return
+        is_retry = int(record.get("attempt") or 1) > 1
+        origin = normal_place(str(record.get("origin") or "")) or _origin_told(given)
+        finder = self._trail_finders.get(view.account)
         if origin:
-            self._pulse(view, origin, target, is_error=int(record.get("attempt") or 1) > 1)
+            self._pulse(view, (origin, target), is_error=is_retry)
+        elif finder is not None:
+            for hop in finder(str(record.get("source") or ""), target):
+                self._pulse(view, hop, is_error=is_retry)
 
     def _take_invocation(self, view: AccountView, record: Record) -> None:
         name = function_name(str(record["function"]))
@@ -223,7 +250,7 @@ class Feed:
             page.put_state("functions", name, ledger)
             page.put_item("invocations", [place, phase, int(is_error)])
         if phase == "started" and (origin := record.get("origin")):
-            self._pulse(view, normal_place(str(origin)), place, is_error=False)
+            self._pulse(view, (normal_place(str(origin)), place), is_error=False)
 
     def _take_log(self, view: AccountView, record: Record) -> None:
         group = str(record.get("group") or "")
@@ -240,39 +267,27 @@ class Feed:
         self.stream(view.account, "logs", (row,))
 
     def _take_sms(self, view: AccountView, record: Record) -> None:
-        is_in = record["direction"] == "in"
-        row = {
-            "at_ms": record["at_ms"],
-            "id": record.get("id") or "",
-            "direction": record["direction"],
-            "from": record.get("from") or "",
-            "to": record.get("to") or "",
-            "text": record["text"],
-        }
+        row = {key: record.get(key) or "" for key in ("at_ms", "id", "direction", "number", "text")}
         view.sms.append(row)
         self.stream(view.account, "sms", (row,))
-        other = normal_place(str(record.get("target" if is_in else "origin") or ""))
-        if other:
-            self._pulse(view, *((SMS_IN, other) if is_in else (other, SMS_OUT)), is_error=False)
-
-    def _take_source(self, view: AccountView, record: Record) -> None:
-        name = str(record["source"])
-        row = {key: value for key, value in record.items() if key not in ("kind", "account")}
-        before = view.sources.get(name, {})
-        view.sources[name] = row
-        for page in self._pages(view.account):
-            page.put_state("sources", name, row)
-        target = normal_place(str(record.get("target") or ""))
-        if target and (record.get("segments") or 0) > (before.get("segments") or 0):
-            self._pulse(view, place_of_source(name), target, is_error=False)
 
     # -- within -----------------------------------------------------------------------------
 
-    def _pulse(self, view: AccountView, origin: str, target: str, *, is_error: bool) -> None:
+    def _pulse(self, view: AccountView, hop: Hop, *, is_error: bool) -> None:
         if len(view.observed_links) < OBSERVED_LINKS_MAX:
-            view.observed_links.add((origin, target))
+            view.observed_links.add(hop)
         for page in self._pages(view.account):
-            page.put_pulse(origin, target, is_error)
+            page.put_pulse(*hop, is_error)
 
     def _pages(self, account: str) -> list[Subscription]:
         return [page for page in self._subscriptions if page.account == account]
+
+
+def _origin_told(given: Record) -> str:
+    """The function whose result an event carries: Lambda names it first in ``Resources``.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    """
+    entries = given.get("Entries") or [{}]
+    resources = entries[0].get("Resources") or [""]
+    return normal_place(str(resources[0]))

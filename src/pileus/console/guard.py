@@ -14,22 +14,23 @@ from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from pileus.console.exchange import Request, Response, text_response
+from pileus.console.answers import query_of, text_answer
+from pileus.protocols.http import HttpRequest, HttpResponse
 
 COOKIE = "pileus_console"
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 
-SECURITY_HEADERS: Mapping[str, str] = {
-    "content-security-policy": (
+SECURITY_HEADERS: tuple[tuple[str, str], ...] = (
+    (
+        "Content-Security-Policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-        "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-}
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,11 @@ class Guard:
     hosts: frozenset[str] = frozenset()
     token: str = ""
 
-    def refusal(self, request: Request, *, is_socket: bool = False) -> Response | None:
+    def refusal(self, request: HttpRequest, *, is_socket: bool = False) -> HttpResponse | None:
         """The answer that turns ``request`` away, or None when it may pass."""
-        host = request.headers.get("host", "")
+        host = request.host
         if not self._is_ours(host):
-            return text_response(
+            return text_answer(
                 403,
                 f"The console does not answer to the host name {host!r}. "
                 "Open it under 127.0.0.1, or start Pileus with --host.\n",
@@ -57,17 +58,17 @@ class Guard:
         if (is_socket or request.method not in _SAFE_METHODS) and not _is_same_origin(
             request.headers, host
         ):
-            return text_response(403, "The console takes requests from its own page only.\n")
+            return text_answer(403, "The console takes requests from its own page only.\n")
         if self.token and not self._knows_token(request):
-            return text_response(
+            return text_answer(
                 401,
                 "Open the console with the address `pileus up` printed (it ends in ?token=…).\n",
             )
         return None
 
-    def entry_cookie(self, request: Request) -> str | None:
+    def entry_cookie(self, request: HttpRequest) -> str | None:
         """The Set-Cookie value when the token came in the address, so that it can leave it."""
-        if self.token and hmac.compare_digest(request.query.get("token", ""), self.token):
+        if self.token and hmac.compare_digest(query_of(request).get("token", ""), self.token):
             return f"{COOKIE}={self.token}; Path=/_pileus/; HttpOnly; SameSite=Strict"
         return None
 
@@ -75,8 +76,8 @@ class Guard:
         name = _host_name(host)
         return name == "localhost" or _is_loopback(name) or name in self.hosts
 
-    def _knows_token(self, request: Request) -> bool:
-        shown = request.query.get("token", "")
+    def _knows_token(self, request: HttpRequest) -> bool:
+        shown = query_of(request).get("token", "")
         authorization = request.headers.get("authorization", "")
         if authorization.startswith("Bearer "):
             shown = authorization.removeprefix("Bearer ")

@@ -10,6 +10,7 @@ from pileus.console.asking import Asker
 
 Description = Mapping[str, Any]
 OBJECTS_COUNTED_MAX = 1000
+NEXT_TOKEN = ("NextToken", "NextToken")
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class Inventory:
     rules: list[Description] = field(default_factory=list)
     targets: dict[str, list[Description]] = field(default_factory=dict)
     endpoints: list[Description] = field(default_factory=list)
+    phone_numbers: list[Description] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -60,17 +62,19 @@ async def read_inventory(asker: Asker) -> Inventory:
     await _read_functions(asker, inventory)
     await _read_buckets(asker, inventory)
     await _read_events(asker, inventory)
-    async for page in asker.pages("sqs", "ListQueues", ("NextToken", "NextToken"), MaxResults=1000):
+    async for page in asker.pages("sqs", "ListQueues", NEXT_TOKEN, MaxResults=1000):
         inventory.queue_urls += page.get("QueueUrls") or []
-    async for page in asker.pages("sns", "ListTopics", ("NextToken", "NextToken")):
+    async for page in asker.pages("sns", "ListTopics", NEXT_TOKEN):
         inventory.topics += page.get("Topics") or []
-    async for page in asker.pages("sns", "ListSubscriptions", ("NextToken", "NextToken")):
+    async for page in asker.pages("sns", "ListSubscriptions", NEXT_TOKEN):
         inventory.subscriptions += page.get("Subscriptions") or []
     token = ("LastEvaluatedTableName", "ExclusiveStartTableName")
     async for page in asker.pages("dynamodb", "ListTables", token):
         inventory.tables += page.get("TableNames") or []
-    async for page in asker.pages("sagemaker", "ListEndpoints", ("NextToken", "NextToken")):
+    async for page in asker.pages("sagemaker", "ListEndpoints", NEXT_TOKEN):
         inventory.endpoints += page.get("Endpoints") or []
+    output = await asker.ask("pinpoint-sms-voice-v2", "DescribePhoneNumbers")
+    inventory.phone_numbers = list(output.get("PhoneNumbers") or [])
     return inventory
 
 
@@ -95,15 +99,13 @@ async def read_counts(asker: Asker, inventory: Inventory) -> Counts:
 
 
 async def _read_stacks(asker: Asker, inventory: Inventory) -> None:
-    async for page in asker.pages("cloudformation", "DescribeStacks", ("NextToken", "NextToken")):
+    async for page in asker.pages("cloudformation", "DescribeStacks", NEXT_TOKEN):
         inventory.stacks += page.get("Stacks") or []
     for stack in inventory.stacks:
         name = stack["StackName"]
         for output in stack.get("Outputs") or []:
             inventory.outputs[output["OutputKey"]] = output["OutputValue"]
-        pages = asker.pages(
-            "cloudformation", "ListStackResources", ("NextToken", "NextToken"), StackName=name
-        )
+        pages = asker.pages("cloudformation", "ListStackResources", NEXT_TOKEN, StackName=name)
         async for page in pages:
             for resource in page.get("StackResourceSummaries") or []:
                 physical = resource.get("PhysicalResourceId")
@@ -134,11 +136,11 @@ async def _read_buckets(asker: Asker, inventory: Inventory) -> None:
 
 
 async def _read_events(asker: Asker, inventory: Inventory) -> None:
-    async for page in asker.pages("events", "ListEventBuses", ("NextToken", "NextToken")):
+    async for page in asker.pages("events", "ListEventBuses", NEXT_TOKEN):
         inventory.buses += page.get("EventBuses") or []
     for bus in inventory.buses:
-        name, token = bus["Name"], ("NextToken", "NextToken")
-        async for page in asker.pages("events", "ListRules", token, EventBusName=name):
+        name = bus["Name"]
+        async for page in asker.pages("events", "ListRules", NEXT_TOKEN, EventBusName=name):
             inventory.rules += page.get("Rules") or []
     for rule in inventory.rules:
         bus_name = rule.get("EventBusName", "default")

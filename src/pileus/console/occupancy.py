@@ -1,9 +1,8 @@
 """Occupancy read from the app's table, by public DynamoDB operations.
 
-A stack names the table by its output ``OccupancyTable``. Its items are keyed ``source`` (S) and
-``at`` (S): the item ``now`` holds ``people``, ``peak``, ``peak_at_ms``, ``updated_at_ms``, and
-``too_full`` (BOOL) with ``limit`` where an alarm is set; items ``minute#<UTC minute>`` hold that
-minute's ``peak``.
+A stack names the table by its output ``OccupancyTableName``. The layout is Edifice Corb's
+(``apps/corb/aws_lambda/table.py``): a room's record under ``rooms``, its alarm and its minutes under
+``room#NAME``. A room is called as the source that watches it.
 """
 
 from __future__ import annotations
@@ -13,52 +12,57 @@ from typing import Any
 
 from pileus.console.asking import Asker
 
-TABLE_OUTPUT = "OccupancyTable"
-MINUTES_SHOWN = 120
-_NOW = "now"
+TABLE_OUTPUT = "OccupancyTableName"
+MINUTES_SHOWN = 180
 _MINUTE = "minute#"
 
+Item = Mapping[str, Mapping[str, Any]]
 
-async def read_occupancy(asker: Asker, table: str, source: str) -> dict[str, Any] | None:
-    """The ``occupancy`` message of one source; None while the table has nothing of it."""
-    output = await asker.ask(
-        "dynamodb", "GetItem", TableName=table, Key={"source": {"S": source}, "at": {"S": _NOW}}
-    )
-    item = output.get("Item")
-    if not item:
+
+async def read_occupancy(asker: Asker, table: str, room: str) -> dict[str, Any] | None:
+    """The ``occupancy`` message of one room; None while nothing was counted in it."""
+    found = await _get(asker, table, "rooms", room)
+    if not found:
         return None
+    alarm = await _get(asker, table, f"room#{room}", "alarm")
     minutes = await asker.ask(
         "dynamodb",
         "Query",
         TableName=table,
-        KeyConditionExpression="#source = :source AND begins_with(#at, :minute)",
-        ExpressionAttributeNames={"#source": "source", "#at": "at"},
-        ExpressionAttributeValues={":source": {"S": source}, ":minute": {"S": _MINUTE}},
+        KeyConditionExpression="#owner = :owner AND begins_with(#record, :minute)",
+        ExpressionAttributeNames={"#owner": "owner", "#record": "record"},
+        ExpressionAttributeValues={":owner": {"S": f"room#{room}"}, ":minute": {"S": _MINUTE}},
         ScanIndexForward=False,
         Limit=MINUTES_SHOWN,
     )
-    rows = [
-        {"minute": _plain(row["at"]).removeprefix(_MINUTE), "peak": _plain(row.get("peak"))}
-        for row in reversed(minutes.get("Items") or [])
-    ]
+    rows = [_minute(item) for item in reversed(minutes.get("Items") or [])]
     return {
-        "source": source,
-        "people": _plain(item.get("people")) or 0,
-        "peak": _plain(item.get("peak")) or 0,
-        "peak_at_ms": _plain(item.get("peak_at_ms")),
-        "updated_at_ms": _plain(item.get("updated_at_ms")),
-        "limit": _plain(item.get("limit")),
-        "too_full": bool(_plain(item.get("too_full"))),
+        "source": room,
+        "people": _number(found, "persons") or 0,
+        "as_of_ms": _number(found, "as_of_ms"),
+        "peak": _number(found, "peak") or 0,
+        "peak_at_ms": _number(found, "peak_at_ms"),
+        "limit": _number(alarm, "persons_limit"),
+        "too_full": "episode" in found,
         "minutes": rows,
     }
 
 
-def _plain(value: Mapping[str, Any] | None) -> Any:
-    """A DynamoDB attribute value of the kinds this table has, as a plain one."""
-    if not value:
-        return None
-    kind, inner = next(iter(value.items()))
-    if kind == "N":
-        number = float(inner)
-        return int(number) if number.is_integer() else number
-    return None if kind == "NULL" else inner
+async def _get(asker: Asker, table: str, owner: str, record: str) -> Item:
+    key = {"owner": {"S": owner}, "record": {"S": record}}
+    output = await asker.ask("dynamodb", "GetItem", TableName=table, Key=key)
+    return output.get("Item") or {}
+
+
+def _minute(item: Item) -> dict[str, Any]:
+    segments = _number(item, "segments") or 0
+    return {
+        "at_ms": int(item["record"]["S"].removeprefix(_MINUTE)),
+        "peak": _number(item, "persons_max") or 0,
+        "average": round((_number(item, "persons_sum") or 0) / segments, 2) if segments else 0,
+    }
+
+
+def _number(item: Item, field: str) -> int | None:
+    value = item.get(field)
+    return int(value["N"]) if value else None

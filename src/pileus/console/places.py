@@ -11,6 +11,8 @@ from typing import Any
 
 SMS_IN = "sms:in"
 SMS_OUT = "sms:out"
+_SMS_CARRIER = "service:sms-voice.amazonaws.com"
+_MEDIA_SUFFIXES = (".mkv", ".webm", ".ts", ".mp4", ".m4s")
 
 Input = Mapping[str, Any]
 
@@ -18,6 +20,12 @@ Input = Mapping[str, Any]
 def place_of_source(source: str) -> str:
     """The place of a media source."""
     return f"source:{source}"
+
+
+def source_of_object(key: str) -> str:
+    """The media source whose segment an object key names (``lobby/20261121T101502.000Z.mkv``)."""
+    folder, _, name = key.partition("/")
+    return folder if name.endswith(_MEDIA_SUFFIXES) else ""
 
 
 def normal_place(arn: str) -> str:
@@ -38,11 +46,13 @@ def normal_place(arn: str) -> str:
 
 
 def place_of_caller(principal: str, region: str) -> str:
-    """The function behind an assumed role; empty for anyone else.
+    """The function behind an assumed role, or the phone; empty for anyone else.
 
     Lambda names the role session after the function (``…:assumed-role/<role>/<function>``):
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
     """
+    if principal == _SMS_CARRIER:
+        return SMS_IN
     parts = principal.split(":", 5)
     if len(parts) != 6 or parts[2] != "sts" or not parts[5].startswith("assumed-role/"):
         return ""
@@ -83,6 +93,9 @@ def _table(input: Input) -> str:
     name = input.get("TableName")
     if not name and input.get("RequestItems"):
         name = next(iter(input["RequestItems"]))
+    if not name and input.get("TransactItems"):
+        step = next(iter(input["TransactItems"][0].values()), None) or {}
+        name = step.get("TableName")
     text = str(name or "")
     return text if not text or text.startswith("arn:") else f"table/{text}"
 
@@ -115,5 +128,6 @@ _FINDERS: dict[str, Callable[[Input], str]] = {
     "events": _bus,
     "sagemaker": _endpoint,
     "sagemaker-runtime": _endpoint,
+    "pinpoint-sms-voice-v2": lambda input: SMS_OUT if "MessageBody" in input else "",
     "s3": lambda input: str(input.get("Bucket") or ""),
 }

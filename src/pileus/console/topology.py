@@ -47,24 +47,32 @@ class Topology:
         """The ``resources`` message."""
         return {"nodes": list(self.nodes.values()), "links": list(self.links.values())}
 
-    def origin_of(self, room: str, target: str) -> str:
-        """The one node of ``room`` with a declared link to ``target``; empty when not just one."""
+    def trail(self, room: str, target: str) -> list[tuple[str, str]]:
+        """The hops by which ``room`` reached ``target``; none when more than one way is declared.
+
+        A rule that fired was reached from its bus: that hop comes first.
+        """
         prefix = f"arn:aws:{room}:"
         found = [
             origin for origin, end in self.links if end == target and origin.startswith(prefix)
         ]
-        return found[0] if len(found) == 1 else ""
+        if len(found) != 1:
+            return []
+        before = [
+            hop for hop in self.links if hop[1] == found[0] and self.nodes[hop[0]]["kind"] == "bus"
+        ]
+        return [*before, (found[0], target)]
 
 
 def build_topology(
     inventory: Inventory,
-    sources: Iterable[Mapping[str, Any]],
+    sources: Iterable[str],
     observed: Iterable[tuple[str, str]],
 ) -> Topology:
     """Lay declared resources, live sources and observed traffic into one map.
 
     Args:
-        sources: the feed's ``source`` records.
+        sources: names of the media sources that were seen.
         observed: pairs of places between which something was seen to pass.
     """
     topology = Topology()
@@ -76,13 +84,9 @@ def build_topology(
             node["stack"], node["logical_id"] = known[0], known[1]
     _drop_deployment_bucket(topology)
     for source in sources:
-        place = place_of_source(str(source["source"]))
-        topology.add_node(place, "source", str(source["source"]))
-        topology.add_link(place, normal_place(str(source.get("target") or "")), "event", "segments")
+        topology.add_node(place_of_source(source), "source", source)
     pairs = sorted(observed)
-    for place, name in ((SMS_IN, "Phone"), (SMS_OUT, "Phone")):
-        if any(place in pair for pair in pairs):
-            topology.add_node(place, "phone", name)
+    _add_phone(topology, inventory, is_answered=any(target == SMS_OUT for _, target in pairs))
     _add_bucket_links(topology, inventory)
     _add_rule_links(topology, inventory)
     _add_function_links(topology, inventory)
@@ -90,7 +94,8 @@ def build_topology(
         endpoint = normal_place(str(subscription.get("Endpoint") or ""))
         topology.add_link(subscription["TopicArn"], endpoint, "event")
     for origin, target in pairs:
-        topology.add_link(origin, target, "seen")
+        is_media = origin.startswith("source:")
+        topology.add_link(origin, target, "event" if is_media else "seen", "segments" * is_media)
     return topology
 
 
@@ -124,6 +129,16 @@ def _add_nodes(topology: Topology, inventory: Inventory) -> None:
         status = endpoint.get("EndpointStatus") or ""
         place = endpoint["EndpointArn"]
         topology.add_node(place, "endpoint", endpoint["EndpointName"], detail=status)
+
+
+def _add_phone(topology: Topology, inventory: Inventory, *, is_answered: bool) -> None:
+    """The phone stands at both ends: texts come from the left and go out at the right."""
+    for number in inventory.phone_numbers:
+        if number.get("TwoWayEnabled") and number.get("TwoWayChannelArn"):
+            topology.add_node(SMS_IN, "phone", "Phone", detail=f"to {number['PhoneNumber']}")
+            topology.add_link(SMS_IN, number["TwoWayChannelArn"], "event")
+    if is_answered:
+        topology.add_node(SMS_OUT, "phone", "Phone", detail="replies")
 
 
 def _drop_deployment_bucket(topology: Topology) -> None:
