@@ -19,10 +19,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pileus.kernel.records import RecordCodec
-from pileus.ports.clock import Clock
 from pileus.ports.state import Space, State
 from pileus.values.context import DEFAULT_ACCOUNT, Principal
-from pileus.values.errors import ServiceError
 
 if TYPE_CHECKING:
     from pileus.kernel.kernel import Kernel
@@ -60,6 +58,7 @@ class Credential:
 
     Attributes:
         expires_ms: epoch milliseconds; None for keys that do not expire.
+        is_loopback_only: a well-known secret, to be taken from callers on this machine only.
     """
 
     access_key_id: str
@@ -67,6 +66,7 @@ class Credential:
     principal: Principal
     session_token: str = ""
     expires_ms: int | None = None
+    is_loopback_only: bool = False
 
 
 class _Claims(msgspec.Struct, array_like=True):
@@ -165,33 +165,27 @@ def iam_space(account: str) -> Space:
 class Credentials:
     """Finds what an access key id stands for; the gateway asks it of every request."""
 
-    def __init__(self, state: State, clock: Clock, signing_key: bytes) -> None:
+    def __init__(self, state: State, signing_key: bytes) -> None:
         self._state = state
-        self._clock = clock
         self._verified = lru_cache(maxsize=4096)(lambda key, token: verify(signing_key, key, token))
         self._owner = lru_cache(maxsize=1024)(_owner)
 
     @staticmethod
     def of(kernel: Kernel) -> Credentials:
-        """Credentials over a kernel's store, clock and key."""
-        return Credentials(kernel.state, kernel.clock, kernel.signing_key)
+        """Credentials over a kernel's store and key."""
+        return Credentials(kernel.state, kernel.signing_key)
 
     def lookup(self, key_id: str, session_token: str = "") -> Credential | None:
         """The credential, or None for a key id that is not known, inactive, or has a wrong token.
 
         ``test`` is the default account's owner; twelve digits are that account's owner, each with
-        the secret ``test``; ``AKIA…`` are users' keys; ``ASIA…`` come with their session token.
-
-        Raises:
-            ServiceError: ExpiredTokenException for temporary credentials past their time.
+        the secret ``test``; ``AKIA…`` are users' keys; ``ASIA…`` come with their session token,
+        and the caller compares ``expires_ms`` with its clock, as it knows the protocol's words.
         """
         if key_id == DEFAULT_KEY or (len(key_id) == 12 and key_id.isdecimal()):
             return self._owner(key_id)
         if key_id.startswith(TEMPORARY):
-            found = self._verified(key_id, session_token)
-            if found is not None and self._clock.now_ms() >= (found.expires_ms or 0):
-                raise expired_token()
-            return found
+            return self._verified(key_id, session_token)
         return self._user_key(key_id)
 
     def _user_key(self, key_id: str) -> Credential | None:
@@ -209,14 +203,5 @@ class Credentials:
 
 def _owner(key_id: str) -> Credential:
     account = DEFAULT_ACCOUNT if key_id == DEFAULT_KEY else key_id
-    return Credential(key_id, DEFAULT_SECRET, Principal.root(account, key_id))
-
-
-def expired_token() -> ServiceError:
-    """What AWS answers to temporary credentials past their time."""
-    return ServiceError(
-        "ExpiredTokenException",
-        "The security token included in the request is expired",
-        status=403,
-        query_code="ExpiredToken",
-    )
+    owner = Principal.root(account, key_id)
+    return Credential(key_id, DEFAULT_SECRET, owner, is_loopback_only=True)

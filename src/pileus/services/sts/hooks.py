@@ -1,0 +1,1 @@
+"""This room has no timed work: credentials end by themselves."""
