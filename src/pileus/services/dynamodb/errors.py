@@ -1,0 +1,65 @@
+"""What can be wrong, in DynamoDB's own words.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pileus.languages.dynamodb.errors import INVALID_PARAMETERS, InvalidRequest
+from pileus.values.errors import ServiceError
+
+
+def table_not_found(name: str) -> ServiceError:
+    return ServiceError(
+        "ResourceNotFoundException", f"Requested resource not found: Table: {name} not found"
+    )
+
+
+def resource_not_found() -> ServiceError:
+    return ServiceError("ResourceNotFoundException", "Requested resource not found")
+
+
+def table_exists(name: str) -> ServiceError:
+    return ServiceError("ResourceInUseException", f"Table already exists: {name}")
+
+
+def index_in_use(message: str) -> ServiceError:
+    return ServiceError("ResourceInUseException", message)
+
+
+def condition_failed(item: dict[str, Any] | None) -> ServiceError:
+    fields = {"Item": item} if item else {}
+    return ServiceError(
+        "ConditionalCheckFailedException", "The conditional request failed", fields=fields
+    )
+
+
+def transaction_cancelled(reasons: Sequence[dict[str, Any]]) -> ServiceError:
+    codes = ", ".join(reason["Code"] for reason in reasons)
+    return ServiceError(
+        "TransactionCanceledException",
+        f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]",
+        fields={"CancellationReasons": list(reasons)},
+    )
+
+
+def token_mismatch() -> ServiceError:
+    return ServiceError(
+        "IdempotentParameterMismatchException",
+        "The request uses the same client token as a previous, but non-identical request.",
+    )
+
+
+def key_mismatch() -> ServiceError:
+    return InvalidRequest("The provided key element does not match the schema")
+
+
+def invalid(message: str) -> ServiceError:
+    return InvalidRequest(message)
+
+
+def invalid_parameter(message: str) -> ServiceError:
+    return InvalidRequest(f"{INVALID_PARAMETERS}{message}")

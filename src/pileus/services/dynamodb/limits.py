@@ -1,0 +1,27 @@
+"""Quotas as data. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, times in seconds."""
+
+    page_bytes_max: int = 1_048_576
+    batch_get_max: int = 100
+    batch_get_bytes_max: int = 16_777_216
+    batch_write_max: int = 25
+    transaction_max: int = 100
+    transaction_bytes_max: int = 4_194_304
+    token_s: int = 600
+    global_indexes_max: int = 20
+    local_indexes_max: int = 5
+    list_max: int = 100
+    read_unit_bytes: int = 4096
+    write_unit_bytes: int = 1024
+    expiry_every_s: int = 60
+
+
+LIMITS = Limits()

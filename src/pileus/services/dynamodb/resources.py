@@ -1,0 +1,123 @@
+"""The CloudFormation type of this room.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pileus.kernel.calls import StreamCall
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType
+from pileus.values.errors import ServiceError
+
+_CREATED = (
+    "AttributeDefinitions", "BillingMode", "DeletionProtectionEnabled", "GlobalSecondaryIndexes",
+    "KeySchema", "LocalSecondaryIndexes", "ProvisionedThroughput", "SSESpecification",
+    "StreamSpecification", "TableClass", "Tags",
+)  # fmt: skip
+
+
+def _numbers(value: Any) -> Any:
+    """Capacity units as integers: templates may give them as text."""
+    if isinstance(value, Mapping):
+        return {
+            key: int(item) if key.endswith("CapacityUnits") else _numbers(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    return value
+
+
+def _wire(properties: Mapping[str, Any]) -> dict[str, Any]:
+    wire = {name: _numbers(properties[name]) for name in _CREATED if name in properties}
+    if "DeletionProtectionEnabled" in wire:
+        wire["DeletionProtectionEnabled"] = str(wire["DeletionProtectionEnabled"]).lower() == "true"
+    if "SSESpecification" in wire:
+        encryption = dict(wire["SSESpecification"])
+        encryption["Enabled"] = str(encryption.pop("SSEEnabled", False)).lower() == "true"
+        wire["SSESpecification"] = encryption
+    if "StreamSpecification" in wire:
+        wire["StreamSpecification"] = {"StreamEnabled": True, **wire["StreamSpecification"]}
+    return wire
+
+
+def _resource(call: StreamCall, name: str) -> Resource:
+    return Resource(name, {"Arn": call.arn(f"table/{name}")})
+
+
+async def _create(call: StreamCall, request: ResourceRequest) -> Resource:
+    name = request.properties.get("TableName") or request.generated_name(255)
+    await call.invoke("dynamodb", "CreateTable", {"TableName": name, **_wire(request.properties)})
+    await _set_expiry(call, name, {}, request.properties)
+    return _resource(call, name)
+
+
+async def _set_expiry(
+    call: StreamCall, name: str, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> None:
+    before, after = old.get("TimeToLiveSpecification"), new.get("TimeToLiveSpecification")
+    if before == after or not (after or before):
+        return
+    given = dict(after or {**(before or {}), "Enabled": False})
+    given["Enabled"] = str(given.get("Enabled", False)).lower() == "true"
+    if not given["Enabled"] and not before:
+        return
+    await call.invoke(
+        "dynamodb", "UpdateTimeToLive", {"TableName": name, "TimeToLiveSpecification": given}
+    )
+
+
+async def _update(call: StreamCall, request: ResourceRequest) -> Resource:
+    name = request.physical_id
+    old, new = _wire(request.old_properties), _wire(request.properties)
+    change: dict[str, Any] = {
+        member: new[member]
+        for member in ("BillingMode", "ProvisionedThroughput", "TableClass", "SSESpecification",
+                       "DeletionProtectionEnabled", "StreamSpecification")
+        if member in new and new[member] != old.get(member)
+    }  # fmt: skip
+    if updates := _index_updates(old, new):
+        change["GlobalSecondaryIndexUpdates"] = updates
+        change["AttributeDefinitions"] = new["AttributeDefinitions"]
+    if change:
+        await call.invoke("dynamodb", "UpdateTable", {"TableName": name, **change})
+    await _set_expiry(call, name, request.old_properties, request.properties)
+    if tags := new.get("Tags"):
+        given = {"ResourceArn": call.arn(f"table/{name}"), "Tags": tags}
+        await call.invoke("dynamodb", "TagResource", given)
+    return _resource(call, name)
+
+
+def _index_updates(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, Any]]:
+    before = {index["IndexName"]: index for index in old.get("GlobalSecondaryIndexes") or ()}
+    after = {index["IndexName"]: index for index in new.get("GlobalSecondaryIndexes") or ()}
+    updates: list[dict[str, Any]] = []
+    for name, index in before.items():
+        if name not in after or after[name]["KeySchema"] != index["KeySchema"]:
+            updates.append({"Delete": {"IndexName": name}})
+    for name, index in after.items():
+        if name not in before or before[name]["KeySchema"] != index["KeySchema"]:
+            updates.append({"Create": index})
+    return updates
+
+
+async def _delete(call: StreamCall, request: ResourceRequest) -> None:
+    try:
+        await call.invoke("dynamodb", "DeleteTable", {"TableName": request.physical_id})
+    except ServiceError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+
+
+RESOURCE_TYPES = {
+    "AWS::DynamoDB::Table": ResourceType(
+        create=_create,
+        update=_update,
+        delete=_delete,
+        replaced_by=frozenset({"TableName", "KeySchema", "LocalSecondaryIndexes"}),
+        taggable="Tags",
+    )
+}

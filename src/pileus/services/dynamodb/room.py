@@ -1,0 +1,25 @@
+"""The room's manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pileus.kernel.rooms import Room
+from pileus.values.context import CallContext
+
+
+def _resource_arn(context: CallContext, operation: str, input: Mapping[str, Any]) -> str:
+    if arn := input.get("ResourceArn"):
+        return str(arn)
+    name = str(input.get("TableName") or "*").rpartition("/")[2]
+    table = f"arn:aws:dynamodb:{context.region}:{context.account}:table/{name}"
+    return f"{table}/index/{input['IndexName']}" if input.get("IndexName") else table
+
+
+ROOM = Room(
+    package="pileus.services.dynamodb",
+    services=("dynamodb",),
+    resource_types=("AWS::DynamoDB::Table",),
+    resource_arn=_resource_arn,
+)

@@ -1,0 +1,91 @@
+"""Put, update and delete of one item; the operations and transactions share them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pileus.languages.dynamodb.attribute_values import Item, check_item_size, validated_item
+from pileus.languages.dynamodb.legacy import compile_attribute_updates
+from pileus.languages.dynamodb.placeholders import Placeholders
+from pileus.languages.dynamodb.updates import Update, compile_update
+from pileus.services.dynamodb import errors, requests, store
+from pileus.services.dynamodb.model import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The item before and after; ``update`` where an update made the difference."""
+
+    old: Item | None
+    new: Item | None
+    update: Update | None = None
+
+
+def put(state: Any, table: Table, request: Mapping[str, Any]) -> Written:
+    """Replace the whole item, if the condition holds."""
+    item = validated_item(request["Item"])
+    given = requests.placeholders(request)
+    test = requests.condition(request, given)
+    given.check_all_used()
+    place = store.place_of(table, item, is_key_only=False)
+    check_item_size(item)
+    old = store.get_item(state, table, place)
+    requests.check(test, old, request)
+    store.replace_item(state, table, place, old, item)
+    return Written(old, item)
+
+
+def delete(state: Any, table: Table, request: Mapping[str, Any]) -> Written:
+    """Remove the item, if the condition holds; one that is not there is no error."""
+    given = requests.placeholders(request)
+    test = requests.condition(request, given)
+    given.check_all_used()
+    place = store.place_of(table, validated_item(request["Key"]), is_key_only=True)
+    old = store.get_item(state, table, place)
+    requests.check(test, old, request)
+    if old is not None:
+        store.replace_item(state, table, place, old, None)
+    return Written(old, None)
+
+
+def update(state: Any, table: Table, request: Mapping[str, Any]) -> Written:
+    """Change attributes of the item, or make it, if the condition holds."""
+    given = requests.placeholders(request)
+    change = _compiled_update(request, given)
+    test = requests.condition(request, given)
+    given.check_all_used()
+    key = validated_item(request["Key"])
+    place = store.place_of(table, key, is_key_only=True)
+    if change is not None:
+        for name in table.key_names:
+            if name in change.names:
+                raise errors.invalid_parameter(
+                    f"Cannot update attribute {name}. This attribute is part of the key"
+                )
+    old = store.get_item(state, table, place)
+    requests.check(test, old, request)
+    base = old if old is not None else key
+    new = base if change is None else change.apply(base)
+    check_item_size(new, "Item size to update")
+    store.replace_item(state, table, place, old, new)
+    return Written(old, new, change)
+
+
+def _compiled_update(request: Mapping[str, Any], given: Placeholders) -> Update | None:
+    if request.get("AttributeUpdates"):
+        return compile_attribute_updates(request["AttributeUpdates"])
+    text = request.get("UpdateExpression")
+    return None if text is None else compile_update(text, given)
+
+
+def condition_check(state: Any, table: Table, request: Mapping[str, Any]) -> Written:
+    """Check a condition and change nothing (TransactWriteItems)."""
+    given = requests.placeholders(request)
+    test = requests.condition(request, given)
+    given.check_all_used()
+    place = store.place_of(table, validated_item(request["Key"]), is_key_only=True)
+    old = store.get_item(state, table, place)
+    requests.check(test, old, request)
+    return Written(old, old)
