@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, Protocol
 
 from pileus import shapes
-from pileus.protocols import json_rpc, query, rest
+from pileus.protocols import cbor_rpc, json_rpc, query, rest
 from pileus.protocols.http import HttpRequest, HttpResponse
 from pileus.protocols.targets import Target
 from pileus.shapes.model import Operation
@@ -49,6 +49,8 @@ def codec_for(service: str, operation: str, protocol: str) -> Codec:
         return query.QueryCodec(model, shape)
     if protocol in ("rest-json", "rest-xml"):
         return rest.RestCodec(model, shape, is_xml=protocol == "rest-xml")
+    if protocol == "smithy-rpc-v2-cbor":
+        return cbor_rpc.CborCodec(model, shape)
     raise ServiceError(
         "NotImplemented", f"Pileus does not speak the protocol {protocol} yet.", status=501
     )
@@ -110,4 +112,6 @@ def encode_error(target: Target, error: ServiceError, request_id: str) -> HttpRe
         return rest.render_json_error(target, error, request_id)
     if target.protocol == "rest-xml":
         return rest.render_xml_error(target, error, request_id)
+    if target.protocol == "smithy-rpc-v2-cbor":
+        return cbor_rpc.render_error(target, error, request_id)
     return json_rpc.render_error(target, error, request_id)

@@ -58,12 +58,12 @@ def decoder(shape: Shape) -> Convert | None:
 
 def encoder(shape: Shape) -> Convert | None:
     """House value → what :func:`dumps` takes; None where they are the same."""
-    return _Encoders().of_shape(shape)
+    return Encoders().of_shape(shape)
 
 
 def member_encoder(member: Member) -> Convert | None:
     """As :func:`encoder`, for one member with what the model says of the place it stands in."""
-    return _Encoders().of_member(member)
+    return Encoders().of_member(member)
 
 
 def without_nulls(value: Any, shape: Shape) -> Any:
@@ -188,7 +188,9 @@ class _Decoders(_Compiler):
         return structure
 
 
-class _Encoders(_Compiler):
+class Encoders(_Compiler):
+    """House values → JSON's; other protocols change what a scalar needs."""
+
     def _leaf(self, member: Member) -> Convert | None:
         kind = member.shape.kind
         if kind == "timestamp":
