@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NotConnected
 
 from pileus.media.spool import Spool, Waiting
 from pileus.values.errors import PileusError
@@ -80,7 +81,7 @@ class S3Bucket:
             self._client.put_object(
                 Bucket=self._name, Key=key, Body=data, ContentType="video/x-matroska"
             )
-        except HTTPClientError as error:
+        except (HTTPClientError, NotConnected) as error:
             raise Unreachable(str(error)) from error
         except ClientError as error:
             code = error.response["Error"].get("Code", "")
