@@ -109,6 +109,8 @@ class Plan:
         if start["layers_dir"]:
             linux.bind(OLD_ROOT + start["layers_dir"], LAYERS_DIR)
         for path in start["shown"]:
+            if path.startswith("/tmp/"):
+                _make_place(path, is_dir=os.path.isdir(OLD_ROOT + path))
             linux.bind(OLD_ROOT + path, path)
         size = f"size={start['tmp_mb']}m,mode=1777"
         quiet = linux.MS_NOSUID | linux.MS_NODEV
@@ -143,6 +145,14 @@ class Plan:
             landlock.restrict(filter(None, shown), [start["tmp_dir"], "/dev"], ports)
         if self.program:
             linux.load_seccomp(self.program)
+
+
+def _make_place(path: str, *, is_dir: bool) -> None:
+    """A mount point in the instance's own ``/tmp``, which hides the skeleton's."""
+    os.makedirs(path if is_dir else os.path.dirname(path), exist_ok=True)
+    if not is_dir:
+        with open(path, "w"):
+            pass
 
 
 def _listen(port: int) -> socket.socket:
