@@ -211,4 +211,4 @@ class FakeNodes:
     @property
     def running_count(self) -> int:
         """Instances alive now."""
-        return len(self._running)
+        return sum(not link.exited.done() for link in self.links)

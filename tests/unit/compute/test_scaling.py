@@ -1,0 +1,66 @@
+"""Concurrency limits, without effects."""
+
+from __future__ import annotations
+
+from pileus.compute.scaling import (
+    ACCOUNT_EXCEEDED,
+    RESERVED_EXCEEDED,
+    ConcurrencyGate,
+    ScalingLimits,
+)
+
+_SECOND = 1_000_000_000
+
+
+def test_the_account_is_bounded() -> None:
+    gate = ConcurrencyGate(ScalingLimits(account_concurrency=3))
+    assert [gate.enter("f"), gate.enter("g"), gate.enter("f")] == ["", "", ""]
+    assert gate.enter("g") == ACCOUNT_EXCEEDED
+    gate.leave("f")
+    assert gate.enter("g") == ""
+    assert gate.running("g") == 2
+    assert gate.running_sum == 3
+
+
+def test_reserved_concurrency_bounds_its_function_and_is_kept_for_it() -> None:
+    gate = ConcurrencyGate(ScalingLimits(account_concurrency=3))
+    gate.reserve("f", 2)
+    assert gate.enter("g") == ""
+    assert gate.enter("g") == ACCOUNT_EXCEEDED
+    assert [gate.enter("f"), gate.enter("f")] == ["", ""]
+    assert gate.enter("f") == RESERVED_EXCEEDED
+
+
+def test_zero_reserved_throttles_everything() -> None:
+    gate = ConcurrencyGate()
+    gate.reserve("f", 0)
+    assert gate.enter("f") == RESERVED_EXCEEDED
+
+
+def test_a_reservation_may_change_while_calls_run() -> None:
+    gate = ConcurrencyGate(ScalingLimits(account_concurrency=2))
+    assert gate.enter("f") == ""
+    gate.reserve("f", 1)
+    assert gate.enter("g") == ""
+    assert gate.enter("g") == ACCOUNT_EXCEEDED
+    gate.leave("f")
+    gate.reserve("f", None)
+    assert gate.enter("g") == ""
+    assert gate.enter("g") == ACCOUNT_EXCEEDED
+
+
+def test_starts_burst_and_then_ramp() -> None:
+    gate = ConcurrencyGate(ScalingLimits(burst_starts=10, burst_window_s=10.0))
+    assert all(gate.take_start("f", 0) for _ in range(10))
+    assert not gate.take_start("f", 0)
+    assert gate.take_start("g", 0), "each function has its own"
+    assert not gate.take_start("f", _SECOND // 2)
+    assert gate.take_start("f", _SECOND)
+    assert sum(gate.take_start("f", 100 * _SECOND) for _ in range(20)) == 10
+
+
+def test_a_forgotten_function_leaves_nothing() -> None:
+    gate = ConcurrencyGate(ScalingLimits(account_concurrency=2))
+    gate.reserve("f", 2)
+    gate.forget("f")
+    assert [gate.enter("g"), gate.enter("g")] == ["", ""]
