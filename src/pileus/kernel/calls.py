@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pileus.kernel.deliveries import Delivery, OutboxEntry, Timer, encode_entry, encode_timer
@@ -166,6 +168,39 @@ class StreamCall(Call):
         context = self.context.acting_as(principal or self.context.principal, self.space[2])
         return await self._kernel.invoke(context, service, operation, input, body)
 
+    async def until(
+        self, key: Key, until_ms: int, look: Callable[[ReadCall], T | None]
+    ) -> T | None:
+        """What ``look`` finds, asked again whenever ``key`` is woken; None when the time is up."""
+        while True:
+            waiter = self._kernel.state.waiter(self.space, key)
+            try:
+                found = self.read(look)
+                if found is not None:
+                    return found
+                if not await self.clock.wait(waiter, until_ms):
+                    return None
+            finally:
+                waiter.cancel()
+
+    def resource_types(self) -> list[str]:
+        """Every CloudFormation type some room knows."""
+        return self._kernel.registry.resource_type_names()
+
+    def resource_type(self, name: str) -> Any | None:
+        """The :class:`~pileus.kernel.resources.ResourceType` of that name, whichever room's."""
+        return self._kernel.registry.resource_type(name)
+
+    def step(self, context: CallContext, resource_type: str, step_id: str) -> StepCall:
+        """A call of the room that owns ``resource_type`` (this one's where none does).
+
+        Whatever it writes through the door under ``context`` it writes once for that ``step_id``.
+        """
+        registry = self._kernel.registry
+        room = registry.resource_room(resource_type) or registry.room(self.space[2])
+        space = room.space(context.account, context.region)
+        return StepCall(self._kernel, context, space, step_id)
+
     def part(self, kind: type[T]) -> T:
         """The platform's one object of a class (instance pools, an SMS provider …)."""
         return self._kernel.part(kind)
@@ -204,3 +239,35 @@ class StreamCall(Call):
     @property
     def log(self) -> Log:
         return self._kernel.log
+
+
+class StepCall(StreamCall):
+    """A call that may be made again after a crash: what it changes through the door changes once.
+
+    A repetition that asks the same gets the answers of the first run, as a redelivery does.
+    """
+
+    __slots__ = ("_asked", "step_id")
+
+    def __init__(self, kernel: Kernel, context: CallContext, space: Space, step_id: str) -> None:
+        super().__init__(kernel, context, space)
+        self.step_id = step_id
+        self._asked: dict[str, int] = {}
+
+    async def invoke(
+        self,
+        service: str,
+        operation: str,
+        input: Mapping[str, Any],
+        body: Body | None = None,
+        *,
+        principal: Principal | None = None,
+    ) -> Reply:
+        """Call through the door; the same calls of a repeated step are told as repetitions."""
+        what = hashlib.sha256(repr((service, operation, input)).encode()).hexdigest()[:16]
+        count = self._asked[what] = self._asked.get(what, 0) + 1
+        context = replace(
+            self.context.acting_as(principal or self.context.principal, self.context.source),
+            delivery_id=f"{self.step_id}-{what}-{count}",
+        )
+        return await self._kernel.invoke(context, service, operation, input, body)

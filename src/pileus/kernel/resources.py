@@ -2,6 +2,11 @@
 
 ``services/<room>/resources.py`` holds ``RESOURCE_TYPES: dict[str, ResourceType]`` for the names in
 the room's manifest. The functions act through the room's public operations (``call.invoke``).
+
+A step may be run again after a crash, with the same request. Each write through the door then takes
+effect once and answers as before, so a create needs no care for its own repetition; only operations
+marked ``@stream`` must pass ``once=True`` to their ``call.write`` for that. A create that makes
+several calls raises :class:`PartlyCreated` when a later one fails.
 """
 
 from __future__ import annotations
@@ -11,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pileus.kernel.calls import StreamCall
-from pileus.values.errors import ServiceError
+from pileus.values.errors import PileusError, ServiceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,18 @@ class ResourceRequest:
 
 Act = Callable[[StreamCall, ResourceRequest], Awaitable[Resource]]
 End = Callable[[StreamCall, ResourceRequest], Awaitable[None]]
+
+
+class PartlyCreated(PileusError):
+    """A create that failed after something came to exist: a rollback must delete ``resource``.
+
+    Raise it ``from`` nothing in particular; ``error`` is what went wrong.
+    """
+
+    def __init__(self, resource: Resource, error: ServiceError) -> None:
+        super().__init__(str(error))
+        self.resource = resource
+        self.error = error
 
 
 @dataclass(frozen=True, slots=True)

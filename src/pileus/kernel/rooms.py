@@ -142,6 +142,10 @@ class Registry:
             return None
         return importlib.import_module(f"{room.package}.resources").RESOURCE_TYPES[name]
 
+    def resource_room(self, name: str) -> Room | None:
+        """The room that owns a CloudFormation type."""
+        return self._types.get(name)
+
     def resource_type_names(self) -> list[str]:
         """Every CloudFormation type some room knows."""
         return sorted(self._types)
