@@ -51,7 +51,7 @@ def use_since_last_cleaning(room: str) -> list[Minute]:
 def compose(room: Room, use: list[Minute]) -> str:
     """The report, as sent by SMS."""
     if not use:
-        return f"Cleaning of {room.name} is asked for. Nobody was seen since the last one."
+        return f"Cleaning of {room.name} is asked for, less than a minute after the last one."
     person_minutes = sum(minute.persons_sum / minute.segments for minute in use)
     most = max(minute.persons_max for minute in use)
     return (

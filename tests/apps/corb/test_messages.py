@@ -123,7 +123,7 @@ def test_a_cleaning_is_noted_and_reported(say: Any, watched: None, cloud: FakeCl
     noted = [record for owner, record in cloud.dynamodb.items if owner == "room#lobby"]
     assert any(record.startswith("cleaning#") for record in noted)
     assert say("clean lobby") == [
-        "Cleaning of lobby is asked for. Nobody was seen since the last one."
+        "Cleaning of lobby is asked for, less than a minute after the last one."
     ]
 
 
