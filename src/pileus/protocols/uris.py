@@ -150,7 +150,7 @@ def _choose(
         there += sum(name in headers for name in candidate.required_headers)
         is_complete = there == needed
         return (
-            len(candidate.markers) if is_complete else 0,
+            len(candidate.markers),
             1 if is_complete else 0,
             needed if is_complete else -needed,
             0 if candidate.is_deprecated else 1,
