@@ -96,6 +96,10 @@ def nearest(frames: dict[int, Any], pts_ms: int, within_ms: int) -> int | None:
     return best if best is not None and abs(best - pts_ms) <= within_ms else None
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print one line a frame and the totals."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -112,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         at = nearest(frames, frame["pts_ms"], options.within_ms)
         if at is None:
             absent += 1
-            print(f"{frame['pts_ms']:>8} ms  not analysed")
+            _say(f"{frame['pts_ms']:>8} ms  not analysed")
             continue
         centres = [
             ((x0 + x1) / 2 * marks["width"], (y0 + y1) / 2 * marks["height"])
@@ -120,8 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ]
         score = score_frame(centres, frame["persons"], frame.get("unsure", []), options.radius)
         total += score
-        print(f"{at:>8} ms  right {score.right}  wrong {score.wrong}  missed {score.missed}")
-    print(
+        _say(f"{at:>8} ms  right {score.right}  wrong {score.wrong}  missed {score.missed}")
+    _say(
         f"precision {total.precision:.3f}  recall {total.recall:.3f}  F1 {total.f1:.3f}  "
         f"({total.right} right, {total.wrong} wrong, {total.missed} missed, "
         f"{absent} frames not analysed)"
