@@ -21,7 +21,7 @@ CONTEXT_UNMARSHAL = "Runtime.LambdaContextUnmarshalError"
 RESPONSE_TOO_LARGE = "Function.ResponseSizeTooLarge"
 
 _INDENT = "\u00a0"  # AWS indents trace lines in logs with no-break spaces
-_OUR_FILES = ("/pileus/runtime/", "<frozen importlib")
+_OUR_FILES = "/pileus/runtime/"
 
 
 class Fault(Exception):
@@ -56,7 +56,7 @@ def stack(trace: TracebackType | None) -> list[str]:
         (frame.filename, frame.lineno or 0, frame.name, frame.line)
         for frame in traceback.extract_tb(trace)
     ]
-    while frames and any(ours in frames[0][0] for ours in _OUR_FILES):
+    while frames and _OUR_FILES in frames[0][0]:
         del frames[0]
     return traceback.format_list(frames)
 

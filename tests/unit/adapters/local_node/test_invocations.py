@@ -1,0 +1,283 @@
+"""From a pool to a real instance: what callers and logs see, official behaviour by name."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pileus.adapters.clock_system import SystemClock
+from pileus.adapters.local_node import LocalNodes, LocalNodeSettings
+from pileus.compute.calls import Call, Result, Target
+from pileus.compute.environment import Identity, variables
+from pileus.compute.pools import Pools, PoolServices
+from pileus.ports.nodes import InstanceSpec, LogLine, RuntimeUnavailable
+from pileus.testing import SeededChance
+
+SOURCE = r"""
+import json, logging, os, sys, threading, time
+print("importing")
+logger = logging.getLogger()
+logger.setLevel("INFO")
+
+def handler(event, context):
+    return eval(event, dict(globals(), context=context))
+
+def say(event, context):
+    print("one\ntwo")
+    print("no newline", end="")
+    sys.stderr.write("to stderr\n")
+    logger.info("first\nsecond")
+    return None
+"""
+
+BOOTSTRAP = """#!{python} -IS
+import http.client, json, os
+api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+def call(method, path, body=None):
+    api.request(method, "/2018-06-01/runtime/" + path, body)
+    answer = api.getresponse()
+    return answer, answer.read()
+if os.environ["_HANDLER"] == "broken":
+    call("POST", "init/error", json.dumps({{"errorType": "My.Error", "errorMessage": "no"}}))
+    raise SystemExit(1)
+while True:
+    answer, event = call("GET", "invocation/next")
+    request_id = answer.headers["Lambda-Runtime-Aws-Request-Id"]
+    print("event", event.decode(), flush=True)
+    event = json.loads(event)
+    if event == "fail":
+        error = json.dumps({{"errorType": "My.Error", "errorMessage": "bad"}})
+        answer, body = call("POST", f"invocation/{{request_id}}/error", error)
+    elif event == "big":
+        answer, body = call("POST", f"invocation/{{request_id}}/response", b"1" * 7000000)
+        assert answer.status == 413, answer.status
+    elif event == "wrong":
+        answer, body = call("POST", "invocation/other/response", b"1")
+        result = json.dumps([answer.status, json.loads(body)["errorType"]])
+        answer, body = call("POST", f"invocation/{{request_id}}/response", result)
+    else:
+        seen = {{k: v for k, v in answer.headers.items() if k.startswith("Lambda-")}}
+        answer, body = call("POST", f"invocation/{{request_id}}/response", json.dumps(seen))
+    assert answer.status in (202, 413), answer.status
+"""
+
+ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
+
+
+class House:
+    def __init__(self, tmp_path: Path) -> None:
+        self.code_dir = tmp_path / "code"
+        self.code_dir.mkdir()
+        self.nodes = LocalNodes(LocalNodeSettings(tmp_path / "run"), SystemClock())
+        self.log: list[str] = []
+        self.pools = Pools(
+            PoolServices(
+                self.nodes,
+                SystemClock(),
+                SeededChance(1),
+                self._credentials,
+                self._write_log,
+                lambda _: None,
+            )
+        )
+
+    async def _credentials(self, target: Target) -> dict[str, str]:
+        return {
+            "AWS_ACCESS_KEY_ID": "ASIA1",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_SESSION_TOKEN": "token",
+        }
+
+    def _write_log(self, target: Target, stream: str, lines: Sequence[LogLine]) -> None:
+        self.log += [line.text for line in lines]
+
+    def write_bootstrap(self) -> None:
+        bootstrap = self.code_dir / "bootstrap"
+        bootstrap.write_text(BOOTSTRAP.format(python=Path(sys.executable).resolve()))
+        bootstrap.chmod(0o755)
+
+    def target(self, source: str, handler: str = "app.handler", **more) -> Target:
+        (self.code_dir / "app.py").write_text(source)
+        runtime = more.pop("runtime", "python3.11")
+        spec = InstanceSpec("f", runtime, handler, str(self.code_dir), memory_mb=256, **more)
+        identity = Identity("f", "$LATEST", "us-east-1", runtime, handler, 256, "/aws/lambda/f")
+        environment = variables(identity, {"MINE": "1"}, {})
+        spec = replace(spec, environment=environment)
+        return Target("000000000000/us-east-1", "f", "$LATEST", "1", spec)
+
+    async def call(self, target: Target, event: object, **more: str) -> Result:
+        return await self.pools.invoke(target, Call("r1", json.dumps(event).encode(), ARN, **more))
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    made = House(tmp_path)
+    yield made
+    await made.pools.close()
+    await made.nodes.close()
+
+
+async def test_surroundings_are_those_of_aws(house: House) -> None:
+    target = house.target(SOURCE)
+
+    async def see(expression: str) -> object:
+        result = await house.call(target, expression, trace="Root=1-2-3")
+        assert not result.function_error, result.payload
+        return json.loads(result.payload)
+
+    environment = await see("dict(os.environ)")
+    assert environment["LAMBDA_TASK_ROOT"] == "/var/task"
+    assert environment["_HANDLER"] == "app.handler"
+    assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "f"
+    assert environment["AWS_LAMBDA_LOG_GROUP_NAME"] == "/aws/lambda/f"
+    assert environment["AWS_ACCESS_KEY_ID"] == "ASIA1"
+    assert environment["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.11"
+    assert environment["_X_AMZN_TRACE_ID"] == "Root=1-2-3"
+    assert environment["TZ"] == ":UTC"
+    assert environment["MINE"] == "1"
+    assert environment["OPENBLAS_NUM_THREADS"] == "1"
+    assert not [name for name in environment if "PILEUS" in name]
+    assert await see("os.getcwd()") == "/var/task"
+    assert await see("sys.path[0]") == "/var/task"
+    assert await see("time.tzname[0]") == "UTC"
+    assert await see("context.log_stream_name") == environment["AWS_LAMBDA_LOG_STREAM_NAME"]
+    assert await see("context.memory_limit_in_mb") == "256"
+    assert await see("context.invoked_function_arn") == ARN
+    assert 0 < await see("context.get_remaining_time_in_millis()") <= 3000
+    assert await see("threading.active_count()") == 1
+    inner = "__import__('subprocess').run([sys.executable, '-c', 'import boto3; print(1)'], "
+    assert await see(inner + "capture_output=True, text=True).stdout") == "1\n"
+
+
+async def test_output_is_cut_into_records(house: House) -> None:
+    target = house.target(SOURCE, "app.say")
+    result = await house.call(target, None)
+    stamp = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ"
+    assert result.log[0] == "importing"
+    assert result.log[1] == "START RequestId: r1 Version: $LATEST"
+    assert result.log[2:4] == ["one", "two"]
+    rest = "\n".join(result.log[4:-2])
+    assert "no newline" in rest
+    assert "to stderr" in rest
+    assert re.search(rf"\[INFO\]\t{stamp}\tr1\tfirst\nsecond", rest)
+    assert result.log[-2] == "END RequestId: r1"
+    assert re.fullmatch(
+        r"REPORT RequestId: r1\tDuration: \d+\.\d\d ms\tBilled Duration: \d+ ms\t"
+        r"Memory Size: 256 MB\tMax Memory Used: \d+ MB\tInit Duration: \d+\.\d\d ms\t",
+        result.log[-1],
+    )
+    assert list(result.log) == house.log
+
+
+async def test_an_import_error_is_told_twice_in_the_log_and_once_to_the_caller(house) -> None:
+    result = await house.call(house.target("import no_such_thing\n"), None)
+    assert result.function_error == "Unhandled"
+    assert json.loads(result.payload) == {
+        "errorMessage": "Unable to import module 'app': No module named 'no_such_thing'",
+        "errorType": "Runtime.ImportModuleError",
+        "requestId": "",
+        "stackTrace": [],
+    }
+    line = (
+        "[ERROR] Runtime.ImportModuleError: Unable to import module 'app': "
+        "No module named 'no_such_thing'\nTraceback (most recent call last):"
+    )
+    assert list(result.log).count(line) == 2
+    assert "Phase: init\tStatus: error\tError Type: Runtime.ImportModuleError" in result.log[1]
+
+
+async def test_a_module_that_exits_is_an_exit_error(house: House) -> None:
+    result = await house.call(house.target("import sys\nsys.exit(4)\n"), None)
+    assert json.loads(result.payload) == {
+        "errorType": "Runtime.ExitError",
+        "errorMessage": "RequestId: r1 Error: Runtime exited with error: exit status 4",
+    }
+
+
+async def test_an_exception_while_importing_is_reported_with_its_stack(house: House) -> None:
+    result = await house.call(house.target("def f():\n    raise OSError('no disk')\nf()\n"), None)
+    document = json.loads(result.payload)
+    assert (document["errorType"], document["errorMessage"]) == ("OSError", "no disk")
+    assert "importlib" in document["stackTrace"][0], "AWS's runtime shows these frames as well"
+    assert document["stackTrace"][-2:] == [
+        '  File "/var/task/app.py", line 3, in <module>\n    f()\n',
+        "  File \"/var/task/app.py\", line 2, in f\n    raise OSError('no disk')\n",
+    ]
+
+
+async def test_threads_of_a_handler_do_not_keep_it_from_ending(house: House) -> None:
+    target = house.target(SOURCE)
+    start = "threading.Thread(target=time.sleep, args=(60,)).start()"
+    assert (await house.call(target, start)).function_error == ""
+    result = await house.call(target, "sys.exit(1)")
+    assert json.loads(result.payload)["errorType"] == "Runtime.ExitError"
+
+
+async def test_layers_are_on_the_path(house: House, tmp_path: Path) -> None:
+    layers = tmp_path / "layers"
+    (layers / "python").mkdir(parents=True)
+    (layers / "python" / "layered.py").write_text("VALUE = 5\n")
+    target = house.target(SOURCE, layers_dir=str(layers))
+    result = await house.call(target, "__import__('layered').VALUE, os.listdir('/opt')")
+    assert json.loads(result.payload) == [5, ["python"]]
+
+
+async def test_preloaded_modules_are_there_before_the_import(house: House) -> None:
+    target = house.target(SOURCE, preload=("decimal", "numpy"))
+    draw = "__import__('numpy').random.random()"
+    result = await house.call(target, f"('decimal' in sys.modules, {draw})")
+    other = await house.call(replace(target, revision="2"), f"(True, {draw})")
+    assert json.loads(result.payload)[0] is True
+    assert json.loads(result.payload)[1] != json.loads(other.payload)[1], "siblings differ"
+
+
+async def test_a_custom_runtime_speaks_http(house: House) -> None:
+    house.write_bootstrap()
+    target = house.target("", "any", runtime="provided.al2023")
+    result = await house.call(target, 1, trace="Root=1", client_context='{"a":1}')
+    seen = json.loads(result.payload)
+    assert seen["Lambda-Runtime-Aws-Request-Id"] == "r1"
+    assert seen["Lambda-Runtime-Invoked-Function-Arn"] == ARN
+    assert seen["Lambda-Runtime-Trace-Id"] == "Root=1"
+    assert seen["Lambda-Runtime-Client-Context"] == '{"a":1}'
+    assert int(seen["Lambda-Runtime-Deadline-Ms"]) > 0
+    assert "event 1" in result.log
+    failed = await house.call(target, "fail")
+    assert (failed.function_error, json.loads(failed.payload)["errorType"]) == (
+        "Unhandled",
+        "My.Error",
+    )
+    assert json.loads((await house.call(target, "wrong")).payload) == [400, "InvalidRequestID"]
+    big = await house.call(target, "big")
+    assert json.loads(big.payload)["errorType"] == "Function.ResponseSizeTooLarge"
+    assert (await house.call(target, 2)).is_cold is False
+
+
+async def test_a_custom_runtime_may_report_its_init_error(house: House) -> None:
+    house.write_bootstrap()
+    result = await house.call(house.target("", "broken", runtime="provided.al2"), 1)
+    assert json.loads(result.payload) == {"errorType": "My.Error", "errorMessage": "no"}
+
+
+async def test_a_package_without_bootstrap_is_refused(house: House) -> None:
+    with pytest.raises(RuntimeUnavailable, match="Couldn't find valid bootstrap"):
+        await house.call(house.target("", "any", runtime="provided.al2023"), 1)
+
+
+async def test_a_large_event_and_a_large_answer(house: House) -> None:
+    target = house.target("def handler(event, context):\n    return event\n")
+    event = "x" * 5_500_000
+    assert json.loads((await house.call(target, event)).payload) == event
+
+
+async def test_nothing_runs_before_the_first_call_and_blanks_follow(house: House) -> None:
+    assert not house.nodes.fork_servers()
+    target = house.target(SOURCE)
+    await house.call(target, "1")
+    assert len(house.nodes.fork_servers()) == 1
