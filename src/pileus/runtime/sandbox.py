@@ -19,6 +19,7 @@ from pileus.runtime import landlock, linux
 NOBODY = 65534
 TASK_DIR = "/var/task"
 LAYERS_DIR = "/opt"
+RUNTIME_DIR = "/var/runtime"
 RUNTIME_API_PORT = 9001
 OLD_ROOT = "/.host"
 OPEN_FILES_MAX = 1024
@@ -43,6 +44,7 @@ class Plan:
         tier: ``A``, ``B`` or ``C``.
         root_dir: the prepared skeleton that becomes the root (tier A): mount points, ``/etc``.
         shown: host paths shown read-only at the same place inside.
+        libraries: host packages shown read-only in ``/var/runtime``.
         gateway_port: port the instance reaches the gateway on; 0 for none.
         seccomp_path: file with the BPF program; empty in tier C.
         is_root: whether the platform runs as root.
@@ -52,6 +54,7 @@ class Plan:
     tier: str
     root_dir: str
     shown: list[str]
+    libraries: list[str]
     gateway_port: int
     seccomp_path: str
     is_root: bool
@@ -74,6 +77,8 @@ class Plan:
         linux.bind(self.root_dir, self.root_dir)
         for path in self.shown:
             linux.bind(path, self.root_dir + path)
+        for path in self.libraries:
+            linux.bind(path, f"{self.root_dir}{RUNTIME_DIR}/{os.path.basename(path)}")
         for name in _DEVICES:
             linux.bind(f"/dev/{name}", f"{self.root_dir}/dev/{name}", writable=True)
 
@@ -140,7 +145,8 @@ class Plan:
             if linux.landlock_abi():
                 landlock.restrict(["/"], ["/tmp", "/proc", "/dev"])
         elif self.tier == "B":
-            shown = [*self.shown, start["code_dir"], start["layers_dir"], *start["shown"], "/proc"]
+            shown = [*self.shown, *self.libraries, *start["shown"], "/proc"]
+            shown += [start["code_dir"], start["layers_dir"], start["runtime_dir"]]
             ports = [port for port in (self.gateway_port, start["runtime_api_port"]) if port]
             landlock.restrict(filter(None, shown), [start["tmp_dir"], "/dev"], ports)
         if self.program:

@@ -50,6 +50,8 @@ def _enter(start: dict[str, Any]) -> None:
     os.chdir(start["task_dir"])
     sys.path[:] = start["python_path"]
     sys.argv[:] = [sys.executable]
+    for name in [name for name in sys.modules if name.split(".")[0] == "pileus"]:
+        del sys.modules[name]  # ours stay alive by reference; users may have their own
     random.seed()
     numpy = sys.modules.get("numpy")
     if numpy is not None:

@@ -18,6 +18,7 @@ OLDEST_MINOR = 9
 """The worker's own code needs Python 3.9."""
 _NEWEST_MINOR = 14
 _NAME = re.compile(r"python3\.(\d+)$")
+_BROUGHT_ALONG = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")
 _QUESTION = (
     "import json,os,sys,sysconfig;p=sysconfig.get_paths();"
     "print(json.dumps([sys.version_info[1],os.path.realpath(sys.executable),sys.base_prefix,"
@@ -34,7 +35,7 @@ class Interpreter:
         executable: resolved path.
         base_dir: the installation (``sys.base_prefix``).
         library_path: the standard library's entries of the module path.
-        site_dirs: folders with installed packages, visible to functions.
+        site_dirs: folders with installed packages; only preloading looks there.
     """
 
     minor: int
@@ -68,6 +69,15 @@ def own_interpreter() -> Interpreter:
         _library_path(sys.version_info[1], paths["stdlib"], paths["platstdlib"], base_dir),
         tuple(sorted({paths["purelib"], paths["platlib"]})),
     )
+
+
+def runtime_libraries(interpreter: Interpreter) -> tuple[str, ...]:
+    """What AWS's Python runtimes bring along, as far as it is installed beside ``interpreter``.
+
+    All of it is plain Python and serves other versions as well.
+    """
+    found = (Path(folder, name) for folder in interpreter.site_dirs for name in _BROUGHT_ALONG)
+    return tuple(str(path) for path in found if path.exists())
 
 
 def find_interpreters(names: Sequence[str] = ()) -> list[Interpreter]:

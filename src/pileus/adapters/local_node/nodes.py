@@ -18,6 +18,7 @@ from pileus.adapters.local_node.interpreters import (
     choose_interpreter,
     find_interpreters,
     own_interpreter,
+    runtime_libraries,
 )
 from pileus.adapters.local_node.probing import Prober
 from pileus.adapters.local_node.skeleton import Skeleton
@@ -200,13 +201,15 @@ class LocalNodes:
         interpreter = recipe.interpreter
         skeleton = self._skeletons.get(interpreter)
         if skeleton is None:
-            wanted = [interpreter.base_dir, *interpreter.site_dirs]
-            skeleton = self._skeletons[interpreter] = Skeleton(self._settings.run_dir, wanted)
+            libraries = runtime_libraries(self._found[0])
+            skeleton = Skeleton(self._settings.run_dir, [interpreter.base_dir], libraries)
+            self._skeletons[interpreter] = skeleton
         cgroups = self._prober.cgroups
         plan = sandbox.Plan(
             tier=tier.value,
             root_dir=str(skeleton.root_dir),
             shown=skeleton.shown,
+            libraries=skeleton.libraries,
             gateway_port=self._settings.gateway_port,
             seccomp_path=self._prober.filter_path(tier),
             is_root=os.getuid() == 0,

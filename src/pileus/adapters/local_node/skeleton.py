@@ -34,14 +34,17 @@ class Skeleton:
 
     Args:
         run_dir: where trees live.
-        wanted: host folders to show at the same place (interpreter, packages).
+        wanted: host folders to show at the same place (the interpreter).
+        libraries: host packages to show in ``/var/runtime``.
     """
 
-    def __init__(self, run_dir: Path, wanted: Iterable[str]) -> None:
+    def __init__(self, run_dir: Path, wanted: Iterable[str], libraries: Sequence[str] = ()) -> None:
         host = ["/usr", *(path for path in _ETC_SHOWN if Path(path).exists())]
         host += [f"/{name}" for name in _TOP_LINKS if _is_real_dir(Path("/", name))]
         self.shown = _without_covered([*host, *wanted])
-        digest = hashlib.sha256("\n".join(self.shown).encode()).hexdigest()[:16]
+        self.libraries = list(libraries)
+        recipe = "\n".join([*self.shown, *self.libraries])
+        digest = hashlib.sha256(recipe.encode()).hexdigest()[:16]
         self.root_dir = run_dir / f"root-{digest}"
         self._build()
 
@@ -49,9 +52,9 @@ class Skeleton:
         """Whether ``path`` is visible inside already."""
         return any(Path(path).is_relative_to(shown) for shown in self.shown)
 
-    def add_mount_point(self, path: str) -> None:
-        """Make a place where ``path`` can be shown; nothing when there is one."""
-        place = self.root_dir / path.lstrip("/")
+    def add_mount_point(self, path: str, inside: str = "") -> None:
+        """Make a place where ``path`` can be shown (at ``inside``); nothing when there is one."""
+        place = self.root_dir / (inside or path).lstrip("/")
         if Path(path).is_dir():
             place.mkdir(parents=True, exist_ok=True, mode=0o755)
         else:
@@ -80,6 +83,8 @@ class Skeleton:
                 link.symlink_to(f"/proc/self/fd{rest}")
         for path in self.shown:
             self.add_mount_point(path)
+        for path in self.libraries:
+            self.add_mount_point(path, f"{sandbox.RUNTIME_DIR}/{Path(path).name}")
 
 
 def _is_real_dir(path: Path) -> bool:

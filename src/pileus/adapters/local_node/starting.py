@@ -27,10 +27,12 @@ def start_message(spec: InstanceSpec, server: ForkServer, tmp_dir: Path) -> dict
     task_dir = sandbox.TASK_DIR if is_walled else spec.code_dir
     layers_dir = sandbox.LAYERS_DIR if is_walled else spec.layers_dir
     interpreter = server.recipe.interpreter
+    runtime_dir = sandbox.RUNTIME_DIR if is_walled else _linked_libraries(server)
     own_path = [task_dir, *spec.python_path]
     if layers_dir:
         version = f"python3.{interpreter.minor}"
         own_path += [f"{layers_dir}/python/lib/{version}/site-packages", f"{layers_dir}/python"]
+    own_path.append(runtime_dir)
     environment = {
         "PATH": _PATH,
         "LD_LIBRARY_PATH": server.library_path,
@@ -38,12 +40,11 @@ def start_message(spec: InstanceSpec, server: ForkServer, tmp_dir: Path) -> dict
         "OMP_NUM_THREADS": "1",
         **spec.environment,
         "LAMBDA_TASK_ROOT": task_dir,
-        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+        "LAMBDA_RUNTIME_DIR": runtime_dir,
         "_HANDLER": spec.handler,
     }
     if not is_custom:  # for Python processes that a handler starts
-        children_path = [*own_path[1:], *interpreter.site_dirs]
-        environment.setdefault("PYTHONPATH", ":".join(children_path))
+        environment.setdefault("PYTHONPATH", ":".join(own_path[1:]))
     if not is_walled:
         tmp_dir.mkdir(parents=True, exist_ok=True)
         environment["TMPDIR"] = str(tmp_dir)
@@ -53,13 +54,25 @@ def start_message(spec: InstanceSpec, server: ForkServer, tmp_dir: Path) -> dict
         "environment": environment,
         "handler": spec.handler,
         "layers_dir": spec.layers_dir,
-        "python_path": [*own_path, *interpreter.library_path, *interpreter.site_dirs],
+        "python_path": [*own_path, *interpreter.library_path],
         "runtime_api_port": 0,
+        "runtime_dir": runtime_dir,
         "shown": list(spec.shown),
         "task_dir": task_dir,
         "tmp_dir": str(tmp_dir),
         "tmp_mb": spec.tmp_mb,
     }
+
+
+def _linked_libraries(server: ForkServer) -> str:
+    """A folder of links to the runtime's packages, where nothing can be mounted."""
+    folder = Path(server.plan.root_dir).with_name(Path(server.plan.root_dir).name + "-runtime")
+    folder.mkdir(exist_ok=True)
+    for path in server.plan.libraries:
+        link = folder / Path(path).name
+        if not link.is_symlink():
+            link.symlink_to(path)
+    return str(folder)
 
 
 def _bootstrap(spec: InstanceSpec, task_dir: str, layers_dir: str) -> str:

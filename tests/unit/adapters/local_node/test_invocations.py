@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import sysconfig
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -229,12 +230,29 @@ async def test_layers_are_on_the_path(house: House, tmp_path: Path) -> None:
 
 
 async def test_preloaded_modules_are_there_before_the_import(house: House) -> None:
-    target = house.target(SOURCE, preload=("decimal", "numpy"))
+    site = sysconfig.get_paths()["platlib"]
+    target = house.target(SOURCE, preload=("decimal", "numpy"), shown=(site,))
     draw = "__import__('numpy').random.random()"
     result = await house.call(target, f"('decimal' in sys.modules, {draw})")
     other = await house.call(replace(target, revision="2"), f"(True, {draw})")
     assert json.loads(result.payload)[0] is True
     assert json.loads(result.payload)[1] != json.loads(other.payload)[1], "siblings differ"
+
+
+async def test_only_what_aws_brings_along_can_be_imported(house: House) -> None:
+    target = house.target(SOURCE)
+    result = await house.call(target, "[__import__('boto3').__file__, __import__('six').__name__]")
+    assert json.loads(result.payload) == ["/var/runtime/boto3/__init__.py", "six"]
+    for name in ("yaml", "pileus", "numpy"):
+        result = await house.call(target, f"__import__({name!r})")
+        assert json.loads(result.payload)["errorType"] == "ModuleNotFoundError", name
+
+
+async def test_packages_of_the_host_can_be_shown(house: House) -> None:
+    site = sysconfig.get_paths()["platlib"]
+    target = house.target(SOURCE, shown=(site,), python_path=(site,))
+    result = await house.call(target, "__import__('numpy').arange(3).tolist()")
+    assert json.loads(result.payload) == [0, 1, 2]
 
 
 async def test_a_custom_runtime_speaks_http(house: House) -> None:
