@@ -1,0 +1,1 @@
+"""One file per operation; the door finds them by name."""

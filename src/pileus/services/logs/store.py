@@ -1,0 +1,90 @@
+"""Where groups, streams and events lie.
+
+``group, name``                            Group
+``stream, group, name``                    Stream
+``chunk, group, stream, first_ms, ordinal`` Chunk: events of at most five minutes, about 16 KiB
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from pileus.kernel.calls import Call, ReadCall
+from pileus.kernel.records import RecordCodec
+from pileus.services.logs import errors
+from pileus.services.logs.model import Chunk, Group, Stream
+
+GROUPS = RecordCodec(Group)
+STREAMS = RecordCodec(Stream)
+CHUNKS = RecordCodec(Chunk)
+
+
+def group(state: Any, name: str) -> Group:
+    """The log group; raises ResourceNotFoundException."""
+    raw = state.get(("group", name))
+    if raw is None:
+        raise errors.group_not_found()
+    return GROUPS.decode(raw)
+
+
+def put_group(state: Any, record: Group) -> None:
+    state.put(("group", record.name), GROUPS.encode(record))
+
+
+def stream(state: Any, group_name: str, name: str) -> Stream:
+    """The log stream; raises ResourceNotFoundException."""
+    raw = state.get(("stream", group_name, name))
+    if raw is None:
+        raise errors.stream_not_found()
+    return STREAMS.decode(raw)
+
+
+def put_stream(state: Any, group_name: str, record: Stream) -> None:
+    state.put(("stream", group_name, record.name), STREAMS.encode(record))
+
+
+def group_name(identifier: str) -> str:
+    """The name, where an ARN may be given for it (with or without the final ``:*``)."""
+    if identifier.startswith("arn:"):
+        parts = identifier.split(":", 6)
+        return parts[6].removesuffix(":*") if len(parts) == 7 else ""
+    return identifier
+
+
+def asked_group(call: ReadCall, request: Mapping[str, Any]) -> Group:
+    """The group by ``logGroupName`` or ``logGroupIdentifier``; raises what AWS does."""
+    name, identifier = request.get("logGroupName"), request.get("logGroupIdentifier")
+    if name and identifier:
+        raise errors.name_or_identifier()
+    if not name and not identifier:
+        raise errors.name_missing()
+    return group(call.state, str(name or group_name(str(identifier))))
+
+
+def tagged_group(state: Any, arn: str) -> Group:
+    """The group a tag operation is about; raises ResourceNotFoundException."""
+    raw = state.get(("group", group_name(arn)))
+    if raw is None or ":log-group:" not in arn:
+        raise errors.resource_not_found()
+    return GROUPS.decode(raw)
+
+
+def group_arn(call: Call, name: str) -> str:
+    """``arn:aws:logs:<region>:<account>:log-group:<name>``."""
+    return call.arn(f"log-group:{name}")
+
+
+def name_token(name: str) -> str:
+    """An opaque token: go on after ``name``."""
+    return base64.b64encode(name.encode()).decode()
+
+
+def parse_name_token(token: str | None) -> str:
+    """The name of a token, or an empty string; raises InvalidParameterException."""
+    try:
+        return base64.b64decode(token or "", validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise errors.invalid_token() from None
