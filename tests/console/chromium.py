@@ -44,8 +44,9 @@ class PageError(Exception):
 class Page:
     """One tab. ``problems`` collects console errors, exceptions and failed requests."""
 
-    def __init__(self, browser: Chromium, session: str) -> None:
+    def __init__(self, browser: Chromium, target: str, session: str) -> None:
         self._browser = browser
+        self._target = target
         self._session = session
         self.problems: list[str] = []
         self.requests: list[str] = []
@@ -55,6 +56,13 @@ class Page:
 
     async def open(self, address: str) -> None:
         await self.command("Page.navigate", url=address)
+
+    async def close(self) -> None:
+        await self._browser.command("Target.closeTarget", {"targetId": self._target})
+
+    async def type(self, text: str) -> None:
+        """Into whatever has the focus."""
+        await self.command("Input.insertText", text=text)
 
     async def size(self, width: int, height: int, *, phone: bool = False, scale: float = 1) -> None:
         await self.command(
@@ -104,11 +112,19 @@ class Page:
             options["captureBeyondViewport"] = True
             options["clip"] = {**size, "scale": 1}
         answer = await self.command("Page.captureScreenshot", **options)
-        path.write_bytes(base64.b64decode(answer["data"]))
+        await asyncio.to_thread(path.write_bytes, base64.b64decode(answer["data"]))
 
     async def press(self, key: str, text: str = "") -> None:
+        code = {"Enter": 13, "Tab": 9, "Escape": 27, " ": 32}.get(key, 0)
         for kind in ("keyDown", "keyUp"):
-            await self.command("Input.dispatchKeyEvent", type=kind, key=key, code=key, text=text)
+            await self.command(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                code=key,
+                text=text if kind == "keyDown" else "",
+                windowsVirtualKeyCode=code,
+            )
 
     def notice(self, method: str, params: dict[str, Any]) -> None:
         if method == "Runtime.exceptionThrown":
@@ -131,6 +147,16 @@ class Chromium:
         self._numbers = itertools.count(1)
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._pages: dict[str, Page] = {}
+        self._launch(binary)
+        loop = asyncio.get_running_loop()
+        self._reader = asyncio.StreamReader(limit=1 << 28)
+        await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(self._reader), os.fdopen(self._ours_in, "rb", 0)
+        )
+        self._reading = asyncio.ensure_future(self._read())
+        return self
+
+    def _launch(self, binary: str) -> None:
         their_in, self._ours_out = os.pipe()
         self._ours_in, their_out = os.pipe()
         # Chromium speaks on descriptors 3 and 4; move ours out of the way before they become those.
@@ -150,13 +176,6 @@ class Chromium:
         )
         for fd in (*ends, their_in, their_out):
             os.close(fd)
-        loop = asyncio.get_running_loop()
-        self._reader = asyncio.StreamReader(limit=1 << 28)
-        await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(self._reader), os.fdopen(self._ours_in, "rb", 0)
-        )
-        self._reading = asyncio.ensure_future(self._read())
-        return self
 
     async def __aexit__(self, *_: object) -> None:
         self._reading.cancel()
@@ -172,7 +191,9 @@ class Chromium:
         attached = await self.command(
             "Target.attachToTarget", {"targetId": target["targetId"], "flatten": True}
         )
-        page = self._pages[attached["sessionId"]] = Page(self, attached["sessionId"])
+        page = self._pages[attached["sessionId"]] = Page(
+            self, target["targetId"], attached["sessionId"]
+        )
         for domain in ("Page", "Runtime", "Log", "Network"):
             await page.command(f"{domain}.enable")
         return page

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -44,10 +43,11 @@ def synthetic_clip(seconds: int = 6, frames_per_s: int = 10, people: int = 3) ->
         picture[::24] = (52, 46, 40)
         seen = []
         for person in range(people):
-            stride = (index * (3 + person) + person * 170) % (width - 60)
-            top = 60 + person * 70 + round(6 * math.sin(index / 4 + person))
-            cv2.rectangle(picture, (stride, top), (stride + 44, top + 110), (250, 250, 250), -1)
-            box = [stride / width, top / height, (stride + 44) / width, (top + 110) / height]
+            # A step is wide, so that boxes of a neighbouring frame would be seen to be wrong.
+            left = 20 + (index * (8 + 3 * person) + person * 170) % (width - 90)
+            top = 40 + person * 105
+            cv2.rectangle(picture, (left, top), (left + 43, top + 79), (250, 250, 250), -1)
+            box = [left / width, top / height, (left + 44) / width, (top + 80) / height]
             seen.append([round(edge, 4) for edge in box])
         pictures.append(picture)
         boxes.append(seen)

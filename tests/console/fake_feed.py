@@ -8,32 +8,38 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
+import json
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from pileus.adapters.clock_system import SystemClock
-from pileus.console.preview import pack_unit
 from pileus.console.routes import Console, Hooks
+from pileus.gateway.app import GatewayApp
+from pileus.gateway.server import Server
+from pileus.gateway.websocket import open_websocket
+from pileus.media.preview import DESCRIPTION, JPEG, KEY_PICTURE, PICTURE, pack
+from pileus.values.times import utc
 from tests.console.clip import Clip, ClipFrame, film_clip, synthetic_clip
 from tests.console.fake_rooms import (
     ACCOUNT,
-    BUS,
     ENDPOINT,
     OCCUPANCY_TABLE,
     REGION,
     RESULTS_BUCKET,
+    SMS_TOPIC,
     VIDEO_BUCKET,
     FakeRooms,
     function_arn,
-    rule_arn,
+    function_name,
 )
-from tests.console.small_server import SmallServer
 
 SOURCE = "lobby"
 SEGMENT_MS = 2000
-HANDSET = "+15550100"
-APP_NUMBER = "+15550199"
+Frame = tuple[float, list[list[float]]]
+HANDSET = "+12025550142"
 
 
 class FakePlatform:
@@ -64,6 +70,9 @@ class FakePlatform:
         self._alarm: int | None = None
         self._started_ms = self.clock.now_ms()
         self._people = 0
+        self._peak_at_ms = 0
+        self._wants_jpeg = False
+        self.warm: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def health(self) -> dict[str, Any]:
@@ -78,10 +87,9 @@ class FakePlatform:
 
     async def play(self) -> None:
         """Loop the clip for ever, as a source that does not end."""
-        self._source("starting", 0, 0)
-        began_ns = self.clock.mono_ns()
+        began_ns, began_ms = self.clock.mono_ns(), self.clock.now_ms()
         length_ms = len(self.clip.frames) * 1000 / self.clip.frames_per_s
-        segment: list[tuple[float, list[list[float]]]] = []
+        segment: list[Frame] = []
         segments = 0
         for lap in itertools.count():
             for frame in self.clip.frames:
@@ -89,34 +97,37 @@ class FakePlatform:
                 late_s = (self.clock.mono_ns() - began_ns) / 1e9 - pts_ms / 1000 / self.speed
                 if late_s < 0:
                     await self.clock.sleep(-late_s)
-                self._show(frame, pts_ms)
+                self._show(frame, round(pts_ms), began_ms + round(pts_ms / self.speed))
                 if pts_ms >= (segments + 1) * SEGMENT_MS:
                     segments += 1
-                    self._source("playing", pts_ms, segments)
-                    self._spawn(self._segment(segments, segment))
+                    start_ms = began_ms + round((segments - 1) * SEGMENT_MS / self.speed)
+                    self._spawn(self._segment(segments, start_ms, segment))
                     segment = []
                 # Five of ten frames a second are sampled, as VideoIngress does it.
                 if round(pts_ms) % 200 == 0:
                     segment.append((pts_ms, frame.boxes))
 
-    def _show(self, frame: ClipFrame, pts_ms: float) -> None:
-        preview = self.console.previews.of(SOURCE)
-        size = {"width": self.clip.width, "height": self.clip.height}
-        unit = pack_unit(
-            frame.access_unit, is_key=frame.is_key, pts_ms=pts_ms, codec=self.clip.codec, **size
-        )
-        preview.take(_parse(unit))
-        if preview.demand()["jpeg"]:
-            picture = pack_unit(frame.jpeg, is_key=True, pts_ms=pts_ms, codec="jpeg", **size)
-            preview.take(_parse(picture))
+    def _show(self, frame: ClipFrame, pts_ms: int, captured_at_ms: int) -> None:
+        clip, records = self.clip, []
+        if frame.is_key:
+            told = {"codec": clip.codec, "width": clip.width, "height": clip.height}
+            described = json.dumps({**told, "frames_per_second": clip.frames_per_s}).encode()
+            records.append(pack(DESCRIPTION, pts_ms, captured_at_ms, described))
+        kind = KEY_PICTURE if frame.is_key else PICTURE
+        records.append(pack(kind, pts_ms, captured_at_ms, frame.access_unit))
+        if self._wants_jpeg:
+            records.append(pack(JPEG, pts_ms, captured_at_ms, frame.jpeg))
+        answer = self.console.previews.feed(SOURCE, b"".join(records))
+        self._wants_jpeg = bool(answer["jpeg"])
 
-    async def _segment(self, number: int, frames: list[tuple[float, list[list[float]]]]) -> None:
-        key = f"{SOURCE}/{number:06d}"
+    async def _segment(self, number: int, start_ms: int, frames: list[Frame]) -> None:
+        moment = utc(start_ms).strftime("%Y%m%dT%H%M%S")
+        key = f"{SOURCE}/{moment}.{start_ms % 1000:03d}Z"
         self.rooms.segments = number
         self._call("s3", "PutObject", {"Bucket": VIDEO_BUCKET, "Key": f"{key}.mkv"}, 2.1)
         people = len(frames[-1][1]) if frames else 0
-        origin = f"arn:aws:s3:::{VIDEO_BUCKET}"
-        async with self._run("VideoIngress", origin, 390, cold_ms=212) as log:
+        self._deliver("s3", "lambda", {"FunctionName": function_arn("VideoIngress")})
+        async with self._run("VideoIngress", 390, cold_ms=212) as log:
             for pts_ms, boxes in frames:
                 self._call(
                     "sagemaker-runtime",
@@ -130,87 +141,82 @@ class FakePlatform:
             self.rooms.store(f"{key}.jsonl", SOURCE, frames)
             result = {"Bucket": RESULTS_BUCKET, "Key": f"{key}.jsonl"}
             self._call("s3", "PutObject", result, 1.8, by="VideoIngress")
-        self._deliver("lambda", function_arn("VideoIngress"), "events", {"Entries": [{}]})
-        rule = rule_arn("people-counted")
-        self._deliver("events", BUS, "", {}, rule)
-        async with self._run("OccupancyKeeper", rule, 9, cold_ms=41) as log:
+        self._result_of("VideoIngress", "OccupancyKeeper")
+        async with self._run("OccupancyKeeper", 9, cold_ms=41) as log:
             self._keep(people)
             item = {"TableName": OCCUPANCY_TABLE}
             self._call("dynamodb", "UpdateItem", item, 0.7, by="OccupancyKeeper")
             log(f"lobby now={people} peak={self._peak}")
         if self._alarm is not None and people > self._alarm:
-            async with self._run("TooFullAlarm", rule_arn("too-full"), 6, cold_ms=38) as log:
-                self._reply(
-                    "TooFullAlarm", f"lobby is too full: {people} people (limit {self._alarm})."
-                )
-                log("alarm sent")
-            self._alarm = None
+            self._result_of("OccupancyKeeper", "TooFullAnnouncer")
+            async with self._run("TooFullAnnouncer", 6, cold_ms=38) as log:
+                limit, self._alarm = self._alarm, None
+                text = f"{SOURCE} is too full: {people} people (limit {limit})."
+                self._reply("TooFullAnnouncer", text)
+                log("announced")
 
     def _keep(self, people: int) -> None:
         now_ms = self.clock.now_ms()
         if people > self._peak:
             self._peak, self._peak_at_ms = people, now_ms
         self._people = people
-        item = {
-            "people": {"N": str(people)},
-            "peak": {"N": str(self._peak)},
-            "peak_at_ms": {"N": str(getattr(self, "_peak_at_ms", now_ms))},
-            "updated_at_ms": {"N": str(now_ms)},
-        }
-        if self._alarm is not None:
-            item["limit"] = {"N": str(self._alarm)}
-        self.rooms.occupancy[SOURCE] = item
+        told = {"persons": people, "peak": self._peak}
+        told |= {"peak_at_ms": self._peak_at_ms, "as_of_ms": now_ms}
+        self.rooms.items["rooms", SOURCE] = {k: {"N": str(v)} for k, v in told.items()}
+        minute = f"minute#{now_ms // 60_000 * 60_000:013d}"
+        counted = {"segments": "1", "persons_sum": str(people), "persons_max": str(self._peak)}
+        item: dict[str, Any] = {name: {"N": value} for name, value in counted.items()}
+        self.rooms.items[f"room#{SOURCE}", minute] = {**item, "record": {"S": minute}}
 
     async def send_sms(self, account: str, sender: str, text: str) -> str:
         """The handset's hook: answers as MessageIngress and its colleagues would."""
         self.sms_taken.append((account, sender, text))
         message_id = f"SM{next(self._ids):032d}"
-        self._observe(
-            "sms",
-            direction="in",
-            id=message_id,
-            text=text,
-            target=function_arn("MessageIngress"),
-            **{"from": sender, "to": APP_NUMBER},
-        )
+        carrier = "service:sms-voice.amazonaws.com"
+        self._call("sns", "Publish", {"TopicArn": SMS_TOPIC}, 0.9, principal=carrier)
+        self._observe("sms", direction="in", id=message_id, text=text, number=sender)
+        self._deliver("sns", "lambda", {"FunctionName": function_arn("MessageIngress")})
         self._spawn(self._converse(text))
         return message_id
 
     async def _converse(self, text: str) -> None:
         words = text.lower().split()
-        async with self._run("MessageIngress", "sms:in", 14, cold_ms=44) as log:
-            log(f"command {words[0] if words else '?'}")
-            if words[:1] == ["status"]:
-                reply = f"lobby: {self._people} people now, peak {self._peak}."
-            elif words[:1] == ["help"]:
-                reply = "Commands: status, clean <room>, alarm <room> <n>, help."
-            elif words[:1] == ["alarm"] and len(words) == 3 and words[2].isdigit():
-                self._alarm = int(words[2])
-                reply = f"I will tell you when more than {words[2]} people are in {words[1]}."
-            elif words[:1] == ["clean"] and len(words) == 2:
-                reply = ""
-            else:
+        async with self._run("MessageIngress", 14, cold_ms=44) as log:
+            listener, reply = self._understand(words)
+            log(f"command {listener}")
+        self._result_of("MessageIngress", listener)
+        async with self._run(listener, 22, cold_ms=52) as log:
+            if listener == "HelpSender" and words != ["help"]:
                 log("[ERROR] CommandUnreadable: no such command")
-                reply = "Sorry, I do not know that. Send help for what I understand."
-        if reply:
-            self._reply("MessageIngress", reply)
-            return
-        self._deliver("lambda", function_arn("MessageIngress"), "events", {"Entries": [{}]})
-        rule = rule_arn("request-cleaning")
-        self._deliver("events", BUS, "", {}, rule)
-        async with self._run("CleaningReportGenerator", rule, 22, cold_ms=52) as log:
-            log(f"cleaning of {words[1]} requested")
-        self._reply("CleaningReportGenerator", f"Cleaning of {words[1]} is on its way.")
+            log(f"answering {HANDSET}")
+        self._reply(listener, reply)
+
+    def _understand(self, words: list[str]) -> tuple[str, str]:
+        """Who answers, and what."""
+        match words:
+            case ["status"]:
+                reply = f"{SOURCE}: {self._people} people now, peak {self._peak}."
+                return "StatusReporter", reply
+            case ["clean", room]:
+                return "CleaningReportGenerator", f"Cleaning of {room} is on its way."
+            case ["alarm", room, limit] if limit.isdigit():
+                self._alarm = int(limit)
+                self.rooms.items[f"room#{room}", "alarm"] = {"persons_limit": {"N": limit}}
+                reply = f"I will tell you when more than {limit} people are in {room}."
+                return "AlarmSetter", reply
+        return "HelpSender", "Commands: status, clean ROOM, alarm ROOM N, help."
 
     def _reply(self, function: str, text: str) -> None:
-        self._observe(
-            "sms",
-            direction="out",
-            id=f"SM{next(self._ids):032d}",
-            text=text,
-            origin=function_arn(function),
-            **{"from": APP_NUMBER, "to": HANDSET},
-        )
+        sent = {"DestinationPhoneNumber": HANDSET, "MessageBody": text}
+        self._call("pinpoint-sms-voice-v2", "SendTextMessage", sent, 0.4, by=function)
+        message_id = f"SM{next(self._ids):032d}"
+        self._observe("sms", direction="out", id=message_id, text=text, number=HANDSET)
+
+    def _result_of(self, function: str, listener: str) -> None:
+        """A function's result goes to the bus, and a rule hands it on."""
+        entry = {"Source": "lambda", "Resources": [f"{function_arn(function)}:$LATEST"]}
+        self._deliver("lambda", "events", {"Entries": [entry]})
+        self._deliver("events", "lambda", {"FunctionName": function_arn(listener)})
 
     # -- records ----------------------------------------------------------------------------
 
@@ -218,29 +224,18 @@ class FakePlatform:
         record = {"kind": kind, "at_ms": self.clock.now_ms(), "account": ACCOUNT, "region": REGION}
         self.console.feed.observe({**record, **fields})
 
-    def _source(self, state: str, pts_ms: float, segments: int) -> None:
-        self._observe(
-            "source",
-            source=SOURCE,
-            state=state,
-            pts_ms=pts_ms,
-            width=self.clip.width,
-            height=self.clip.height,
-            frames_per_s=self.clip.frames_per_s,
-            rate=self.speed,
-            segments=segments,
-            segment_ms=SEGMENT_MS,
-            dropped=0,
-            target=f"arn:aws:s3:::{VIDEO_BUCKET}",
-            started_at_ms=self._started_ms,
-        )
-
     def _call(
-        self, service: str, operation: str, input: dict[str, Any], took_ms: float, by: str = ""
+        self,
+        service: str,
+        operation: str,
+        input: dict[str, Any],
+        took_ms: float,
+        *,
+        by: str = "",
+        principal: str = f"arn:aws:iam::{ACCOUNT}:root",
     ) -> None:
-        principal = f"arn:aws:iam::{ACCOUNT}:root"
         if by:
-            principal = f"arn:aws:sts::{ACCOUNT}:assumed-role/corb-{by}/{by}"
+            principal = f"arn:aws:sts::{ACCOUNT}:assumed-role/corb/{function_name(by)}"
         self._observe(
             "call",
             service=service,
@@ -253,25 +248,11 @@ class FakePlatform:
             error="",
         )
 
-    def _deliver(
-        self, room: str, origin: str, service: str, input: dict[str, Any], place: str = ""
-    ) -> None:
-        if place:
-            # A rule that matches is no call of its own: rooms tell it as a delivery to its ARN.
-            service, input = "sns", {"TopicArn": place}
-        self._observe(
-            "delivery",
-            source=room,
-            target=service,
-            operation="",
-            input=input,
-            origin=origin,
-            id=f"{next(self._ids):x}",
-            attempt=1,
-        )
+    def _deliver(self, room: str, service: str, input: dict[str, Any]) -> None:
+        self._observe("delivery", source=room, target=service, operation="", input=input, attempt=1)
 
-    def _run(self, function: str, origin: str, duration_ms: float, *, cold_ms: float) -> _Run:
-        return _Run(self, function, origin, duration_ms, cold_ms)
+    def _run(self, function: str, duration_ms: float, *, cold_ms: float) -> _Run:
+        return _Run(self, function, duration_ms, cold_ms)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -282,22 +263,18 @@ class FakePlatform:
 class _Run:
     """An invocation as records: started, its log lines, finished, REPORT."""
 
-    warm: set[tuple[int, str]]
-
     def __init__(
-        self, platform: FakePlatform, function: str, origin: str, duration_ms: float, cold_ms: float
+        self, platform: FakePlatform, function: str, duration_ms: float, cold_ms: float
     ) -> None:
         self._platform = platform
         self._function = function
-        self._origin = origin
         self._duration_ms = duration_ms * platform._chance.uniform(0.8, 1.5)
-        warm = platform.__dict__.setdefault("warm", set())
-        self._cold_ms = 0.0 if function in warm else cold_ms
-        warm.add(function)
+        self._cold_ms = 0.0 if function in platform.warm else cold_ms
+        platform.warm.add(function)
         self._request_id = f"{next(platform._ids):08x}-1111-4000-8000-000000000000"
 
     async def __aenter__(self) -> Any:
-        self._tell("invocation", phase="started", origin=self._origin, cold=bool(self._cold_ms))
+        self._tell("invocation", phase="started", cold=bool(self._cold_ms))
         self._log(f"START RequestId: {self._request_id} Version: $LATEST")
         return self._log
 
@@ -327,14 +304,24 @@ class _Run:
         self._platform._observe(kind, function=function_arn(self._function), **fields)
 
     def _log(self, text: str) -> None:
-        group = f"/aws/lambda/{self._function}"
+        group = f"/aws/lambda/{function_name(self._function)}"
         self._platform._observe("log", group=group, stream="2026/11/21/[$LATEST]a1", text=text)
 
 
-def _parse(message: bytes) -> Any:
-    from pileus.console.preview import parse_unit
-
-    return parse_unit(message)
+@asynccontextmanager
+async def served(platform: FakePlatform, port: int = 0) -> AsyncIterator[str]:
+    """The platform's console on the gateway's own server; its address."""
+    app = GatewayApp(platform.console.handle)
+    app.add_handler("", platform.console.handle)
+    app.add_websocket("", platform.console.websocket)
+    server = Server(app, platform.clock, open_websocket=open_websocket)
+    port = await server.start("127.0.0.1", port)
+    watching = asyncio.ensure_future(platform.console.run())
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        watching.cancel()
+        await server.close()
 
 
 async def main() -> None:
@@ -346,9 +333,9 @@ async def main() -> None:
     options = parser.parse_args()
     clip = film_clip(options.film) if options.film else synthetic_clip(seconds=20)
     platform = FakePlatform(clip, speed=options.speed)
-    async with SmallServer(platform.console, options.port) as server:
-        print(f"{server.address}/_pileus/", flush=True)
-        await asyncio.gather(platform.console.run(), platform.play())
+    async with served(platform, options.port) as address:
+        print(f"{address}/_pileus/", flush=True)
+        await platform.play()
 
 
 if __name__ == "__main__":

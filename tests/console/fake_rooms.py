@@ -18,11 +18,15 @@ VIDEO_BUCKET = "corb-video"
 RESULTS_BUCKET = "corb-results"
 OCCUPANCY_TABLE = "corb-occupancy"
 ENDPOINT = "person-detector"
-STACK = "edifice-corb-dev"
+STACK = "corb-dev"
+
+
+def function_name(name: str) -> str:
+    return f"{STACK}-{name}"
 
 
 def function_arn(name: str) -> str:
-    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
+    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function_name(name)}"
 
 
 def rule_arn(name: str) -> str:
@@ -31,26 +35,28 @@ def rule_arn(name: str) -> str:
 
 BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
 ENDPOINT_ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/{ENDPOINT}"
+SMS_TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:corb-inbound-sms"
 DEAD_LETTERS = f"arn:aws:sqs:{REGION}:{ACCOUNT}:corb-dead-letters"
 
+_TABLE = {"OCCUPANCY_TABLE": OCCUPANCY_TABLE}
 _FUNCTIONS: dict[str, dict[str, Any]] = {
-    "VideoIngress": {"ENDPOINT_NAME": ENDPOINT, "RESULTS_BUCKET": RESULTS_BUCKET},
-    "OccupancyKeeper": {"OCCUPANCY_TABLE": OCCUPANCY_TABLE},
-    "MessageIngress": {"OCCUPANCY_TABLE": OCCUPANCY_TABLE},
-    "CleaningReportGenerator": {},
-    "TooFullAlarm": {},
+    "VideoIngress": {**_TABLE, "DETECTOR_ENDPOINT": ENDPOINT, "RESULTS_BUCKET": RESULTS_BUCKET},
+    "OccupancyKeeper": _TABLE,
+    "TooFullAnnouncer": _TABLE,
+    "MessageIngress": _TABLE,
+    "CleaningReportGenerator": _TABLE,
+    "StatusReporter": _TABLE,
+    "AlarmSetter": _TABLE,
+    "HelpSender": _TABLE,
 }
 _DESTINATIONS = ("VideoIngress", "MessageIngress", "CleaningReportGenerator", "OccupancyKeeper")
-_RULES: dict[str, tuple[dict[str, Any], str]] = {
-    "people-counted": (
-        {"detail": {"responsePayload": {"kind": ["people_counted"]}}},
-        "OccupancyKeeper",
-    ),
-    "request-cleaning": (
-        {"detail": {"responsePayload": {"command_type": ["request_cleaning"]}}},
-        "CleaningReportGenerator",
-    ),
-    "too-full": ({"detail": {"responsePayload": {"kind": ["too_full"]}}}, "TooFullAlarm"),
+_LISTENS: dict[str, tuple[str, list[str]]] = {
+    "OccupancyKeeper": ("result_type", ["segments_analysed"]),
+    "TooFullAnnouncer": ("command_type", ["announce_too_full"]),
+    "CleaningReportGenerator": ("command_type", ["request_cleaning"]),
+    "StatusReporter": ("command_type", ["report_status"]),
+    "AlarmSetter": ("command_type", ["set_alarm", "clear_alarm"]),
+    "HelpSender": ("command_type", ["send_help", "not_understood"]),
 }
 
 
@@ -61,11 +67,11 @@ class FakeReply:
 
 
 class FakeRooms:
-    """``invoke`` over canned answers; ``results`` and ``occupancy`` change as the story goes."""
+    """``invoke`` over canned answers; ``results`` and ``items`` change as the story goes."""
 
     def __init__(self) -> None:
         self.results: dict[str, bytes] = {}
-        self.occupancy: dict[str, dict[str, Any]] = {}
+        self.items: dict[tuple[str, str], dict[str, Any]] = {}
         self.segments = 0
         self.waiting_messages = 0
         self.asked: list[str] = []
@@ -95,19 +101,19 @@ class FakeRooms:
         self.results[key] = b"\n".join(lines) + b"\n"
 
     def _cloudformation_DescribeStacks(self, _: Any) -> dict[str, Any]:
-        outputs = {"DetectionsBucket": RESULTS_BUCKET, "OccupancyTable": OCCUPANCY_TABLE}
+        outputs = {"ResultsBucketName": RESULTS_BUCKET, "OccupancyTableName": OCCUPANCY_TABLE}
         listed = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
         stack = {"StackName": STACK, "StackStatus": "CREATE_COMPLETE", "Outputs": listed}
         stack["StackId"] = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK}/1"
         return {"Stacks": [stack]}
 
     def _cloudformation_ListStackResources(self, _: Any) -> dict[str, Any]:
-        kinds = {name: "AWS::Lambda::Function" for name in _FUNCTIONS}
+        kinds = {function_name(name): "AWS::Lambda::Function" for name in _FUNCTIONS}
         kinds |= {VIDEO_BUCKET: "AWS::S3::Bucket", RESULTS_BUCKET: "AWS::S3::Bucket"}
         kinds[OCCUPANCY_TABLE] = "AWS::DynamoDB::Table"
         rows = [
             {
-                "LogicalResourceId": name.title().replace("-", ""),
+                "LogicalResourceId": name.removeprefix(f"{STACK}-").replace("-", ""),
                 "PhysicalResourceId": name,
                 "ResourceType": kind,
             }
@@ -118,7 +124,7 @@ class FakeRooms:
     def _lambda_ListFunctions(self, _: Any) -> dict[str, Any]:
         functions = [
             {
-                "FunctionName": name,
+                "FunctionName": function_name(name),
                 "FunctionArn": function_arn(name),
                 "Runtime": "python3.11",
                 "MemorySize": 1024 if name == "VideoIngress" else 256,
@@ -132,12 +138,13 @@ class FakeRooms:
         return {"EventSourceMappings": []}
 
     def _lambda_ListFunctionEventInvokeConfigs(self, input: Mapping[str, Any]) -> dict[str, Any]:
-        if input["FunctionName"] not in _DESTINATIONS:
+        name = input["FunctionName"].removeprefix(f"{STACK}-")
+        if name not in _DESTINATIONS:
             return {"FunctionEventInvokeConfigs": []}
         destination: dict[str, Any] = {
             "OnSuccess": {"Destination": "arn:aws:events:::event-bus/default"}
         }
-        if input["FunctionName"] == "VideoIngress":
+        if name == "VideoIngress":
             destination["OnFailure"] = {"Destination": DEAD_LETTERS}
         return {"FunctionEventInvokeConfigs": [{"DestinationConfig": destination}]}
 
@@ -189,36 +196,43 @@ class FakeRooms:
         return {"Table": {**table, "TableStatus": "ACTIVE"}}
 
     def _dynamodb_GetItem(self, input: Mapping[str, Any]) -> dict[str, Any]:
-        item = self.occupancy.get(input["Key"]["source"]["S"])
+        key = input["Key"]
+        item = self.items.get((key["owner"]["S"], key["record"]["S"]))
         return {"Item": item} if item else {}
 
-    def _dynamodb_Query(self, _: Any) -> dict[str, Any]:
-        return {"Items": [{"at": {"S": "minute#2026-11-21T10:03Z"}, "peak": {"N": "6"}}]}
+    def _dynamodb_Query(self, input: Mapping[str, Any]) -> dict[str, Any]:
+        owner = input["ExpressionAttributeValues"][":owner"]["S"]
+        found = [
+            item for (own, rec), item in self.items.items() if own == owner and "minute" in rec
+        ]
+        return {"Items": found}
 
     def _events_ListEventBuses(self, _: Any) -> dict[str, Any]:
         return {"EventBuses": [{"Name": "default", "Arn": BUS}]}
 
     def _events_ListRules(self, _: Any) -> dict[str, Any]:
-        rules: list[dict[str, Any]] = [
-            {
-                "Name": name,
-                "Arn": rule_arn(name),
-                "EventPattern": orjson.dumps(pattern).decode(),
-                "EventBusName": "default",
-                "State": "ENABLED",
-            }
-            for name, (pattern, _) in _RULES.items()
-        ]
+        rules: list[dict[str, Any]] = []
+        for name, (field_name, values) in _LISTENS.items():
+            pattern: dict[str, Any] = {"detail": {"responsePayload": {field_name: values}}}
+            rule = {"Name": f"{function_name(name)}-rule-1", "EventBusName": "default"}
+            rule |= {"Arn": rule_arn(rule["Name"]), "State": "ENABLED"}
+            rules.append({**rule, "EventPattern": orjson.dumps(pattern).decode()})
         return {"Rules": rules}
 
     def _events_ListTargetsByRule(self, input: Mapping[str, Any]) -> dict[str, Any]:
-        return {"Targets": [{"Id": "1", "Arn": function_arn(_RULES[input["Rule"]][1])}]}
+        listener = input["Rule"].removeprefix(f"{STACK}-").removesuffix("-rule-1")
+        return {"Targets": [{"Id": "1", "Arn": function_arn(listener)}]}
 
     def _sns_ListTopics(self, _: Any) -> dict[str, Any]:
-        return {"Topics": []}
+        return {"Topics": [{"TopicArn": SMS_TOPIC}]}
 
     def _sns_ListSubscriptions(self, _: Any) -> dict[str, Any]:
-        return {"Subscriptions": []}
+        subscription = {"TopicArn": SMS_TOPIC, "Endpoint": function_arn("MessageIngress")}
+        return {"Subscriptions": [{**subscription, "Protocol": "lambda"}]}
+
+    def _pinpoint_sms_voice_v2_DescribePhoneNumbers(self, _: Any) -> dict[str, Any]:
+        number = {"PhoneNumber": "+15550100000", "TwoWayEnabled": True}
+        return {"PhoneNumbers": [{**number, "TwoWayChannelArn": SMS_TOPIC}]}
 
     def _sagemaker_ListEndpoints(self, _: Any) -> dict[str, Any]:
         endpoint = {"EndpointName": ENDPOINT, "EndpointArn": ENDPOINT_ARN}

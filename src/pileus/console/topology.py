@@ -214,20 +214,19 @@ def _destination(topology: Topology, arn: str) -> str:
 
 
 def _pattern_summary(pattern: str) -> str:
-    """The leaf conditions of an event pattern in a few words."""
+    """What an event pattern asks for, in a few words: its deepest conditions tell the most."""
     if not pattern:
         return ""
-    leaves: list[str] = []
+    leaves: list[tuple[int, str]] = []
 
-    def walk(value: Any, name: str) -> None:
+    def walk(value: Any, name: str, depth: int) -> None:
         if isinstance(value, dict):
             for key, inner in value.items():
-                walk(inner, key)
+                walk(inner, key, depth + 1)
         elif isinstance(value, list):
-            texts = [
-                item if isinstance(item, str) else orjson.dumps(item).decode() for item in value
-            ]
-            leaves.append(f"{name}: {' | '.join(texts)}")
+            texts = [item if isinstance(item, str) else orjson.dumps(item).decode() for item in value]
+            leaves.append((depth, f"{name}: {' | '.join(texts)}"))
 
-    walk(orjson.loads(pattern), "")
-    return ", ".join(leaves)
+    walk(orjson.loads(pattern), "", 0)
+    deepest = max((depth for depth, _ in leaves), default=0)
+    return ", ".join(text for depth, text in leaves if depth == deepest)

@@ -41,6 +41,11 @@ export class BoxTrack {
     return { boxes: between(before, after, (pts - before[0]) / (after[0] - before[0])), exact: false };
   }
 
+  /** People in the last frame that was looked at up to a moment. */
+  countAt(pts) {
+    return this.#frames[this.#after(pts + SAME_FRAME_MS) - 1]?.[1].length;
+  }
+
   /** Index of the first frame later than `pts`. */
   #after(pts) {
     let low = 0;

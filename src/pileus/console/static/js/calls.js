@@ -5,6 +5,7 @@ import { clockTime, duration, placeName, whole } from "./format.js";
 import { SERVICE_KINDS, paint } from "./icons.js";
 
 const SHOWN = 40;
+const SHORT = { "sagemaker-runtime": "sagemaker", "pinpoint-sms-voice-v2": "sms-voice" };
 const RATE_SPAN_MS = 5000;
 
 /** Shows `calls` messages, and their rate. */
@@ -61,9 +62,9 @@ function draw(call) {
   line.style.width = `${Math.max(6, share * 100)}%`;
   const where = call.error || (call.target ? placeName(call.target) : "");
   return paint(make(`li${call.error ? ".is-bad" : ""}`, { title: `${clockTime(call.at_ms)} ${call.request_id}` },
-    make("span.what", {}, make("span", {}, call.service), ` ${call.operation}`),
+    make("span.what", {}, call.operation),
     make("span.took", {}, duration(call.took_ms)),
-    make("span.where", {}, [where, call.source && call.source !== "client" ? `from ${call.source}` : ""].filter(Boolean).join(" · ") || clockTime(call.at_ms)),
+    make("span.where", {}, make("span", {}, SHORT[call.service] ?? call.service), " ", [where, call.source && call.source !== "client" ? `from ${call.source}` : ""].filter(Boolean).join(" · ") || clockTime(call.at_ms)),
     make("span.bar-line", { aria: { hidden: "true" } }, line),
   ), SERVICE_KINDS[call.service]);
 }

@@ -5,6 +5,7 @@ import { fitCanvas, make, setText, token } from "./dom.js";
 import { clockMinute, clockTime, count, mediaTime } from "./format.js";
 
 const SPANS = [["2 min", 120_000], ["15 min", 900_000], ["All", Infinity]];
+const SPAN_MIN_MS = 30_000;
 const PAD = { left: 22, right: 10, top: 8, bottom: 18 };
 const TICK_STEPS_S = [5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600];
 
@@ -47,23 +48,29 @@ export class PeopleChart {
     event.preventDefault();
   }
 
-  /** Draw `view.points`, with the playhead at `playhead` (pts in ms, null for none). */
-  draw(view, playhead) {
+  /**
+   * Draw `view.points`, with the playhead at `playhead` (pts in ms, null for none).
+   * @param {?number} originMs wall time of pts 0, null to label in the source's own time
+   */
+  draw(view, playhead, originMs) {
     const { clientWidth: width, clientHeight: height } = this.#canvas;
     const points = view.points;
     const last = points.at(-1)?.[0] ?? 0;
     // Redrawn only when something in it moved: the page idles when the source does.
     const limit = view.occupancy?.limit ?? null;
-    const shown = [view.name, last, points.length, playhead, this.#cursor, this.#spanMs, width, height, limit].join();
+    const scheme = token("--stage");
+    const shown = [view.name, last, points.length, playhead, this.#cursor, this.#spanMs, width, height, limit, scheme].join();
     if (shown === this.#shown || !width) return;
     this.#shown = shown;
     const context = fitCanvas(this.#canvas, width, height);
     context.clearRect(0, 0, width, height);
     const first = points[0]?.[0] ?? 0;
     const endMs = Math.max(last, playhead ?? 0);
-    const startMs = this.#spanMs === Infinity ? first : endMs - this.#spanMs;
-    const plot = new Plot(width, height, startMs, Math.max(endMs, startMs + 1000), points, limit);
-    plot.grid(context, view.record);
+    // A young source fills the width too, from its first half minute on.
+    const startMs = Math.max(Math.min(first, endMs - SPAN_MIN_MS), endMs - this.#spanMs);
+    const plot = new Plot(width, height, startMs, endMs, points, limit);
+    plot.originMs = originMs === null ? null : Math.round(originMs / 100) * 100;
+    plot.grid(context);
     if (points.length) plot.area(context, points);
     if (limit !== null) plot.limitLine(context, limit);
     if (playhead !== null) plot.playhead(context, playhead);
@@ -77,7 +84,7 @@ export class PeopleChart {
     const point = this.#cursor === null ? null : plot.nearest(view.points, this.#cursor);
     if (point) {
       plot.cursor(context, point);
-      setText(this.#hint, `${timeLabel(point[0], view.record, true)} · ${count(point[1], "person", "people")}`);
+      setText(this.#hint, `${plot.label(point[0], 1000)} · ${count(point[1], "person", "people")}`);
     } else {
       setText(this.#hint, "");
     }
@@ -103,7 +110,7 @@ class Plot {
     return PAD.top + (1 - people / this.top) * (this.height - PAD.top - PAD.bottom);
   }
 
-  grid(context, record) {
+  grid(context) {
     context.font = "11px ui-sans-serif, system-ui, sans-serif";
     context.fillStyle = token("--stage-ink-2");
     context.strokeStyle = token("--stage-line");
@@ -123,10 +130,17 @@ class Plot {
     context.textBaseline = "alphabetic";
     const perLabel = (this.endMs - this.startMs) / Math.max(2, (this.width - 40) / 84) / 1000;
     const stepMs = (TICK_STEPS_S.find((seconds) => seconds >= perLabel) ?? 86_400) * 1000;
-    for (let pts = Math.ceil(Math.max(0, this.startMs) / stepMs) * stepMs; pts <= this.endMs; pts += stepMs) {
-      const x = this.x(pts);
-      if (x > PAD.left + 12 && x < this.width - 22) context.fillText(timeLabel(pts, record, false), x, this.height - 4);
+    const origin = this.originMs ?? 0;
+    for (let at = Math.ceil((origin + this.startMs) / stepMs) * stepMs; at <= origin + this.endMs; at += stepMs) {
+      const x = this.x(at - origin);
+      if (at >= origin && x > PAD.left + 12 && x < this.width - 26) context.fillText(this.label(at - origin, stepMs), x, this.height - 4);
     }
+  }
+
+  /** A moment in wall time when that is known, else in the source's own. */
+  label(pts, stepMs) {
+    if (this.originMs === null) return mediaTime(pts);
+    return (stepMs < 60_000 ? clockTime : clockMinute)(this.originMs + pts);
   }
 
   /** One step per pixel at most: of points that share a pixel the highest counts. */
@@ -217,10 +231,4 @@ function lowerBound(points, pts) {
     else high = middle;
   }
   return low;
-}
-
-/** Wall time when the source told when it began and plays at life's speed; else media time. */
-function timeLabel(pts, record, isFine) {
-  if (!record?.started_at_ms || (record.rate ?? 1) !== 1) return mediaTime(pts);
-  return (isFine ? clockTime : clockMinute)(record.started_at_ms + pts);
 }

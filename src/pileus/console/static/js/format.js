@@ -1,5 +1,7 @@
 // Numbers and times as people read them.
 
+import { shortName } from "./names.js";
+
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 const CLOCK_SHORT = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
 const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -58,5 +60,5 @@ export const count = (value, one, many = `${one}s`) => `${whole(value)} ${value 
 export function placeName(place) {
   if (place.startsWith("sms:")) return "phone";
   const ending = place.split(":").pop();
-  return ending.includes("/") ? ending.split("/").pop() : ending;
+  return shortName(ending.includes("/") ? ending.split("/").pop() : ending);
 }

@@ -2,6 +2,7 @@
 
 import { byId, make, makeSvg, setText } from "./dom.js";
 import { count, duration, whole } from "./format.js";
+import { shortName } from "./names.js";
 
 const SPARK = { width: 190, height: 26, runs: 40 };
 const KINDS = ["warm", "cold", "failed"];
@@ -39,7 +40,7 @@ export class FunctionTable {
 
   #draw(item) {
     const name = make("button", {
-      type: "button", textContent: item.name, title: "Show its log",
+      type: "button", textContent: shortName(item.name), title: `Show the log of ${item.name}`,
       on: { click: () => this.#onFunction(item.name) },
     });
     const used = item.memory_used_mb ? `${item.memory_used_mb} / ${item.memory_mb} MB` : item.memory_mb ? `${item.memory_mb} MB` : "–";
@@ -60,6 +61,7 @@ export class FunctionTable {
     const known = this.#rows.get(item.name)?.element;
     if (!known) return make("tr", {}, ...cells);
     // The name's button keeps the focus: it is left in place.
+    setText(known.querySelector("button"), shortName(item.name));
     cells.slice(1).forEach((fresh, index) => known.children[index + 1].replaceWith(fresh));
     return known;
   }

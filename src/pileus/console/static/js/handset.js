@@ -3,7 +3,7 @@
 import { byId, make, setText } from "./dom.js";
 import { clockMinute } from "./format.js";
 
-const OWN_NUMBER = "+15550100";
+const OWN_NUMBER = "+12025550142";
 const QUICK = ["status", "clean lobby", "alarm lobby 5", "help"];
 const PAUSE_SHOWN_MS = 5 * 60_000;
 const KEPT = 200;
@@ -67,7 +67,11 @@ export class Handset {
       this.#waiting.delete(item.id);
       return;
     }
-    this.#bubble(item.direction === "in" ? "in" : "out", item.text, item.at_ms);
+    const bubble = this.#bubble(item.direction === "in" ? "in" : "out", item.text, item.at_ms);
+    if (item.number && item.number !== OWN_NUMBER) {
+      const words = item.direction === "in" ? "from" : "to";
+      bubble.prepend(make("small.number", {}, `${words} ${item.number}`));
+    }
   }
 
   #bubble(kind, text, atMs) {

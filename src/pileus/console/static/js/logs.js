@@ -2,6 +2,7 @@
 
 import { byId, make, setText, throttled } from "./dom.js";
 import { clockTime, count } from "./format.js";
+import { shortName } from "./names.js";
 
 const LINES_KEPT = 2000;
 const LINES_SHOWN = 400;
@@ -66,7 +67,7 @@ export class LogTail {
     this.#functions.add(name);
     const select = byId("log-function");
     const after = [...select.options].slice(1).find((option) => option.value > name);
-    select.insertBefore(make("option", { value: name, textContent: name }), after ?? null);
+    select.insertBefore(make("option", { value: name, textContent: shortName(name) }), after ?? null);
   }
 
   #passes(line) {
@@ -118,7 +119,7 @@ export class LogTail {
 function draw(line, wanted) {
   const kind = PLATFORM.test(line.text) ? "platform" : ERROR.test(line.text) ? "error" : "line";
   const text = line.cut ? `${line.text} … ${line.cut} more characters` : line.text;
-  return make(`li.${kind}`, {}, make("time", {}, clockTime(line.at_ms)), make("span", { title: line.group }, line.function), make("p", {}, ...marked(text, wanted)));
+  return make(`li.${kind}`, {}, make("time", {}, clockTime(line.at_ms)), make("span", { title: line.group }, shortName(line.function)), make("p", {}, ...marked(text, wanted)));
 }
 
 /** The text with each occurrence of what was looked for marked. */

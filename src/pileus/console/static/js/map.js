@@ -1,13 +1,16 @@
 // The app's map: what is deployed, the ways events take, and light where something passes.
 
-import { byId, make, makeSvg, setText } from "./dom.js";
+import { byId, make, makeSvg, setText, token } from "./dom.js";
 import { count, placeName } from "./format.js";
 import { KIND_NAMES, icon, paint } from "./icons.js";
 import { NODE, layOut } from "./map_layout.js";
+import { linesOf } from "./map_text.js";
 import { Pulses } from "./map_pulses.js";
+import { setStacks, shortName } from "./names.js";
 
-const NAME_MAX = 19;
-const DETAIL_MAX = 25;
+const VIEW_PAD = 32;
+const TEXT_LEFT = 40;
+const TEXT_ROOM = NODE.width - TEXT_LEFT - 8;
 const HOW_WORDS = {
   event: "sends events to", destination: "passes results to", failure: "passes failures to",
   target: "starts", poll: "is read by", uses: "uses", seen: "was seen calling",
@@ -22,6 +25,7 @@ export class AppMap {
   #pulses;
   #onFunction;
   #drawn = "";
+  #width = 0;
 
   /** @param {(name: string) => void} onFunction the user asks for a function's log */
   constructor(live, onFunction) {
@@ -31,6 +35,9 @@ export class AppMap {
     live.on("resources", ({ items }) => this.#resources(items.at(-1)));
     live.on("pulses", ({ items }) => items.forEach(([from, to, , bad]) => this.#pulse(from, to, bad)));
     live.on("invocations", ({ items }) => items.forEach(([place, , bad]) => this.#pulses.warm(place, bad)));
+    new ResizeObserver(() => {
+      if (Math.abs(byId("map-view").clientWidth - this.#width) > 2) this.#draw();
+    }).observe(byId("map-view"));
     byId("map-drawing").addEventListener("click", (event) => { if (!event.target.closest(".node")) this.#choose(null); });
   }
 
@@ -47,15 +54,19 @@ export class AppMap {
     const linked = new Set(links.flatMap((link) => [link.from, link.to]));
     const shown = nodes.filter((node) => linked.has(node.id));
     const alone = nodes.filter((node) => !linked.has(node.id));
-    this.#draw(shown);
+    setStacks([...stacksOf(nodes)]);
+    this.#draw();
     this.#tellNote(nodes, alone);
     this.#tellLegend(shown);
     if (!this.#nodes.has(this.#chosen)) this.#choose(null);
   }
 
-  #draw(nodes) {
+  #draw() {
+    const linked = new Set(this.#links.flatMap((link) => [link.from, link.to]));
+    const nodes = [...this.#nodes.values()].filter((node) => linked.has(node.id));
     const drawing = byId("map-drawing");
     const view = byId("map-view");
+    this.#width = view.clientWidth;
     this.#elements.clear();
     view.querySelector(".empty")?.remove();
     drawing.replaceChildren();
@@ -65,7 +76,7 @@ export class AppMap {
       this.#pulses.reset(new Map(), new Map());
       return;
     }
-    const { width, height, places, paths } = layOut(nodes, this.#links);
+    const { width, height, places, paths } = layOut(nodes, this.#links, this.#width - VIEW_PAD);
     drawing.setAttribute("width", width);
     drawing.setAttribute("height", height);
     drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -79,7 +90,7 @@ export class AppMap {
   #line(drawing, link, { d, label }) {
     const line = makeSvg("path.link", { d, "data-how": link.how });
     drawing.append(line);
-    if (link.label) {
+    if (link.label && linesOf(link.label, token("--map-link"), label.room - 12, 1)[0] === link.label) {
       const text = makeSvg("text.link-label", { x: label.x, y: label.y });
       text.textContent = link.label;
       drawing.append(text);
@@ -99,16 +110,9 @@ export class AppMap {
     const sign = icon(node.kind, 20);
     sign.setAttribute("x", 12);
     sign.setAttribute("y", (height - 20) / 2);
-    const name = makeSvg("text.name", { x: 40, y: node.detail ? 20 : 27.5 });
-    name.textContent = cut(node.name, NAME_MAX);
     const title = makeSvg("title");
     title.textContent = node.name;
-    group.append(title, makeSvg("rect.plate", box), makeSvg("rect.glow", box), sign, name);
-    if (node.detail) {
-      const detail = makeSvg("text.detail", { x: 40, y: 35 });
-      detail.textContent = cut(node.detail, DETAIL_MAX - 4);
-      group.append(detail);
-    }
+    group.append(title, makeSvg("rect.plate", box), makeSvg("rect.glow", box), sign, ...texts(node));
     group.addEventListener("click", () => this.#choose(this.#chosen === node.id ? null : node.id));
     group.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
@@ -138,13 +142,13 @@ export class AppMap {
     const node = this.#nodes.get(id);
     if (!node) return [make("span.quiet", {}, "Choose a node to see what it is and where its events go.")];
     const out = this.#links.filter((link) => link.from === id);
-    const parts = [paint(icon(node.kind), node.kind), make("b", {}, node.name), make("span", {}, KIND_NAMES[node.kind] ?? node.kind)];
+    const parts = [paint(icon(node.kind), node.kind), make("b", {}, shortName(node.name)), make("span", {}, KIND_NAMES[node.kind] ?? node.kind)];
     parts[0].style.color = "var(--kind)";
     if (node.detail) parts.push(make("span", {}, node.detail));
     if (node.logical_id) parts.push(make("span", {}, `${node.logical_id} in ${node.stack}`));
-    const ways = Map.groupBy ? Map.groupBy(out, (link) => link.how) : groupByHow(out);
+    const ways = groupByHow(out);
     for (const [how, links] of ways) {
-      parts.push(make("span", {}, `${HOW_WORDS[how]} ${links.map((link) => placeName(link.to)).join(", ")}`));
+      parts.push(make("span", {}, `${HOW_WORDS[how]} ${links.map((link) => this.#nodes.has(link.to) ? shortName(this.#nodes.get(link.to).name) : placeName(link.to)).join(", ")}`));
     }
     if (node.kind === "function") {
       parts.push(make("button", { type: "button", textContent: "Show its log", on: { click: () => this.#onFunction(node.name) } }));
@@ -154,9 +158,9 @@ export class AppMap {
   }
 
   #tellNote(nodes, alone) {
-    const stacks = new Set(nodes.map((node) => node.stack).filter(Boolean));
+    const stacks = stacksOf(nodes);
     const told = nodes.length ? [[...stacks].join(", "), count(nodes.length, "resource")] : [];
-    if (alone.length) told.push(`not connected: ${alone.map((node) => node.name).join(", ")}`);
+    if (alone.length) told.push(`not connected: ${alone.map((node) => shortName(node.name)).join(", ")}`);
     setText(byId("map-note"), told.filter(Boolean).join(" · "));
   }
 
@@ -170,10 +174,28 @@ export class AppMap {
   }
 }
 
+const stacksOf = (nodes) => new Set(nodes.map((node) => node.stack).filter(Boolean));
+
 function groupByHow(links) {
   const groups = new Map();
   for (const link of links) groups.set(link.how, [...(groups.get(link.how) ?? []), link]);
   return groups;
 }
 
-const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+/** A name on one or two lines; below a name of one line its detail. */
+function texts(node) {
+  // Generated names of rules say nothing; what a rule looks for does.
+  const isRule = node.kind === "rule" && node.detail;
+  const [said, aside] = isRule ? [node.detail.replace(/^\w+: /, ""), node.detail.split(":")[0]] : [shortName(node.name), node.detail];
+  const names = linesOf(said, token("--map-name"), TEXT_ROOM, 2);
+  const lines = names.map((text) => ["name", text]);
+  if (lines.length === 1 && aside && node.kind !== "function") {
+    lines.push(["detail", linesOf(aside, token("--map-detail"), TEXT_ROOM, 1)[0]]);
+  }
+  const first = lines.length === 1 ? 27.5 : 20;
+  return lines.map(([kind, text], index) => {
+    const line = makeSvg(`text.${kind}`, { x: TEXT_LEFT, y: first + index * 15 });
+    line.textContent = text;
+    return line;
+  });
+}

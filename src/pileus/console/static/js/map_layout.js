@@ -4,8 +4,8 @@
 // way, order each layer so that few links cross, then give places and curves. Links over several
 // layers are led through empty slots, so that no curve runs through a node.
 
-export const NODE = { width: 158, height: 46 };
-const GAP = { layer: 62, node: 18 };
+export const NODE = { width: 156, height: 46 };
+const GAP = { layerMin: 34, layerMax: 84, node: 18 };
 const SLOT_HEIGHT = 14;
 const PAD = { x: 8, y: 26 };
 const SWEEPS = 12;
@@ -13,23 +13,26 @@ const SWEEPS = 12;
 /**
  * @param {{id: string}[]} nodes
  * @param {{from: string, to: string}[]} links between ids of `nodes`
- * @returns {{width, height, places: Map<string, {x, y}>, paths: Map<object, {d, label: {x, y}, isBack}>}}
+ * @param {number} room pixels to fill, if the layers can be spread or drawn together so far
+ * @returns {{width, height, places: Map<string, {x, y}>, paths: Map<object, {d, label: {x, y, room}, isBack}>}}
  *   `x` and `y` are a node's left top corner; `paths` is keyed by the link itself.
  */
-export function layOut(nodes, links) {
+export function layOut(nodes, links, room) {
   const graph = withoutCircles(nodes.map((node) => node.id), links);
   const layerOf = layersOf(graph);
   const { layers, chains } = withSlots(graph, layerOf);
   orderLayers(layers, chains);
   const { tops, height } = assignHeights(layers, chains);
-  const xOf = (layer) => PAD.x + layer * (NODE.width + GAP.layer);
+  const fitting = (room - 2 * PAD.x - layers.length * NODE.width) / Math.max(1, layers.length - 1);
+  const gap = Math.floor(Math.min(GAP.layerMax, Math.max(GAP.layerMin, fitting)));
+  const xOf = (layer) => PAD.x + layer * (NODE.width + gap);
   const places = new Map(graph.ids.map((id) => [id, { x: xOf(layerOf.get(id)), y: tops.get(id) }]));
   const paths = new Map();
   for (const chain of chains) paths.set(chain.link, forwardPath(chain, layerOf, tops, xOf, places));
   const backs = graph.backs;
   let depth = height;
-  backs.forEach((link) => {
-    const path = backPath(places.get(link.from), places.get(link.to));
+  backs.forEach((link, index) => {
+    const path = backPath(places.get(link.from), places.get(link.to), [...places.values()], index);
     depth = Math.max(depth, path.bottom);
     paths.set(link, path);
   });
@@ -225,16 +228,18 @@ function forwardPath({ link, stops }, layerOf, tops, xOf, places) {
     d += `H${slotX + NODE.width}`;
     x = slotX + NODE.width;
   });
-  const label = { x: (x + end.x) / 2, y: (y + end.y + NODE.height / 2) / 2 - 6 };
+  const label = { room: end.x - x - 6, x: (x + end.x) / 2, y: (y + end.y + NODE.height / 2) / 2 - 6 };
   bend(end.x, end.y + NODE.height / 2);
   return { d, label, isBack: false };
 }
 
-/** A link that goes back dips below both ends. */
-function backPath(start, end) {
-  const [x1, y1] = [start.x + NODE.width / 2, start.y + NODE.height];
-  const [x2, y2] = [end.x + NODE.width / 2, end.y + NODE.height];
-  const dip = Math.max(y1, y2) + 34 + Math.min(40, Math.abs(x1 - x2) / 16);
-  const d = `M${x1} ${y1}C${x1} ${dip} ${x2} ${dip} ${x2} ${y2}`;
-  return { d, label: { x: (x1 + x2) / 2, y: dip - 14 }, isBack: true, bottom: dip - 8 };
+/** A link that goes back runs below everything that stands between its ends. */
+function backPath(start, end, places, index) {
+  const [x1, y1] = [start.x + NODE.width - 24 - index * 8, start.y + NODE.height];
+  const [x2, y2] = [end.x + 24 + index * 8, end.y + NODE.height];
+  const between = places.filter(({ x }) => x + NODE.width > Math.min(x1, x2) && x < Math.max(x1, x2));
+  const floor = Math.max(...between.map(({ y }) => y + NODE.height)) + 14 + index * 7;
+  const turn = Math.min(22, Math.abs(x1 - x2) / 2);
+  const d = `M${x1} ${y1}V${floor - turn}Q${x1} ${floor} ${x1 - turn} ${floor}H${x2 + turn}Q${x2} ${floor} ${x2} ${floor - turn}V${y2}`;
+  return { d, label: { room: Math.abs(x1 - x2), x: (x1 + x2) / 2, y: floor - 5 }, isBack: true, bottom: floor };
 }

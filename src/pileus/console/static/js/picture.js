@@ -3,14 +3,12 @@
 import { BoxTrack, drawBoxes } from "./boxes.js";
 import { PeopleChart } from "./chart.js";
 import { byId, fitCanvas, make, setText, token } from "./dom.js";
-import { duration, whole } from "./format.js";
+import { whole } from "./format.js";
 import { H264Stream, JpegStream } from "./streams.js";
 import { PresentationClock } from "./timing.js";
 
 const canvas = document.querySelector("#picture canvas");
-const STATE_WORDS = {
-  starting: "starting", waiting: "waiting for pictures", ended: "ended", failed: "failed",
-};
+const STATE_WORDS = { quiet: "no new pictures", unseen: "stored only, no live picture" };
 
 /** Everything known of one source. */
 class SourceView {
@@ -20,6 +18,14 @@ class SourceView {
     this.points = [];
     this.record = null;
     this.occupancy = null;
+    this.run = "";
+  }
+
+  /** Detections of a later run replace all of an earlier one: its time begins at zero again. */
+  begin(run) {
+    if (run === this.run) return;
+    if (this.run) this.clear();
+    this.run = run;
   }
 
   addFrames(frames) {
@@ -41,6 +47,7 @@ export class SourcePanel {
   #clock = null;
   #picture = null;
   #frameTimes = [];
+  #clockOffsetMs = 0;
   #chart;
 
   constructor(live) {
@@ -52,7 +59,7 @@ export class SourcePanel {
     live.on("occupancy", ({ items }) => items.forEach((item) => this.#occupancy(item)));
     new ResizeObserver(() => this.#paint()).observe(byId("picture"));
     const step = () => {
-      this.#step(performance.now());
+      this.#step();
       requestAnimationFrame(step);
     };
     requestAnimationFrame(step);
@@ -65,17 +72,24 @@ export class SourcePanel {
     const pts = this.#picture?.pts ?? null;
     return {
       source: this.#shown, pts, mode: this.#stream?.name ?? "", skipped: this.#stream?.skipped ?? 0,
-      delayMs: this.#clock?.delayMs ?? 0, hasBoxes: this.#clock?.hasBoxes(performance.now()) ?? false,
+      delayMs: this.#clock?.delayMs ?? 0, hasBoxes: this.#clock?.hasBoxes(this.#now()) ?? false,
       ...(view && pts !== null ? view.boxes.at(pts) : { boxes: [], exact: false }),
     };
   }
 
+  /** The platform's wall clock, which never goes back here. */
+  #now() {
+    return performance.timeOrigin + performance.now() + this.#clockOffsetMs;
+  }
+
   #begin(hello) {
+    this.#clockOffsetMs = hello.now_ms - performance.timeOrigin - performance.now();
     this.#views.clear();
     for (const record of hello.sources ?? []) this.#source(record);
     for (const item of hello.people ?? []) this.#people(item);
     for (const item of hello.occupancy ?? []) this.#occupancy(item);
-    for (const name of Object.keys(hello.previews ?? {})) this.#view(name);
+    for (const name of hello.previews ?? []) this.#view(name);
+    // The stream goes on over a lost connection; what was known of the source is told anew.
     if (!this.#views.has(this.#shown)) this.#show(this.#views.keys().next().value ?? null);
     this.#tellTabs();
   }
@@ -90,20 +104,20 @@ export class SourcePanel {
   }
 
   #source(record) {
-    const view = this.#view(record.source);
-    if (record.state === "starting" && view.record && view.record.state !== "starting") view.clear();
-    view.record = record;
+    this.#view(record.source).record = record;
   }
 
-  #people({ source, points, frames }) {
+  #people({ source, run, points, frames }) {
     const view = this.#view(source);
+    view.begin(run);
     for (const [pts, people] of points) insertPoint(view.points, pts, people);
     view.boxes.add(frames);
     this.#detected(view);
   }
 
-  #detections({ source, frames }) {
+  #detections({ source, run, frames }) {
     const view = this.#view(source);
+    view.begin(run);
     view.addFrames(frames);
     this.#detected(view);
   }
@@ -113,7 +127,7 @@ export class SourcePanel {
   }
 
   #detected(view) {
-    if (view.name === this.#shown) this.#clock?.detected(view.boxes.horizon, performance.now());
+    if (view.name === this.#shown) this.#clock?.detected(view.boxes.horizon, this.#now());
   }
 
   #show(name) {
@@ -130,33 +144,33 @@ export class SourcePanel {
 
   #open(name, Stream) {
     const view = this.#views.get(name);
-    this.#clock = new PresentationClock(view.record?.rate ?? 1);
+    this.#clock = new PresentationClock();
     this.#stream = new Stream(name, {
-      arrived: (pts) => this.#clock.arrived(pts, performance.now()),
+      arrived: (pts, capturedAt) => this.#clock.arrived(pts, capturedAt, this.#now()),
       restarted: () => {
         view.clear();
-        this.#clock = new PresentationClock(view.record?.rate ?? 1);
+        this.#clock = new PresentationClock();
       },
       unable: () => {
         this.#stream.close();
         this.#open(name, JpegStream);
       },
     });
-    if (view.boxes.horizon > -Infinity) this.#clock.detected(view.boxes.horizon, performance.now());
+    if (view.boxes.horizon > -Infinity) this.#clock.detected(view.boxes.horizon, this.#now());
   }
 
-  #step(now) {
-    const target = this.#clock?.target(now) ?? null;
+  #step() {
+    const target = this.#clock?.target(this.#now()) ?? null;
     const newer = target === null ? null : this.#stream.pictureFor(target);
     if (newer) {
       this.#picture?.close();
       this.#picture = newer;
-      this.#frameTimes.push(now);
+      this.#frameTimes.push(performance.now());
       byId("picture-empty").hidden = true;
       this.#paint();
     }
     const view = this.#views.get(this.#shown);
-    if (view) this.#chart.draw(view, this.#picture?.pts ?? null);
+    if (view) this.#chart.draw(view, this.#picture?.pts ?? null, this.#clock.originMs);
   }
 
   #paint() {
@@ -179,8 +193,8 @@ export class SourcePanel {
     const view = this.#views.get(this.#shown);
     const now = performance.now();
     while (this.#frameTimes.length && this.#frameTimes[0] < now - 3000) this.#frameTimes.shift();
-    const { boxes, hasBoxes, delayMs, skipped } = this.state;
-    const people = hasBoxes ? boxes.length : view?.occupancy?.people ?? view?.points.at(-1)?.[1];
+    const { hasBoxes, delayMs, skipped } = this.state;
+    const people = hasBoxes ? view.boxes.countAt(this.#picture?.pts) : view?.occupancy?.people ?? view?.points.at(-1)?.[1];
     const limit = view?.occupancy?.limit ?? null;
     const peak = Math.max(view?.occupancy?.peak ?? 0, peakOf(view?.points ?? []));
     setText(byId("people-now"), people === undefined ? "–" : String(people));
@@ -207,9 +221,9 @@ export class SourcePanel {
       const [width, height] = this.#stream.size;
       chips.push([`${width} × ${height}`], [this.#stream.name]);
     }
-    if (record?.rate && record.rate !== 1) chips.push([`${record.rate} × speed`]);
-    if (STATE_WORDS[record?.state]) chips.push([STATE_WORDS[record.state], record.state === "failed" ? "late" : ""]);
-    if (record?.lag_ms) chips.push([`results ${duration(record.lag_ms)} behind`]);
+    const rate = this.#clock?.rate ?? 1;
+    if (this.#picture && Math.abs(rate - 1) > 0.2) chips.push([`${rate < 10 ? rate.toFixed(1) : Math.round(rate)} × speed`]);
+    if (STATE_WORDS[record?.state]) chips.push([STATE_WORDS[record.state], "late"]);
     const told = JSON.stringify(chips);
     const holder = byId("source-chips");
     if (holder.dataset.told === told) return;

@@ -1,10 +1,13 @@
 // Pictures on their way from the server to the canvas: encoded ones wait, a few are decoded ahead.
 //
 // Two kinds with one face: H.264 over a WebSocket into WebCodecs, and JPEGs out of a multipart
-// response where VideoDecoder is missing. Both tell each picture's pts, so boxes match on both.
+// response where VideoDecoder is missing. Both tell each picture's pts, so boxes match on both. The
+// form of the records is the preview hub's (pileus/media/preview.py).
 
 import { socketAddress } from "./live.js";
 
+const HEADER_BYTES = 21;
+const KIND = { picture: 0, key: 1, description: 3 };
 const AHEAD = 6;
 const WAITING_MAX = 3000;
 const WAITING_BYTES_MAX = 96 << 20;
@@ -25,7 +28,7 @@ class PictureStream {
     this.size = null;
   }
 
-  /** A unit arrived: {pts, isKey, data}. */
+  /** A unit arrived: {pts, capturedAt, isKey, data}. */
   take(unit) {
     if (unit.pts < this.lastPts - 5000) {
       // Time went back: the source began anew.
@@ -36,7 +39,7 @@ class PictureStream {
     this.units.push(unit);
     this.bytes += unit.data.byteLength;
     if (this.units.length > WAITING_MAX || this.bytes > WAITING_BYTES_MAX) this.dropTo(this.units.length >> 1);
-    this.tell.arrived(unit.pts);
+    this.tell.arrived(unit.pts, unit.capturedAt);
   }
 
   /** The newest picture not after `target`: {pts, image, close}; null when there is no newer one. */
@@ -111,11 +114,16 @@ export class H264Stream extends PictureStream {
 
   parse(message) {
     const view = new DataView(message);
-    const headerBytes = view.getUint32(1, true);
-    const header = JSON.parse(new TextDecoder().decode(new Uint8Array(message, 5, headerBytes)));
-    this.size = [header.width, header.height];
-    const data = new Uint8Array(message, 5 + headerBytes);
-    this.take({ pts: header.pts_ms, isKey: (view.getUint8(0) & 1) === 1, data, codec: header.codec });
+    const kind = view.getUint8(0);
+    const data = new Uint8Array(message, HEADER_BYTES, view.getUint32(17, true));
+    if (kind === KIND.description) {
+      const { codec, width, height } = JSON.parse(new TextDecoder().decode(data));
+      this.size = [width, height];
+      this.nextCodec = codec;
+    } else {
+      const [pts, capturedAt] = [Number(view.getBigInt64(1, true)), Number(view.getBigInt64(9, true))];
+      this.take({ pts, capturedAt, isKey: kind === KIND.key, data, codec: this.nextCodec });
+    }
   }
 
   decodeAhead(target) {
@@ -220,10 +228,11 @@ export class JpegStream extends PictureStream {
       if (headEnd < 0) return bytes;
       const head = new TextDecoder().decode(bytes.subarray(0, headEnd));
       const length = Number(/content-length: *(\d+)/i.exec(head)?.[1]);
-      const pts = Number(/x-pts-ms: *([\d.e+]+)/i.exec(head)?.[1]);
+      const pts = Number(/x-pts-ms: *(-?\d+)/i.exec(head)?.[1]);
+      const capturedAt = Number(/x-captured-at-ms: *(\d+)/i.exec(head)?.[1]);
       const end = headEnd + 4 + length;
       if (bytes.length < end + 2) return bytes;
-      this.take({ pts, isKey: true, data: bytes.slice(headEnd + 4, end) });
+      this.take({ pts, capturedAt, isKey: true, data: bytes.slice(headEnd + 4, end) });
       bytes = bytes.subarray(end + 2);
     }
   }

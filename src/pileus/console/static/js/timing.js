@@ -1,84 +1,80 @@
 // When to show which moment of a source: so late that its boxes are known, and no later.
 //
-// Pictures arrive live, detections a segment later. The clock keeps a lag behind the newest picture
-// that covers the longest recent wait for detections, and walks rather than jumps towards it.
+// Pictures arrive live, detections a segment later. The clock keeps a delay after capture that covers
+// the longest recent wait for detections, and walks rather than jumps towards it.
 
-const NO_BOXES_LAG_MS = 350;
 const PATIENCE_MS = 7000;
 const MARGIN_MS = 180;
-const GAPS_KEPT = 10;
+const WAITS_KEPT = 10;
 const SNAP_MS = 4000;
-const RATE_SPAN_MS = 6000;
-const BURST_MS = 400;
+const SAMPLE_SPAN_MS = 3000;
+const RATE_SPAN_MIN_MS = 400;
+const RATE_MAX = 64;
 
-/** Times: `now` in milliseconds of performance.now(), `pts` in milliseconds of the source. */
+/**
+ * All times are milliseconds. `now` is the platform's wall clock as the page knows it, `capturedAt` the
+ * same clock when a picture was taken, `pts` the source's own time.
+ */
 export class PresentationClock {
   #samples = [];
-  #firstAt = null;
-  #newest = -Infinity;
-  #newestAt = 0;
+  #rate = 1;
+  #pictureWaits = [];
   #horizon = -Infinity;
   #horizonAt = -Infinity;
-  #gaps = [];
+  #boxWaits = [];
   #media = null;
   #mediaAt = 0;
-  #rate;
-
-  /** @param {number} rate media milliseconds per millisecond, until it has been measured */
-  constructor(rate = 1) {
-    this.#rate = rate;
-  }
+  #lag = 0;
 
   /** A picture arrived. */
-  arrived(pts, now) {
-    this.#firstAt ??= now;
-    this.#newest = Math.max(this.#newest, pts);
-    this.#newestAt = now;
-    // The group of pictures that a joining page is given at once says nothing about the rate.
-    if (now - this.#firstAt < BURST_MS) return;
-    this.#samples.push([now, pts]);
-    while (this.#samples[0][0] < now - RATE_SPAN_MS) this.#samples.shift();
-    const [firstNow, firstPts] = this.#samples[0];
-    if (now - firstNow > 2000) {
-      this.#rate = Math.min(16, Math.max(0.05, (pts - firstPts) / (now - firstNow)));
-    }
+  arrived(pts, capturedAt, now) {
+    const newest = this.#samples.at(-1);
+    if (newest && (pts <= newest[1] || capturedAt < newest[0])) return;
+    if (newest) remember(this.#pictureWaits, now - newest[0]);
+    this.#samples.push([capturedAt, pts]);
+    while (this.#samples[0][0] < capturedAt - SAMPLE_SPAN_MS) this.#samples.shift();
+    const [firstAt, firstPts] = this.#samples[0];
+    const span = capturedAt - firstAt;
+    if (span >= RATE_SPAN_MIN_MS) this.#rate = Math.min(RATE_MAX, Math.max(0.02, (pts - firstPts) / span));
   }
 
   /** Detections are known up to `pts`. */
   detected(pts, now) {
     if (pts <= this.#horizon) return;
-    if (this.#horizon > -Infinity && this.#newest > -Infinity) {
-      this.#gaps.push(this.#newest - this.#horizon);
-      if (this.#gaps.length > GAPS_KEPT) this.#gaps.shift();
-    }
+    // How old the last known moment had become before this news came: the delay must cover that.
+    if (this.#horizon > -Infinity && this.#samples.length) remember(this.#boxWaits, now - this.#capturedAt(this.#horizon));
     this.#horizon = pts;
     this.#horizonAt = now;
   }
 
   /** True while detections keep up, so that every picture shown has its boxes. */
   hasBoxes(now) {
-    return now - this.#horizonAt < PATIENCE_MS && this.#newest - this.#horizon < PATIENCE_MS * Math.max(1, this.#rate);
+    return now - this.#horizonAt < PATIENCE_MS && this.#samples.length > 0 && now - this.#capturedAt(this.#horizon) < 2 * PATIENCE_MS;
   }
 
-  /** Media milliseconds per millisecond. */
+  /** Source milliseconds per millisecond. */
   get rate() {
     return this.#rate;
   }
 
-  /** How far behind the newest picture the shown one is, in real milliseconds. */
+  /** When the source's time was zero, if it plays as fast as life; else null. */
+  get originMs() {
+    return this.#samples.length && Math.abs(this.#rate - 1) < 0.2 ? this.#capturedAt(0) : null;
+  }
+
+  /** How long after its capture the shown picture is shown. */
   get delayMs() {
-    return this.#media === null ? 0 : Math.max(0, this.#newest - this.#media) / this.#rate;
+    return this.#lag;
   }
 
   /** The moment of the source to show at `now`; null before the first picture. */
   target(now) {
-    if (this.#newest === -Infinity) return null;
+    if (!this.#samples.length) return null;
     const boxes = this.hasBoxes(now);
-    const waiting = this.#horizon === -Infinity && now - this.#firstAt < PATIENCE_MS;
-    const live = this.#newest + this.#rate * Math.min(500, now - this.#newestAt);
-    const longest = this.#gaps.length ? Math.max(...this.#gaps) : this.#newest - this.#horizon;
-    const lag = boxes ? longest + MARGIN_MS * this.#rate : NO_BOXES_LAG_MS * this.#rate;
-    const wished = live - lag;
+    const waits = boxes ? this.#boxWaits : this.#pictureWaits;
+    const known = boxes ? this.#horizon : this.#samples.at(-1)[1];
+    const longest = waits.length ? Math.max(...waits) : now - this.#capturedAt(known);
+    const wished = this.#ptsAt(now - Math.min(2 * PATIENCE_MS, longest) - MARGIN_MS);
     if (this.#media === null || Math.abs(wished - this.#media) > SNAP_MS * Math.max(1, this.#rate)) {
       this.#media = wished;
     } else {
@@ -86,8 +82,23 @@ export class PresentationClock {
       this.#media += (now - this.#mediaAt) * this.#rate * (1 + pull);
     }
     this.#mediaAt = now;
-    const limit = boxes ? this.#horizon : this.#newest;
-    this.#media = Math.min(this.#media, limit);
-    return waiting ? Math.min(this.#media, this.#newest) : this.#media;
+    this.#media = Math.min(this.#media, known);
+    this.#lag = now - this.#capturedAt(this.#media);
+    return this.#media;
   }
+
+  #capturedAt(pts) {
+    const [at, newest] = this.#samples.at(-1);
+    return at + (pts - newest) / this.#rate;
+  }
+
+  #ptsAt(capturedAt) {
+    const [at, newest] = this.#samples.at(-1);
+    return newest + (capturedAt - at) * this.#rate;
+  }
+}
+
+function remember(waits, waitMs) {
+  waits.push(waitMs);
+  if (waits.length > WAITS_KEPT) waits.shift();
 }
