@@ -40,8 +40,8 @@ class _Exchange:
 class Connection(asyncio.Protocol):
     """Parses requests, runs the app one request at a time, and writes answers in order.
 
-    A client that goes away cancels the request under way: a long poll must not take a message
-    for nobody.
+    A client whose connection breaks cancels the request under way: a long poll must not take a
+    message for nobody. One that closes only its sending half still gets its answers.
     """
 
     __slots__ = (
@@ -49,6 +49,7 @@ class Connection(asyncio.Protocol):
         "_drained",
         "_header_bytes",
         "_headers",
+        "_is_half_closed",
         "_is_linger",
         "_is_loopback",
         "_is_paused",
@@ -83,6 +84,7 @@ class Connection(asyncio.Protocol):
         self._upgrade: _Exchange | None = None
         self._drained: asyncio.Future[None] | None = None
         self._is_paused = False
+        self._is_half_closed = False
         self._is_linger = False
         self._is_loopback = False
         self._since_ns = server.coarse_ns
@@ -111,6 +113,7 @@ class Connection(asyncio.Protocol):
             arriving.body.end(broken_off())
             self._arriving = None
         # A client may close its half and still wait for the answers it asked for.
+        self._is_half_closed = True
         return self._task is not None or bool(self._pending)
 
     def data_received(self, data: bytes) -> None:
@@ -291,6 +294,8 @@ class Connection(asyncio.Protocol):
     async def _send(self, exchange: _Exchange, response: HttpResponse) -> bool:
         """Write one answer; False when the connection ends with it."""
         keeps_alive = exchange.keeps_alive and not self._server.is_closing
+        if self._is_half_closed and not self._pending:
+            keeps_alive = False
         body = exchange.body
         if body is not None and not body.is_complete:
             left = (body.size_bytes or 1 << 62) - body.received_bytes

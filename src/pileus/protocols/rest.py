@@ -138,8 +138,10 @@ class RestCodec:
     def _default_type(self) -> str:
         output = self.operation.output
         if output is not None and output.payload:
-            kind = output.members[output.payload].shape.kind
-            if kind == "blob":
+            shape = output.members[output.payload].shape
+            if shape.is_eventstream:
+                return "application/vnd.amazon.eventstream"
+            if shape.kind == "blob":
                 return "application/octet-stream" if self._is_xml else "application/json"
         return self._content_type
 
@@ -158,6 +160,8 @@ class RestCodec:
 
     def _payload_writer(self, member: Member) -> WriteDocument:
         name, kind = member.name, member.shape.kind
+        if member.shape.is_eventstream:
+            return _without_stream
         if kind in ("blob", "string"):
             return lambda output: _as_bytes(output.get(name))
         if self._is_xml:
@@ -262,6 +266,10 @@ def _add_request_id(headers: list[tuple[str, str]], service: str, request_id: st
         headers.append(("x-amz-id-2", s3_host_id(request_id)))
     else:
         headers.append(("x-amzn-RequestId", request_id))
+
+
+def _without_stream(output: Mapping[str, Any]) -> bytes:
+    raise ServiceError("InternalFailure", "an event stream needs a body", status=500)
 
 
 def _plain(value: Any) -> str:

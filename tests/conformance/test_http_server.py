@@ -1,0 +1,473 @@
+"""The HTTP server on raw sockets: what no well-behaved client library would send as well."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import uvloop
+
+from pileus.adapters.clock_system import SystemClock
+from pileus.gateway.limits import Limits
+from pileus.gateway.server import Server, WebSocket, WebSocketHandler
+from pileus.gateway.websocket import open_websocket
+from pileus.ports.clock import Clock
+from pileus.protocols.http import HttpRequest, HttpResponse
+from pileus.values.body import StreamBody
+
+WAIT_S = 5.0
+# pytest-asyncio has no other way yet to run one test on two kinds of loop.
+pytestmark = pytest.mark.filterwarnings("ignore:Overriding the:pytest.PytestDeprecationWarning")
+
+
+class Echo:
+    """Answers with the body it gets; ``seen`` holds the requests."""
+
+    def __init__(self) -> None:
+        self.seen: list[HttpRequest] = []
+        self.arrived = asyncio.Event()
+        self.release = asyncio.Event()
+        self.cancelled = asyncio.Event()
+
+    async def __call__(self, request: HttpRequest) -> HttpResponse:
+        self.seen.append(request)
+        self.arrived.set()
+        if request.path == "/ignore":
+            return HttpResponse(200, [], b"ignored")
+        if request.path == "/wait":
+            try:
+                await self.release.wait()
+            except asyncio.CancelledError:
+                self.cancelled.set()
+                raise
+        if request.path == "/fail":
+            raise RuntimeError("a handler's fault")
+        if request.path == "/inject":
+            return HttpResponse(200, [("X", "a\r\nSet-Cookie: b")])
+        if request.path.startswith("/stream"):
+            return HttpResponse(200, [], StreamBody(self._pieces(), _size(request.query)))
+        if request.path == "/empty":
+            return HttpResponse(204)
+        return HttpResponse(200, [("X-Path", request.path)], await request.body.read())
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        for piece in (b"one", b"", b"two" * 1000):
+            yield piece
+
+    def websocket(self, request: HttpRequest) -> WebSocketHandler | None:
+        return _echo_socket if request.path == "/socket" else None
+
+
+def _size(query: str) -> int | None:
+    return int(query) if query else None
+
+
+async def _echo_socket(channel: WebSocket) -> None:
+    while (message := await channel.receive()) is not None:
+        await channel.send(message)
+
+
+class Client:
+    """A socket with just enough HTTP to read answers."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    def send(self, raw: bytes) -> None:
+        self.writer.write(raw)
+
+    async def head(self) -> tuple[int, dict[str, str]]:
+        raw = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), WAIT_S)
+        first, *lines = raw.decode().strip().split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines)
+        return int(first.split(" ")[1]), {name.lower(): value for name, value in headers.items()}
+
+    async def answer(self) -> tuple[int, dict[str, str], bytes]:
+        status, headers = await self.head()
+        if headers.get("transfer-encoding") == "chunked":
+            return status, headers, await self._chunks()
+        size = int(headers.get("content-length", "0"))
+        return status, headers, await asyncio.wait_for(self.reader.readexactly(size), WAIT_S)
+
+    async def _chunks(self) -> bytes:
+        found = b""
+        while size := int(await asyncio.wait_for(self.reader.readline(), WAIT_S), 16):
+            found += (await self.reader.readexactly(size + 2))[:-2]
+        assert await self.reader.readline() == b"\r\n"
+        return found
+
+    async def is_closed(self) -> bool:
+        return await asyncio.wait_for(self.reader.read(1), WAIT_S) == b""
+
+
+Connect = Callable[[], Awaitable[Client]]
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    """The platform runs on uvloop; users' own tests of it may run on asyncio's loop."""
+    if request.param == "uvloop":
+        return uvloop.EventLoopPolicy()
+    return asyncio.DefaultEventLoopPolicy()
+
+
+@pytest.fixture
+def limits() -> Limits:
+    return Limits(
+        url_bytes=500, header_bytes=2000, header_count=20, window_bytes=64 * 1024, grace_s=0.5
+    )
+
+
+@pytest.fixture
+def echo() -> Echo:
+    return Echo()
+
+
+class FastClock(SystemClock):
+    """Real time, but the server's sweep runs as often as it can and each sweep is a minute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passed_ns = 0
+        self.is_fast = False
+
+    def mono_ns(self) -> int:
+        return super().mono_ns() + self.passed_ns
+
+    async def sleep(self, duration_s: float) -> None:
+        if self.is_fast:
+            self.passed_ns += 61 * 10**9
+        await super().sleep(0.01)
+
+
+@pytest.fixture
+def clock() -> FastClock:
+    return FastClock()
+
+
+@pytest.fixture
+async def server(echo: Echo, limits: Limits, clock: Clock) -> AsyncIterator[Server]:
+    running = Server(echo, clock, limits=limits, open_websocket=open_websocket)
+    yield running
+    await running.close()
+
+
+@pytest.fixture
+async def connect(server: Server) -> AsyncIterator[Connect]:
+    port = await server.start("127.0.0.1", 0)
+    opened: list[Client] = []
+
+    async def open_client() -> Client:
+        client = Client(*await asyncio.open_connection("127.0.0.1", port))
+        opened.append(client)
+        return client
+
+    yield open_client
+    for client in opened:
+        client.writer.close()
+
+
+async def test_keep_alive_and_headers(connect: Connect, echo: Echo) -> None:
+    client = await connect()
+    for _ in range(3):
+        client.send(
+            b"POST /a%20b?c=%2F HTTP/1.1\r\nHost: h\r\nX-Two: 1\r\nx-two: 2\r\nContent-Length: 2\r\n\r\nhi"
+        )
+        status, headers, body = await client.answer()
+        assert (status, body, headers["x-path"]) == (200, b"hi", "/a%20b")
+        assert headers["date"].endswith("GMT")
+    request = echo.seen[0]
+    assert (request.path, request.query, request.method) == ("/a%20b", "c=%2F", "POST")
+    assert (request.headers["x-two"], request.peer, request.is_loopback) == (
+        "1,2",
+        "127.0.0.1",
+        True,
+    )
+
+
+async def test_a_request_may_arrive_byte_by_byte(connect: Connect) -> None:
+    client = await connect()
+    for byte in b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc":
+        client.send(bytes([byte]))
+        await client.writer.drain()
+        await asyncio.sleep(0)
+    assert (await client.answer())[2] == b"abc"
+
+
+async def test_pipelined_requests_are_answered_in_order(connect: Connect) -> None:
+    client = await connect()
+    requests = [
+        b"POST /%d HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n%d" % (i, i % 10)
+        for i in range(60)
+    ]
+    client.send(b"".join(requests))
+    for i in range(60):
+        _, headers, body = await client.answer()
+        assert (headers["x-path"], body) == (f"/{i}", b"%d" % (i % 10))
+
+
+async def test_a_pipelined_request_waits_for_a_slow_one(connect: Connect, echo: Echo) -> None:
+    client = await connect()
+    client.send(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\nGET /next HTTP/1.1\r\nHost: h\r\n\r\n")
+    await asyncio.wait_for(echo.arrived.wait(), WAIT_S)
+    await asyncio.sleep(0.01)
+    assert len(echo.seen) == 1
+    echo.release.set()
+    assert (await client.answer())[1]["x-path"] == "/wait"
+    assert (await client.answer())[1]["x-path"] == "/next"
+
+
+async def test_chunked_request_bodies(connect: Connect) -> None:
+    client = await connect()
+    client.send(b"PUT /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+    client.send(b"3\r\nabc\r\n")
+    await asyncio.sleep(0.01)
+    client.send(b"4;ext=1\r\ndefg\r\n0\r\nTrailer: t\r\n\r\n")
+    assert (await client.answer())[2] == b"abcdefg"
+    client.send(b"GET /again HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert (await client.answer())[0] == 200
+
+
+async def test_large_bodies_stream_both_ways(connect: Connect) -> None:
+    client = await connect()
+    data = bytes(range(256)) * 8192
+    client.send(b"PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(data))
+    client.send(data)
+    assert (await client.answer())[2] == data
+
+
+async def test_a_body_nobody_reads_is_not_taken_into_memory(
+    connect: Connect, server: Server, echo: Echo
+) -> None:
+    client = await connect()
+    client.send(b"PUT /wait HTTP/1.1\r\nHost: h\r\nContent-Length: 100000000\r\n\r\n")
+    client.send(b"x" * 20_000_000)
+    await asyncio.wait_for(echo.arrived.wait(), WAIT_S)
+    await asyncio.sleep(0.05)
+    body = echo.seen[0].body
+    assert body.backlog_bytes < 2 * 1024 * 1024  # type: ignore[attr-defined]
+    assert client.writer.transport.get_write_buffer_size() > 10_000_000
+
+
+async def test_100_continue_is_sent_when_the_body_is_first_read(
+    connect: Connect, echo: Echo
+) -> None:
+    client = await connect()
+    client.send(b"PUT /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+    assert await client.head() == (100, {})
+    client.send(b"hello")
+    assert (await client.answer())[2] == b"hello"
+
+
+async def test_without_a_read_there_is_no_100_continue_and_the_connection_ends(
+    connect: Connect,
+) -> None:
+    client = await connect()
+    client.send(
+        b"PUT /ignore HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+    )
+    status, headers, _ = await client.answer()
+    assert (status, headers["connection"]) == (200, "close")
+    assert await client.is_closed()
+
+
+async def test_an_unread_body_is_drained_when_short_and_ends_the_connection_when_long(
+    connect: Connect,
+) -> None:
+    client = await connect()
+    client.send(b"PUT /ignore HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100)
+    assert (await client.answer())[2] == b"ignored"
+    client.send(b"x" * 99_900 + b"GET /next HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert (await client.answer())[1]["x-path"] == "/next"
+    client.send(
+        b"PUT /ignore HTTP/1.1\r\nHost: h\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 100
+    )
+    assert (await client.answer())[1]["connection"] == "close"
+    assert await client.is_closed()
+
+
+async def test_a_client_may_close_its_half(connect: Connect, echo: Echo) -> None:
+    client = await connect()
+    client.send(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
+    client.writer.write_eof()
+    await asyncio.wait_for(echo.arrived.wait(), WAIT_S)
+    await asyncio.sleep(0.01)
+    echo.release.set()
+    assert (await client.answer())[0] == 200
+    assert await client.is_closed()
+
+
+async def test_a_client_that_goes_away_cancels_its_request(connect: Connect, echo: Echo) -> None:
+    client = await connect()
+    client.send(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
+    await asyncio.wait_for(echo.arrived.wait(), WAIT_S)
+    connection = client.writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.writer.transport.abort()
+    await asyncio.wait_for(echo.cancelled.wait(), WAIT_S)
+
+
+async def test_streamed_answers(connect: Connect) -> None:
+    client = await connect()
+    client.send(b"GET /stream HTTP/1.1\r\nHost: h\r\n\r\n")
+    _, headers, body = await client.answer()
+    assert headers["transfer-encoding"] == "chunked"
+    assert body == b"one" + b"two" * 1000
+    client.send(b"GET /stream?3003 HTTP/1.1\r\nHost: h\r\n\r\n")
+    _, headers, body = await client.answer()
+    assert (headers["content-length"], len(body)) == ("3003", 3003)
+    client.send(
+        b"HEAD /stream?3003 HTTP/1.1\r\nHost: h\r\n\r\nGET /empty HTTP/1.1\r\nHost: h\r\n\r\n"
+    )
+    assert (await client.head())[1]["content-length"] == "3003"
+    assert (await client.head())[0] == 204
+    client.send(b"GET /stream HTTP/1.0\r\n\r\n")
+    assert "transfer-encoding" not in (await client.head())[1]
+    assert len(await asyncio.wait_for(client.reader.read(), WAIT_S)) == 3003
+
+
+async def test_a_stream_of_another_length_breaks_off(connect: Connect) -> None:
+    client = await connect()
+    client.send(b"GET /stream?5000 HTTP/1.1\r\nHost: h\r\n\r\n")
+    await client.head()
+    with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+        await asyncio.wait_for(client.reader.readexactly(5000), WAIT_S)
+
+
+async def test_http_1_0_ends_the_connection_unless_asked(connect: Connect) -> None:
+    client = await connect()
+    client.send(b"GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    assert (await client.answer())[1]["connection"] == "keep-alive"
+    client.send(b"GET /x HTTP/1.0\r\n\r\n")
+    assert (await client.answer())[1]["connection"] == "close"
+    assert await client.is_closed()
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx", 400),
+        (b"GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"GET /" + b"a" * 600 + b" HTTP/1.1\r\nHost: h\r\n\r\n", 414),
+        (b"GET /" + b"a" * 600, 414),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 3000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\n" + b"".join(b"X%d: 1\r\n" % i for i in range(30)) + b"\r\n", 431),
+    ],
+)
+async def test_what_is_no_request_is_refused(connect: Connect, raw: bytes, status: int) -> None:
+    client = await connect()
+    client.send(raw)
+    assert (await client.answer())[0] == status
+    assert await client.is_closed()
+
+
+async def test_an_endless_header_is_refused(connect: Connect) -> None:
+    client = await connect()
+    client.send(b"GET / HTTP/1.1\r\nX: ")
+    for _ in range(20):
+        client.send(b"a" * 500)
+        await client.writer.drain()
+        await asyncio.sleep(0.001)
+    assert (await client.answer())[0] == 431
+
+
+async def test_a_failing_handler_ends_its_request_only(connect: Connect) -> None:
+    client = await connect()
+    client.send(b"GET /fail HTTP/1.1\r\nHost: h\r\n\r\nGET /x HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert (await client.answer())[0] == 500
+    assert (await client.answer())[0] == 200
+
+
+async def test_a_header_that_would_begin_another_is_never_written(connect: Connect) -> None:
+    client = await connect()
+    client.send(b"GET /inject HTTP/1.1\r\nHost: h\r\n\r\n")
+    with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+        await client.head()
+
+
+async def test_slow_clients_are_let_go(connect: Connect, clock: FastClock, echo: Echo) -> None:
+    idle, headers, body = [await connect() for _ in range(3)]
+    headers.send(b"GET / HTTP/1.1\r\nX: ")
+    body.send(b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\nabc")
+    await asyncio.sleep(0.02)
+    clock.is_fast = True
+    assert (await headers.answer())[0] == 408
+    assert (await body.answer())[0] == 500  # Echo lets the body's ServiceError through
+    assert await idle.is_closed()
+
+
+async def test_closing_lets_running_requests_finish(
+    connect: Connect, server: Server, echo: Echo
+) -> None:
+    client = await connect()
+    client.send(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
+    await asyncio.wait_for(echo.arrived.wait(), WAIT_S)
+    closing = asyncio.create_task(server.close())
+    await asyncio.sleep(0.01)
+    echo.release.set()
+    status, headers, _ = await client.answer()
+    assert (status, headers["connection"]) == (200, "close")
+    await closing
+
+
+async def test_a_handed_over_listener_is_served_and_is_not_loopback(
+    server: Server, echo: Echo
+) -> None:
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+    port = listening.getsockname()[1]
+    await server.add_socket(listening, "sandbox-1")
+    client = Client(*await asyncio.open_connection("127.0.0.1", port))
+    client.send(b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert (await client.answer())[0] == 200
+    assert (echo.seen[0].listener, echo.seen[0].is_loopback) == ("sandbox-1", False)
+    server.remove_socket("sandbox-1")
+    assert await client.is_closed()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+HANDSHAKE = (
+    b"GET /socket HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+def frame(opcode: int, payload: bytes, *, is_final: bool = True) -> bytes:
+    mask = b"\x01\x02\x03\x04"
+    masked = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+    return bytes([(0x80 if is_final else 0) | opcode, 0x80 | len(payload)]) + mask + masked
+
+
+async def test_websockets(connect: Connect) -> None:
+    client = await connect()
+    client.send(HANDSHAKE + frame(1, b"in one piece with the handshake"))
+    status, headers = await client.head()
+    # The key and its answer are those of RFC 6455, section 1.3.
+    assert (status, headers["sec-websocket-accept"]) == (101, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+    assert await client.reader.readexactly(33) == b"\x81\x1fin one piece with the handshake"
+    client.send(frame(2, b"ab", is_final=False) + frame(9, b"ping") + frame(0, b"cd"))
+    assert await client.reader.readexactly(6) == b"\x8a\x04ping"
+    assert await client.reader.readexactly(6) == b"\x82\x04abcd"
+    client.send(frame(8, b"\x03\xe8"))
+    assert (await client.reader.readexactly(2))[0] == 0x88
+
+
+async def test_an_upgrade_nobody_claims_is_an_ordinary_request(connect: Connect) -> None:
+    client = await connect()
+    client.send(HANDSHAKE.replace(b"/socket", b"/other"))
+    status, headers, _ = await client.answer()
+    assert (status, headers["x-path"], headers["connection"]) == (200, "/other", "close")
+
+
+async def test_a_websocket_of_another_version_is_refused(connect: Connect) -> None:
+    client = await connect()
+    client.send(HANDSHAKE.replace(b"Version: 13", b"Version: 12"))
+    assert (await client.head())[0] == 426
