@@ -239,11 +239,15 @@ def document(arn: str) -> str | None:
     policy = {
         "Version": "2012-10-17",
         "Statement": [
-            {"Effect": "Allow", "Action": list(actions), "Resource": resources}
+            {"Effect": "Allow", "Action": _action(actions), "Resource": resources}
             for actions, resources in statements
         ],
     }
     return orjson.dumps(policy).decode()
+
+
+def _action(actions: tuple[str, ...]) -> str | list[str]:
+    return "*" if actions == ("*",) else list(actions)
 
 
 def known_arns() -> list[str]:

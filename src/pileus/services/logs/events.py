@@ -79,17 +79,33 @@ def forward(state: Any, group: str, stream: str, low: Position, high: Position) 
             stop=stop,
             limit=_CHUNKS_PER_READ,
         )
-        for key, raw in rows:
+        is_last = len(rows) < _CHUNKS_PER_READ
+        for index, (key, raw) in enumerate(rows):
             while waiting and waiting[0][0][0] < key[3]:
                 yield heapq.heappop(waiting)[1]
-            for event in CHUNKS.decode(raw).events:
-                if low <= event.position < high:
-                    heapq.heappush(waiting, (event.position, event))
-        if len(rows) < _CHUNKS_PER_READ:
+            found = _between(CHUNKS.decode(raw).events, low, high)
+            # Mostly chunks do not overlap, and then there is nothing to sort.
+            if index + 1 < len(rows):
+                is_alone = not waiting and bool(found) and found[-1].at_ms < rows[index + 1][0][3]
+            else:
+                is_alone = not waiting and is_last
+            if is_alone:
+                yield from found
+                continue
+            for event in found:
+                heapq.heappush(waiting, (event.position, event))
+        if is_last:
             break
         after = rows[-1][0]
     while waiting:
         yield heapq.heappop(waiting)[1]
+
+
+def _between(events: list[Event], low: Position, high: Position) -> list[Event]:
+    """The events of a chunk with ``low <= position < high``."""
+    if events[0].at_ms > low[0] and events[-1].at_ms < high[0]:
+        return events
+    return [event for event in events if low <= event.position < high]
 
 
 def backward(state: Any, group: str, stream: str, low: Position, high: Position) -> Iterator[Event]:
@@ -104,9 +120,8 @@ def backward(state: Any, group: str, stream: str, low: Position, high: Position)
             # No chunk from here on holds anything later than its start and the span.
             while waiting and -waiting[0][0][0] > key[3] + CHUNK_SPAN_MS:
                 yield heapq.heappop(waiting)[1]
-            for event in CHUNKS.decode(raw).events:
-                if low <= event.position < high:
-                    heapq.heappush(waiting, ((-event.at_ms, -event.ordinal), event))
+            for event in _between(CHUNKS.decode(raw).events, low, high):
+                heapq.heappush(waiting, ((-event.at_ms, -event.ordinal), event))
         if len(rows) < _CHUNKS_PER_READ:
             break
         stop = rows[-1][0]

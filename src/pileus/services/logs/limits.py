@@ -20,7 +20,7 @@ class Limits:
     future_ms_max: int = 2 * _HOUR_MS
     page_bytes_max: int = 1_048_576
     page_events_max: int = 10_000
-    scanned_events_max: int = 20_000
+    scanned_events_max: int = 10_000
     describe_page: int = 50
     subscriptions_max: int = 2
     tags_max: int = 50

@@ -91,7 +91,8 @@ START: Position = (0, 0)
 
 def event_bytes(message: str) -> int:
     """What an event counts against sizes."""
-    return len(message.encode()) + LIMITS.event_overhead_bytes
+    size = len(message) if message.isascii() else len(message.encode())
+    return size + LIMITS.event_overhead_bytes
 
 
 def accepted(

@@ -67,6 +67,8 @@ def _merged(
         for stream in _streams(call, group, request)
         if not stream.is_empty and stream.last_ms >= low[0] and stream.first_ms <= high[0]
     ]
+    if len(sources) == 1:
+        return sources[0]
     return heapq.merge(*sources, key=lambda pair: pair[1].position, reverse=not is_forward)
 
 
