@@ -1,0 +1,134 @@
+"""Options that commands share, and what they mean: which platform, which stage, which service."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pileus.adapters.clock_system import SystemClock
+from pileus.deploy.accounts import DEFAULT_STAGE, environment_of
+from pileus.deploy.api import Api, Time
+from pileus.deploy.errors import DeployError
+from pileus.deploy.local_invocation import unknown_function
+from pileus.deploy.service_folder import FILE_NAMES, ServiceFolder, find_file, open_folder
+from pileus.languages.serverless import Options
+from pileus.values.context import DEFAULT_ENDPOINT, DEFAULT_REGION
+
+TIME = Time(now_ms=SystemClock().now_ms, sleep=time.sleep)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def endpoint_option(command: Command) -> Command:
+    """``--endpoint``: where the platform answers."""
+    return click.option(
+        "--endpoint",
+        envvar=["PILEUS_ENDPOINT", "AWS_ENDPOINT_URL"],
+        default=DEFAULT_ENDPOINT,
+        show_default=True,
+        metavar="URL",
+        help="Where the platform answers; also PILEUS_ENDPOINT or AWS_ENDPOINT_URL.",
+    )(command)
+
+
+def stage_options(command: Command) -> Command:
+    """``--stage``, ``--region`` and ``--endpoint``."""
+    command = endpoint_option(command)
+    command = click.option(
+        "-r", "--region", help="Region.  [default: the service file's, else us-east-1]"
+    )(command)
+    return click.option(
+        "-s",
+        "--stage",
+        help="Stage: an environment, with an account of its own.  [default: the file's, else dev]",
+    )(command)
+
+
+def service_options(command: Command) -> Command:
+    """Those, and ``--config`` and ``--param``."""
+    command = click.option(
+        "--param",
+        "params",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="A value for ${param:KEY}; may be repeated.",
+    )(command)
+    command = click.option(
+        "-c",
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="The service's file.  [default: serverless.yml in this folder]",
+    )(command)
+    return stage_options(command)
+
+
+def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+    """``KEY=VALUE`` texts as a mapping.
+
+    Raises:
+        click.BadParameter: one of them has no ``=``.
+    """
+    result = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise click.BadParameter(f"{text!r}: expected KEY=VALUE", param_hint=option)
+        result[key] = value
+    return result
+
+
+def open_service(
+    config: Path | None,
+    stage: str | None,
+    region: str | None,
+    params: Sequence[str],
+    endpoint: str,
+) -> ServiceFolder:
+    """The service of ``--config`` or of this folder, for a stage."""
+    file = config or find_file(Path.cwd()) or Path(FILE_NAMES[0])
+    options = Options(stage, region, pairs(params, "--param"))
+    return open_folder(file, options, os.environ, endpoint, TIME)
+
+
+def open_api(stage: str | None, region: str | None, endpoint: str) -> Api:
+    """The account of a stage, without a service's file."""
+    account = environment_of(stage or DEFAULT_STAGE).account
+    return Api(endpoint, account, region or DEFAULT_REGION)
+
+
+def function_target(
+    name: str,
+    config: Path | None,
+    stage: str | None,
+    region: str | None,
+    params: Sequence[str],
+    endpoint: str,
+) -> tuple[Api, str]:
+    """Where a function is deployed and its name there.
+
+    In a service's folder ``name`` is the function's name in the file; elsewhere the deployed one.
+
+    Raises:
+        DeployError: the service has no such function.
+    """
+    if config is None and find_file(Path.cwd()) is None:
+        return open_api(stage, region, endpoint), name
+    folder = open_service(config, stage, region, params, endpoint)
+    plan = folder.service.to_template(folder.options)
+    if name in plan.functions:
+        return folder.api, plan.functions[name]
+    if name in plan.functions.values():
+        return folder.api, name
+    raise DeployError(unknown_function(name, plan))
+
+
+def cache_dir() -> Path:
+    """Where installed requirements are kept between deployments."""
+    own = os.environ.get("PILEUS_CACHE_DIR")
+    shared = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return (Path(own) if own else shared / "pileus") / "requirements"

@@ -1,0 +1,37 @@
+"""``pileus remove``: take a deployed service away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pileus.cli.connection import TIME, open_api, open_service, service_options
+from pileus.cli.display import DeploymentDisplay
+from pileus.deploy.removal import remove_stack
+
+
+@click.command("remove")
+@service_options
+@click.option("--stack-name", help="A stack by name, in place of a service.")
+@click.option(
+    "--empty-buckets",
+    is_flag=True,
+    help="Delete what the service's buckets hold; otherwise a bucket with objects is refused.",
+)
+def command(stack_name: str | None, empty_buckets: bool, **where: Any) -> None:
+    """Remove a deployed service: its stack and its packages.
+
+    \b
+      pileus remove
+      pileus remove --stage prod --empty-buckets
+      pileus remove --stack-name jobs
+    """
+    if stack_name:
+        api, stack = open_api(where["stage"], where["region"], where["endpoint"]), stack_name
+    else:
+        folder = open_service(**where)
+        api, stack = folder.api, folder.service.to_template(folder.options).stack.name
+    with DeploymentDisplay() as display:
+        remove_stack(api, TIME, stack, display, with_contents=empty_buckets)
+    click.echo(f"Removed {stack} (account {api.account}, {api.region})")

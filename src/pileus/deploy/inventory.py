@@ -1,0 +1,111 @@
+"""What runs in an environment, asked as any client would."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+from pileus.deploy.api import Api
+from pileus.deploy.errors import ApiError
+
+_TIMEOUT_S = 5
+
+
+def inventory(api: Api) -> dict[str, Any]:
+    """Functions, queues, buckets, tables, stacks and models; a room that does not answer is named.
+
+    Raises:
+        PlatformUnreachable: nobody answers at all.
+    """
+    result: dict[str, Any] = {"account": api.account, "region": api.region, "unanswered": {}}
+    for name, read in _PARTS.items():
+        try:
+            result[name] = read(api)
+        except ApiError as error:
+            result[name] = []
+            result["unanswered"][name] = str(error)
+    usage = _usage(api)
+    for function in result["functions"]:
+        function.update(usage.get(function["name"], {}))
+    return result
+
+
+def _functions(api: Api) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": one["FunctionName"],
+            "runtime": one.get("Runtime", "image"),
+            "memory_mb": one.get("MemorySize", 0),
+            "timeout_s": one.get("Timeout", 0),
+        }
+        for one in api.each("lambda", "ListFunctions", "Functions")
+    ]
+
+
+def _queues(api: Api) -> list[dict[str, Any]]:
+    result = []
+    for url in api.each("sqs", "ListQueues", "QueueUrls"):
+        told = api.call("sqs", "GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])
+        attributes = told.get("Attributes", {})
+        result.append(
+            {
+                "name": url.rsplit("/", 1)[-1],
+                "visible": int(attributes.get("ApproximateNumberOfMessages", 0)),
+                "in_flight": int(attributes.get("ApproximateNumberOfMessagesNotVisible", 0)),
+                "delayed": int(attributes.get("ApproximateNumberOfMessagesDelayed", 0)),
+            }
+        )
+    return result
+
+
+def _buckets(api: Api) -> list[dict[str, Any]]:
+    return [{"name": one["Name"]} for one in api.call("s3", "ListBuckets").get("Buckets") or ()]
+
+
+def _tables(api: Api) -> list[dict[str, Any]]:
+    result = []
+    for name in api.each("dynamodb", "ListTables", "TableNames"):
+        table = api.call("dynamodb", "DescribeTable", TableName=name)["Table"]
+        result.append({"name": name, "items": table.get("ItemCount", 0)})
+    return result
+
+
+def _stacks(api: Api) -> list[dict[str, Any]]:
+    return [
+        {"name": one["StackName"], "status": one["StackStatus"]}
+        for one in api.each("cloudformation", "DescribeStacks", "Stacks")
+    ]
+
+
+def _endpoints(api: Api) -> list[dict[str, Any]]:
+    return [
+        {"name": one["EndpointName"], "status": one["EndpointStatus"]}
+        for one in api.each("sagemaker", "ListEndpoints", "Endpoints")
+    ]
+
+
+_PARTS = {
+    "stacks": _stacks,
+    "functions": _functions,
+    "queues": _queues,
+    "buckets": _buckets,
+    "tables": _tables,
+    "endpoints": _endpoints,
+}
+
+
+def _usage(api: Api) -> dict[str, dict[str, Any]]:
+    """Invocations by function since the platform's start; empty where the page is not served."""
+    url = f"{api.endpoint}/_pileus/api/overview?account={api.account}"
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:
+            overview = json.load(answer)
+    except (urllib.error.URLError, ValueError):
+        return {}
+    kept = ("cold", "warm", "errors", "in_flight", "p50_ms", "p95_ms", "gb_seconds")
+    return {
+        row["name"]: {key: row[key] for key in kept if key in row}
+        for row in overview.get("functions", ())
+    }
