@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,9 +14,16 @@ from pileus.adapters.chance_system import SystemChance
 from pileus.adapters.clock_system import SystemClock
 from pileus.adapters.disk import FolderLock
 from pileus.adapters.file_blobs import FileBlobs
+from pileus.adapters.local_node.blanks import BlankTarget
+from pileus.adapters.local_node.capabilities import Tier
+from pileus.adapters.local_node.nodes import LocalNodes, LocalNodeSettings
 from pileus.adapters.segment_log import SegmentLog
 from pileus.adapters.sms_handset import HandsetSms
 from pileus.adapters.sqlite_state import SqliteState
+from pileus.compute.calls import Usage
+from pileus.compute.code_store import CodeStore
+from pileus.compute.log_shipping import LogShipper
+from pileus.compute.pools import Pools, PoolServices, PoolSettings
 from pileus.gateway.app import GatewayApp
 from pileus.gateway.aws import AwsFront
 from pileus.gateway.server import Server
@@ -22,9 +31,13 @@ from pileus.gateway.websocket import open_websocket
 from pileus.kernel.credentials import Credentials
 from pileus.kernel.kernel import Kernel
 from pileus.kernel.settings import InvalidSetting, Settings
+from pileus.ports.nodes import Nodes
 from pileus.ports.sms import SmsProvider
 from pileus.protocols.http import HttpRequest, HttpResponse
 from pileus.protocols.sigv4 import Credential
+from pileus.services.lambda_.async_invokes import AsyncInvokes
+from pileus.services.lambda_.queue_source import QueueSources
+from pileus.services.lambda_.running import Functions
 
 _KEY_BYTES = 32
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -38,12 +51,16 @@ class Platform:
     kernel: Kernel
     server: Server
     app: GatewayApp
+    nodes: LocalNodes
     lock: FolderLock
     url: str
 
     async def close(self) -> None:
-        """Stop in the order opposite to starting: no new calls, then background work, the store."""
+        """Stop in the order opposite to starting: no new calls, user code, the rest, the store."""
         await self.server.close()
+        await self.kernel.part(Pools).close()
+        await self.nodes.close()
+        await self.kernel.part(LogShipper).flush()
         await self.kernel.close()
         self.lock.release()
 
@@ -70,10 +87,79 @@ async def start(settings: Settings) -> Platform:
     kernel.add_part(SmsProvider, HandsetSms())  # type: ignore[type-abstract]
     port = await server.start(settings.host, settings.port)
     kernel.endpoint = f"http://{settings.host}:{port}"
+    nodes = _nodes(replace(settings, port=port), kernel, server)
+    _add_compute(kernel, nodes, settings)
     await kernel.start()
-    return Platform(
-        replace(settings, port=port), kernel, server, app, lock, kernel.endpoint
+    return Platform(replace(settings, port=port), kernel, server, app, nodes, lock, kernel.endpoint)
+
+
+def _nodes(settings: Settings, kernel: Kernel, server: Server) -> LocalNodes:
+    """This machine as a node; instances reach the gateway through listeners they hand out."""
+
+    def door(listener: socket.socket, name: str) -> Callable[[], None]:
+        kernel.supervisor.spawn(f"door of {name}", server.add_socket(listener, name))
+        return lambda: server.remove_socket(name)
+
+    node_settings = LocalNodeSettings(
+        run_dir=settings.data_dir.resolve() / "run",
+        gateway_port=settings.port,
+        required_tier=None if settings.tier == "C" else Tier(settings.tier),
+        blanks=BlankTarget(at_most=settings.blank_children),
     )
+    return LocalNodes(node_settings, kernel.clock, door)
+
+
+def _add_compute(kernel: Kernel, nodes: Nodes, settings: Settings) -> None:
+    """Pools of instances, what runs on them, and their output's way to the logs room."""
+    code = CodeStore(kernel.blobs, settings.data_dir.resolve() / "code", _boot_id())
+    shipper = LogShipper(kernel)
+    functions = Functions(kernel, code)
+    services = PoolServices(
+        nodes=nodes,
+        clock=kernel.clock,
+        chance=kernel.chance,
+        credentials=functions.credentials,
+        write_log=shipper.write,
+        meter=_meter(kernel),
+    )
+    functions.pools = Pools(services, PoolSettings(idle_s=settings.idle_s))
+    kernel.add_part(LogShipper, shipper)
+    kernel.add_part(Pools, functions.pools)
+    kernel.add_part(CodeStore, code)
+    kernel.add_part(Functions, functions)
+    kernel.add_part(AsyncInvokes, AsyncInvokes(kernel, functions))
+    kernel.add_part(QueueSources, QueueSources(kernel, functions))
+
+
+def _meter(kernel: Kernel) -> Callable[[Usage], None]:
+    def meter(usage: Usage) -> None:
+        account, _, region = usage.target.scope.partition("/")
+        kernel.meter.add_quantity(account, "lambda:gb_seconds", usage.gigabyte_seconds)
+        kernel.meter.add_quantity(account, "lambda:requests", 0 if usage.throttle else 1)
+        kernel.observe(
+            "invocation",
+            account=account,
+            region=region,
+            function=usage.target.function,
+            version=usage.target.version,
+            cold=usage.is_cold,
+            duration_ms=usage.duration_ns / 1e6,
+            init_ms=usage.init_ns / 1e6,
+            billed_ms=usage.billed_ms,
+            memory_mb=usage.target.spec.memory_mb,
+            memory_peak_mb=usage.memory_peak_mb,
+            error=usage.is_error,
+            throttle=usage.throttle,
+            concurrency=usage.concurrency,
+            gb_seconds=usage.gigabyte_seconds,
+        )
+
+    return meter
+
+
+def _boot_id() -> str:
+    path = Path("/proc/sys/kernel/random/boot_id")
+    return path.read_text().strip() if path.exists() else __version__
 
 
 def _kernel(settings: Settings) -> Kernel:

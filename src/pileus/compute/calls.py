@@ -19,6 +19,7 @@ class Target:
         revision: changes whenever code or configuration do; instances of another one drain.
         spec: how to make an instance, without credentials and log stream.
         reserved: reserved concurrency, or None.
+        role: ARN of the role whose keys its instances get; empty for none.
     """
 
     scope: str
@@ -27,6 +28,7 @@ class Target:
     revision: str
     spec: InstanceSpec
     reserved: int | None = None
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from pileus.values.body import Body
 from pileus.values.keys import Key
@@ -51,11 +51,21 @@ class OperationCode:
         return self.run(*arguments)
 
 
+@overload
+def write(run: Callable[..., Any], /) -> OperationCode: ...
+
+
+@overload
+def write(
+    *, prepare: Callable[..., Awaitable[Any]]
+) -> Callable[[Callable[..., Any]], OperationCode]: ...
+
+
 def write(
     run: Callable[..., Any] | None = None,
     *,
     prepare: Callable[..., Awaitable[Any]] | None = None,
-) -> Any:
+) -> OperationCode | Callable[[Callable[..., Any]], OperationCode]:
     """Mark ``run(call, request)`` as a write: synchronous, in one transaction of the room's space.
 
     It may run again, so all it does is through ``call``. It returns the output mapping, a Reply or
@@ -67,11 +77,21 @@ def write(
     return OperationCode("write", run, prepare)
 
 
+@overload
+def read(run: Callable[..., Any], /) -> OperationCode: ...
+
+
+@overload
+def read(
+    *, prepare: Callable[..., Awaitable[Any]]
+) -> Callable[[Callable[..., Any]], OperationCode]: ...
+
+
 def read(
     run: Callable[..., Any] | None = None,
     *,
     prepare: Callable[..., Awaitable[Any]] | None = None,
-) -> Any:
+) -> OperationCode | Callable[[Callable[..., Any]], OperationCode]:
     """Mark ``run(call, request)`` as a read: synchronous, on a snapshot of what is durable."""
     if run is None:
         return lambda fn: OperationCode("read", fn, prepare)

@@ -26,7 +26,7 @@ class Settings:
         region, account: used where a call names none.
         tier: the weakest sandbox tier accepted (``A``, ``B`` or ``C``).
         idle_s: seconds after which an idle function instance ends.
-        blank_children: sandboxed blank children kept ready per runtime.
+        blank_children: most sandboxed blank children kept ready per runtime while functions start.
     """
 
     host: str = "127.0.0.1"
@@ -36,7 +36,7 @@ class Settings:
     account: str = DEFAULT_ACCOUNT
     tier: str = "C"
     idle_s: float = 420.0
-    blank_children: int = 1
+    blank_children: int = 4
 
     @staticmethod
     def load(environment: Mapping[str, str], **given: Any) -> Settings:

@@ -1,0 +1,146 @@
+"""A function's configuration: from a request, checked, and as it is shown."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pileus.compute.environment import RESERVED
+from pileus.kernel.calls import Call
+from pileus.services.lambda_ import errors, store
+from pileus.services.lambda_.limits import LIMITS
+from pileus.services.lambda_.model import Configuration, Function, Layer
+from pileus.services.lambda_.names import LATEST
+from pileus.values.times import iso8601
+
+_IMPLEMENTED = ("python", "provided")
+_NEED_HANDLER_AND_RUNTIME = (
+    "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+)
+
+
+def check(request: Mapping[str, Any]) -> None:
+    """Refuse what Lambda refuses, and by name what is not built yet."""
+    if request.get("PackageType") == "Image":
+        raise errors.invalid("Pileus does not run container-image functions yet.")
+    runtime = request.get("Runtime")
+    if runtime and not runtime.startswith(_IMPLEMENTED):
+        raise errors.invalid(f"Pileus does not run functions of the runtime {runtime} yet.")
+    if (request.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions":
+        raise errors.invalid("Pileus does not implement SnapStart yet.")
+    variables = (request.get("Environment") or {}).get("Variables") or {}
+    taken = sorted(name for name in variables if name in RESERVED)
+    if taken:
+        raise errors.invalid(
+            "Lambda was unable to configure your environment variables because the environment "
+            "variables you have provided contains reserved keys that are currently not supported "
+            f"for modification. Reserved keys used in this request: {', '.join(taken)}"
+        )
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
+    if size > LIMITS.environment_bytes_max:
+        raise errors.invalid(
+            "Lambda was unable to configure your environment variables because the environment "
+            "variables you have provided exceeded the 4KB limit."
+        )
+    if len(request.get("Layers") or ()) > LIMITS.layers_max:
+        raise errors.invalid("Cannot reference more than 5 layers.")
+    letters = (request.get("DeadLetterConfig") or {}).get("TargetArn") or ""
+    if letters and letters.split(":")[2] not in ("sqs", "sns"):
+        raise errors.invalid(f"The provided target ARN {letters} is not valid for dead letters.")
+
+
+def check_new(request: Mapping[str, Any]) -> None:
+    """What only CreateFunction must have."""
+    if not (request.get("Runtime") and request.get("Handler")):
+        raise errors.invalid(_NEED_HANDLER_AND_RUNTIME)
+
+
+def apply(
+    configuration: Configuration, request: Mapping[str, Any], layers: Sequence[Layer] | None
+) -> None:
+    """Change what the request names."""
+    simple = {
+        "Runtime": "runtime",
+        "Handler": "handler",
+        "Role": "role",
+        "Description": "description",
+        "Timeout": "timeout_s",
+        "MemorySize": "memory_mb",
+    }
+    for wire, field in simple.items():
+        if request.get(wire) is not None:
+            setattr(configuration, field, request[wire])
+    if (storage := request.get("EphemeralStorage")) is not None:
+        configuration.tmp_mb = storage["Size"]
+    if (environment := request.get("Environment")) is not None:
+        configuration.environment = dict(environment.get("Variables") or {})
+    if layers is not None:
+        configuration.layers = list(layers)
+    if request.get("Architectures"):
+        configuration.architectures = list(request["Architectures"])
+    if (letters := request.get("DeadLetterConfig")) is not None:
+        configuration.dead_letter = letters.get("TargetArn") or ""
+    if (tracing := request.get("TracingConfig")) is not None:
+        configuration.tracing = tracing.get("Mode") or "PassThrough"
+    if (vpc := request.get("VpcConfig")) is not None:
+        configuration.vpc = dict(vpc)
+    if (logging := request.get("LoggingConfig")) is not None:
+        configuration.log_group = logging.get("LogGroup") or configuration.log_group
+        configuration.log_format = logging.get("LogFormat") or configuration.log_format
+        configuration.log_level = logging.get("ApplicationLogLevel") or configuration.log_level
+
+
+def log_group(function: str, configuration: Configuration) -> str:
+    """Where the function's output goes."""
+    return configuration.log_group or f"/aws/lambda/{function}"
+
+
+def shown(
+    call: Call, function: Function, configuration: Configuration, qualifier: str = ""
+) -> dict[str, Any]:
+    """FunctionConfiguration. The ARN carries the qualifier that was asked for, as on AWS."""
+    version = configuration.version
+    tail = qualifier or ("" if version == LATEST else version)
+    output: dict[str, Any] = {
+        "FunctionName": function.name,
+        "FunctionArn": store.arn_of(call, function.name, tail),
+        "Runtime": configuration.runtime,
+        "Role": configuration.role,
+        "Handler": configuration.handler,
+        "CodeSize": configuration.code.size_bytes,
+        "Description": configuration.description,
+        "Timeout": configuration.timeout_s,
+        "MemorySize": configuration.memory_mb,
+        "LastModified": iso8601(configuration.modified_ms).replace("Z", "+0000"),
+        "CodeSha256": configuration.code.sha256,
+        "Version": version,
+        "TracingConfig": {"Mode": configuration.tracing},
+        "RevisionId": configuration.revision,
+        "State": "Active",
+        "LastUpdateStatus": "Successful",
+        "PackageType": "Zip",
+        "Architectures": configuration.architectures,
+        "EphemeralStorage": {"Size": configuration.tmp_mb},
+        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "LoggingConfig": {
+            "LogFormat": configuration.log_format,
+            "LogGroup": log_group(function.name, configuration),
+        },
+    }
+    if configuration.environment:
+        output["Environment"] = {"Variables": configuration.environment}
+    if configuration.layers:
+        output["Layers"] = [
+            {"Arn": layer.arn, "CodeSize": layer.size_bytes} for layer in configuration.layers
+        ]
+    if configuration.dead_letter:
+        output["DeadLetterConfig"] = {"TargetArn": configuration.dead_letter}
+    if configuration.vpc:
+        output["VpcConfig"] = {"VpcId": "", **configuration.vpc}
+    return output
+
+
+def base64_sha256(digest: bytes) -> str:
+    """A digest as CodeSha256 spells it."""
+    return base64.b64encode(digest).decode()

@@ -1,0 +1,29 @@
+"""Quotas as data. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, times in seconds."""
+
+    payload_bytes_max: int = 6_291_456
+    async_payload_bytes_max: int = 1_048_576
+    zip_bytes_max: int = 52_428_800
+    environment_bytes_max: int = 4096
+    layers_max: int = 5
+    log_tail_bytes: int = 4096
+    retries_default: int = 2
+    age_s_default: int = 21_600
+    throttle_pause_first_s: int = 1
+    throttle_pause_last_s: int = 300
+    retry_pauses_s: tuple[int, ...] = (60, 120)
+    concurrency: int = 1000
+    unreserved_min: int = 100
+    role_keys_s: int = 43_200
+    list_max: int = 50
+
+
+LIMITS = Limits()

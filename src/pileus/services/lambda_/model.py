@@ -1,0 +1,131 @@
+"""Functions, versions, aliases, layers, mappings and asynchronous events as records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Code(msgspec.Struct, kw_only=True):
+    """A package: where it lies in Blobs, and what it is."""
+
+    blob: str
+    sha256: str
+    size_bytes: int
+
+
+class Layer(msgspec.Struct, kw_only=True):
+    """A layer a version uses; a ``blob`` is missing for the platform's own environment."""
+
+    arn: str
+    blob: str
+    size_bytes: int
+
+
+class Configuration(msgspec.Struct, kw_only=True):
+    """What a version is made of; ``$LATEST`` may change, numbered ones never do."""
+
+    version: str
+    runtime: str
+    handler: str
+    role: str
+    code: Code
+    description: str = ""
+    timeout_s: int = 3
+    memory_mb: int = 128
+    tmp_mb: int = 512
+    environment: dict[str, str] = {}
+    layers: list[Layer] = []
+    architectures: list[str] = ["x86_64"]
+    dead_letter: str = ""
+    tracing: str = "PassThrough"
+    log_group: str = ""
+    log_format: str = "Text"
+    log_level: str = ""
+    vpc: dict[str, Any] = {}
+    modified_ms: int = 0
+    revision: str = ""
+
+
+class AsyncConfiguration(msgspec.Struct, kw_only=True):
+    """How a qualifier's asynchronous invocations are retried, and where results go."""
+
+    retries: int | None = None
+    age_s: int | None = None
+    on_success: str = ""
+    on_failure: str = ""
+    modified_ms: int = 0
+
+
+class Function(msgspec.Struct, kw_only=True):
+    """A function; numbered versions and aliases are records of their own.
+
+    ``policies`` are resource policy statements by qualifier (empty: the function itself).
+    """
+
+    name: str
+    latest: Configuration
+    last_version: int = 0
+    published_revision: str = ""
+    reserved: int | None = None
+    policies: dict[str, list[dict[str, Any]]] = {}
+    asynchronous: dict[str, AsyncConfiguration] = {}
+    tags: dict[str, str] = {}
+
+
+class Alias(msgspec.Struct, kw_only=True):
+    """A name for a version, with a share of calls for a second one."""
+
+    name: str
+    version: str
+    description: str = ""
+    weights: dict[str, float] = {}
+    revision: str = ""
+
+
+class LayerVersion(msgspec.Struct, kw_only=True):
+    """One version of a layer."""
+
+    name: str
+    version: int
+    code: Code
+    created_ms: int
+    description: str = ""
+    license: str = ""
+    runtimes: list[str] = []
+    architectures: list[str] = []
+
+
+class Mapping(msgspec.Struct, kw_only=True):
+    """An event source mapping from a queue."""
+
+    id: str
+    source: str
+    function: str
+    qualifier: str = ""
+    batch_size: int = 10
+    window_s: int = 0
+    is_enabled: bool = True
+    filters: list[str] = []
+    reports_failures: bool = False
+    concurrency_max: int = 0
+    modified_ms: int = 0
+    last_result: str = "No records processed"
+    tags: dict[str, str] = {}
+
+
+class AsyncEvent(msgspec.Struct, kw_only=True):
+    """An asynchronous invocation that was accepted and is not finished."""
+
+    id: str
+    function: str
+    qualifier: str
+    accepted_ms: int
+    payload: bytes = b""
+    blob: str = ""
+    trace: str = ""
+    client_context: str = ""
+    attempts: int = 0
+    throttles: int = 0
+    not_before_ms: int = 0

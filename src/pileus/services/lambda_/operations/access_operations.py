@@ -1,0 +1,242 @@
+"""Resource policies, reserved concurrency, and settings of asynchronous invocation.
+
+https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from pileus.kernel.calls import Call, ReadCall, WriteCall
+from pileus.kernel.operations import read, write
+from pileus.services.lambda_ import errors, paging, store, versions
+from pileus.services.lambda_.limits import LIMITS
+from pileus.services.lambda_.model import AsyncConfiguration, Function
+from pileus.services.lambda_.names import LATEST
+from pileus.values.times import utc
+
+
+@write
+def add_permission(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Let a service or account use the function."""
+    name, qualifier = store.split(request)
+    function = store.find_function(call, name, qualifier)
+    versions.check_revision(function.latest.revision, request)
+    statements = function.policies.setdefault(qualifier, [])
+    if any(s["Sid"] == request["StatementId"] for s in statements):
+        raise errors.conflict(
+            f"The statement id ({request['StatementId']}) provided already exists. Please provide "
+            "a new statement id, or remove the existing statement."
+        )
+    statement = _statement(call, function, qualifier, request)
+    statements.append(statement)
+    store.put_function(call.state, function)
+    return {"Statement": orjson.dumps(statement).decode()}
+
+
+def _statement(
+    call: Call, function: Function, qualifier: str, request: Mapping[str, Any]
+) -> dict[str, Any]:
+    principal = request["Principal"]
+    if principal.endswith(".amazonaws.com"):
+        who: Any = {"Service": principal}
+    elif principal == "*":
+        who = "*"
+    else:
+        who = {"AWS": f"arn:aws:iam::{principal}:root" if principal.isdecimal() else principal}
+    statement: dict[str, Any] = {
+        "Sid": request["StatementId"],
+        "Effect": "Allow",
+        "Principal": who,
+        "Action": request["Action"],
+        "Resource": store.arn_of(call, function.name, qualifier),
+    }
+    condition: dict[str, dict[str, str]] = {}
+    if request.get("SourceAccount"):
+        condition.setdefault("StringEquals", {})["AWS:SourceAccount"] = request["SourceAccount"]
+    if request.get("SourceArn"):
+        condition["ArnLike"] = {"AWS:SourceArn": request["SourceArn"]}
+    if request.get("EventSourceToken"):
+        token = request["EventSourceToken"]
+        condition.setdefault("StringEquals", {})["lambda:EventSourceToken"] = token
+    if condition:
+        statement["Condition"] = condition
+    return statement
+
+
+@write
+def remove_permission(call: WriteCall, request: Mapping[str, Any]) -> None:
+    """Remove one statement."""
+    name, qualifier = store.split(request)
+    function = store.find_function(call, name, qualifier)
+    statements = function.policies.get(qualifier, [])
+    kept = [s for s in statements if s["Sid"] != request["StatementId"]]
+    if len(kept) == len(statements):
+        raise errors.resource_not_found("No policy is associated with the given resource.")
+    function.policies[qualifier] = kept
+    store.put_function(call.state, function)
+
+
+@read
+def get_policy(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The resource policy of a function or qualifier."""
+    name, qualifier = store.split(request)
+    function = store.find_function(call, name, qualifier)
+    statements = function.policies.get(qualifier)
+    if not statements:
+        raise errors.resource_not_found("The resource you requested does not exist.")
+    policy = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
+    return {"Policy": orjson.dumps(policy).decode(), "RevisionId": function.latest.revision}
+
+
+@write
+def put_function_concurrency(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Reserve concurrency for a function; 0 stops it."""
+    function = store.find_function(call, request["FunctionName"])
+    wanted = request["ReservedConcurrentExecutions"]
+    others = sum(
+        other.reserved or 0
+        for _, raw in call.state.range(("function",))
+        if (other := store.FUNCTIONS.decode(raw)).name != function.name
+    )
+    if LIMITS.concurrency - others - wanted < LIMITS.unreserved_min:
+        raise errors.invalid(
+            "Specified ReservedConcurrentExecutions for function decreases account's "
+            f"UnreservedConcurrentExecution below its minimum value of [{LIMITS.unreserved_min}]."
+        )
+    function.reserved = wanted
+    store.put_function(call.state, function)
+    return {"ReservedConcurrentExecutions": wanted}
+
+
+@read
+def get_function_concurrency(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """A function's reserved concurrency, if it has any."""
+    function = store.find_function(call, request["FunctionName"])
+    return {} if function.reserved is None else {"ReservedConcurrentExecutions": function.reserved}
+
+
+@write
+def delete_function_concurrency(call: WriteCall, request: Mapping[str, Any]) -> None:
+    """Let a function share the account's concurrency again."""
+    function = store.find_function(call, request["FunctionName"])
+    function.reserved = None
+    store.put_function(call.state, function)
+
+
+@write
+def put_function_event_invoke_config(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Set retries, age and destinations of asynchronous invocations, all anew."""
+    return _configure(call, request, AsyncConfiguration())
+
+
+@write
+def update_function_event_invoke_config(
+    call: WriteCall, request: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Change some of the settings."""
+    function, qualifier = _function(call, request)
+    current = function.asynchronous.get(qualifier)
+    if current is None:
+        raise _no_settings(call, function, qualifier)
+    return _configure(call, request, current)
+
+
+def _function(call: ReadCall, request: Mapping[str, Any]) -> tuple[Function, str]:
+    name, qualifier = store.split(request)
+    return store.find_function(call, name, qualifier), qualifier or LATEST
+
+
+def _no_settings(call: Call, function: Function, qualifier: str) -> Exception:
+    arn = store.arn_of(call, function.name, qualifier)
+    return errors.resource_not_found(f"The function {arn} doesn't have an EventInvokeConfig")
+
+
+def _configure(
+    call: WriteCall, request: Mapping[str, Any], settings: AsyncConfiguration
+) -> dict[str, Any]:
+    function, qualifier = _function(call, request)
+    if request.get("MaximumRetryAttempts") is not None:
+        settings.retries = request["MaximumRetryAttempts"]
+    if request.get("MaximumEventAgeInSeconds") is not None:
+        settings.age_s = request["MaximumEventAgeInSeconds"]
+    destinations = request.get("DestinationConfig") or {}
+    if "OnSuccess" in destinations:
+        settings.on_success = destinations["OnSuccess"].get("Destination") or ""
+    if "OnFailure" in destinations:
+        settings.on_failure = destinations["OnFailure"].get("Destination") or ""
+    settings.modified_ms = call.now_ms
+    function.asynchronous[qualifier] = settings
+    store.put_function(call.state, function)
+    return _shown(call, function, qualifier, settings)
+
+
+def _shown(
+    call: Call, function: Function, qualifier: str, settings: AsyncConfiguration
+) -> dict[str, Any]:
+    success = {"Destination": settings.on_success} if settings.on_success else {}
+    failure = {"Destination": settings.on_failure} if settings.on_failure else {}
+    shown: dict[str, Any] = {
+        "LastModified": utc(settings.modified_ms),
+        "FunctionArn": store.arn_of(call, function.name, qualifier),
+        "DestinationConfig": {"OnSuccess": success, "OnFailure": failure},
+    }
+    if settings.retries is not None:
+        shown["MaximumRetryAttempts"] = settings.retries
+    if settings.age_s is not None:
+        shown["MaximumEventAgeInSeconds"] = settings.age_s
+    return shown
+
+
+@read
+def get_function_event_invoke_config(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a function or qualifier."""
+    function, qualifier = _function(call, request)
+    settings = function.asynchronous.get(qualifier)
+    if settings is None:
+        raise _no_settings(call, function, qualifier)
+    return _shown(call, function, qualifier, settings)
+
+
+@read
+def list_function_event_invoke_configs(
+    call: ReadCall, request: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The settings of every qualifier of a function."""
+    function = store.find_function(call, request["FunctionName"])
+    shown = [_shown(call, function, q, s) for q, s in sorted(function.asynchronous.items())]
+    return paging.page("FunctionEventInvokeConfigs", shown, request)
+
+
+@write
+def delete_function_event_invoke_config(call: WriteCall, request: Mapping[str, Any]) -> None:
+    """Forget the settings of a function or qualifier."""
+    function, qualifier = _function(call, request)
+    if function.asynchronous.pop(qualifier, None) is None:
+        raise _no_settings(call, function, qualifier)
+    store.put_function(call.state, function)
+
+
+@read
+def get_function_url_config(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Function URLs are not built yet, so no function has one."""
+    store.find_function(call, request["FunctionName"])
+    raise errors.resource_not_found("The resource you requested does not exist.")
+
+
+@read
+def get_function_code_signing_config(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Code signing is not built yet, so no function has a configuration."""
+    return {"FunctionName": store.find_function(call, request["FunctionName"]).name}
+
+
+@read
+def list_provisioned_concurrency_configs(
+    call: ReadCall, request: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Provisioned concurrency is not built yet, so there is none."""
+    store.find_function(call, request["FunctionName"])
+    return {"ProvisionedConcurrencyConfigs": []}

@@ -1,0 +1,226 @@
+"""Functions: create, read, change, delete.
+
+https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
+from pileus.kernel.operations import read, stream, write
+from pileus.services.lambda_ import configuration, errors, packages, paging, store, versions
+from pileus.services.lambda_.model import Code, Configuration, Function, Layer
+from pileus.services.lambda_.names import LATEST, function_name
+from pileus.services.lambda_.running import Functions, scope_of
+from pileus.values.body import Body
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    code: Code | None = None
+    layers: list[Layer] | None = None
+
+
+async def _prepare(call: StreamCall, request: Mapping[str, Any]) -> _Prepared:
+    configuration.check(request)
+    if request.get("Role"):
+        name = function_name(request["FunctionName"])[0]
+        await packages.check_role(call, request["Role"], name)
+    layers = request.get("Layers")
+    return _Prepared(
+        layers=None if layers is None else packages.find_layers(call, layers),
+    )
+
+
+async def _prepare_new(call: StreamCall, request: Mapping[str, Any]) -> _Prepared:
+    configuration.check_new(request)
+    prepared = await _prepare(call, request)
+    code = await packages.store_code(call, request.get("Code") or {})
+    return _Prepared(code, prepared.layers)
+
+
+@write(prepare=_prepare_new)
+def create_function(
+    call: WriteCall, request: Mapping[str, Any], prepared: _Prepared
+) -> dict[str, Any]:
+    """Make a function; it can be invoked at once."""
+    name = function_name(request["FunctionName"])[0]
+    if call.state.get(("function", name)) is not None:
+        raise errors.conflict(f"Function already exist: {name}")
+    assert prepared.code is not None
+    latest = Configuration(
+        version=LATEST,
+        runtime=request["Runtime"],
+        handler=request["Handler"],
+        role=request["Role"],
+        code=prepared.code,
+        modified_ms=call.now_ms,
+        revision=call.new_id(),
+    )
+    configuration.apply(latest, request, prepared.layers)
+    function = Function(name=name, latest=latest, tags=dict(request.get("Tags") or {}))
+    store.put_function(call.state, function)
+    published = latest
+    if request.get("Publish"):
+        published = versions.publish(call, function, "")
+        store.put_function(call.state, function)
+    return configuration.shown(call, function, published)
+
+
+@read
+def get_function_configuration(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of a version."""
+    name, qualifier = store.split(request)
+    function = store.find_function(call, name, qualifier)
+    found = store.configuration(call, function, qualifier)
+    return configuration.shown(call, function, found, qualifier)
+
+
+@read
+def get_function(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Configuration, where the code lies, tags and reserved concurrency."""
+    name, qualifier = store.split(request)
+    function = store.find_function(call, name, qualifier)
+    found = store.configuration(call, function, qualifier)
+    output: dict[str, Any] = {
+        "Configuration": configuration.shown(call, function, found, qualifier),
+        "Code": {
+            "RepositoryType": "S3",
+            "Location": f"{call.context.endpoint}/_pileus/code/{found.code.blob}",
+        },
+    }
+    if function.tags:
+        output["Tags"] = function.tags
+    if function.reserved is not None:
+        output["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved}
+    return output
+
+
+@read
+def list_functions(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Functions in order of name; with FunctionVersion ALL every version of them."""
+    shown = []
+    for _, raw in call.state.range(("function",)):
+        function = store.FUNCTIONS.decode(raw)
+        shown.append(configuration.shown(call, function, function.latest))
+        if request.get("FunctionVersion") == "ALL":
+            shown += [
+                configuration.shown(call, function, version)
+                for version in versions.published(call, function.name)
+            ]
+    return paging.page("Functions", shown, request)
+
+
+async def _prepare_code(call: StreamCall, request: Mapping[str, Any]) -> Code:
+    call.read(lambda view: store.find_function(view, request["FunctionName"]))
+    return await packages.store_code(call, request)
+
+
+@stream
+async def update_function_code(
+    call: StreamCall, request: Mapping[str, Any], body: Body | None
+) -> dict[str, Any]:
+    """Give a function other code; instances of the old code finish what they do."""
+    code = await _prepare_code(call, request)
+
+    def step(write: WriteCall) -> dict[str, Any]:
+        function = store.find_function(write, request["FunctionName"])
+        versions.check_revision(function.latest.revision, request)
+        if request.get("DryRun"):
+            return configuration.shown(write, function, function.latest)
+        function.latest.code = code
+        if request.get("Architectures"):
+            function.latest.architectures = list(request["Architectures"])
+        return _changed(write, function, bool(request.get("Publish")))
+
+    output = await call.write(step)
+    await call.part(Functions).retire(scope_of(call.account, call.region), output["FunctionName"])
+    return output
+
+
+@stream
+async def update_function_configuration(
+    call: StreamCall, request: Mapping[str, Any], body: Body | None
+) -> dict[str, Any]:
+    """Change a function's configuration."""
+    call.read(lambda view: store.find_function(view, request["FunctionName"]))
+    prepared = await _prepare(call, request)
+
+    def step(write: WriteCall) -> dict[str, Any]:
+        function = store.find_function(write, request["FunctionName"])
+        versions.check_revision(function.latest.revision, request)
+        configuration.apply(function.latest, request, prepared.layers)
+        return _changed(write, function, False)
+
+    output = await call.write(step)
+    await call.part(Functions).retire(scope_of(call.account, call.region), output["FunctionName"])
+    return output
+
+
+def _changed(call: WriteCall, function: Function, is_published: bool) -> dict[str, Any]:
+    function.latest.modified_ms = call.now_ms
+    function.latest.revision = call.new_id()
+    shown = function.latest
+    if is_published:
+        shown = versions.publish(call, function, "")
+    store.put_function(call.state, function)
+    return configuration.shown(call, function, shown)
+
+
+@stream
+async def delete_function(
+    call: StreamCall, request: Mapping[str, Any], body: Body | None
+) -> dict[str, Any]:
+    """Delete a function with its versions and aliases, or one version."""
+    name, qualifier = store.split(request)
+
+    def step(write: WriteCall) -> None:
+        function = store.find_function(write, name, qualifier)
+        if qualifier:
+            versions.delete(write, function, qualifier)
+            return
+        write.state.delete(("function", name))
+        for kind in ("version", "alias"):
+            write.state.delete_range((kind, name))
+
+    await call.write(step)
+    await call.part(Functions).retire(scope_of(call.account, call.region), name)
+    return {}
+
+
+@read
+def get_account_settings(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Quotas and what of them is used."""
+    functions = [store.FUNCTIONS.decode(raw) for _, raw in call.state.range(("function",))]
+    return {
+        "AccountLimit": paging.account_limit(functions),
+        "AccountUsage": {
+            "TotalCodeSize": sum(function.latest.code.size_bytes for function in functions),
+            "FunctionCount": len(functions),
+        },
+    }
+
+
+@write
+def tag_resource(call: WriteCall, request: Mapping[str, Any]) -> None:
+    """Add tags to a function."""
+    function = store.find_function(call, request["Resource"])
+    function.tags = {**function.tags, **request["Tags"]}
+    store.put_function(call.state, function)
+
+
+@write
+def untag_resource(call: WriteCall, request: Mapping[str, Any]) -> None:
+    """Remove tags from a function."""
+    function = store.find_function(call, request["Resource"])
+    function.tags = {k: v for k, v in function.tags.items() if k not in request["TagKeys"]}
+    store.put_function(call.state, function)
+
+
+@read
+def list_tags(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """A function's tags."""
+    return {"Tags": store.find_function(call, request["Resource"]).tags}

@@ -1,0 +1,121 @@
+"""Versions and aliases. https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pileus.kernel.calls import Call, ReadCall, WriteCall
+from pileus.kernel.operations import read, write
+from pileus.services.lambda_ import configuration, errors, paging, store, versions
+from pileus.services.lambda_.model import Alias
+
+
+@write
+def publish_version(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep ``$LATEST`` as it is now under the next number."""
+    function = store.find_function(call, request["FunctionName"])
+    versions.check_revision(function.latest.revision, request)
+    wanted = request.get("CodeSha256")
+    if wanted and wanted != function.latest.code.sha256:
+        raise errors.invalid(
+            f"CodeSHA256 ({wanted}) is different from current CodeSHA256 in $LATEST "
+            f"({function.latest.code.sha256}). Please try again with the CodeSHA256 in $LATEST."
+        )
+    version = versions.publish(call, function, request.get("Description") or "")
+    store.put_function(call.state, function)
+    return configuration.shown(call, function, version)
+
+
+@read
+def list_versions_by_function(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """``$LATEST`` and every numbered version."""
+    function = store.find_function(call, request["FunctionName"])
+    found = [function.latest, *versions.published(call, function.name)]
+    shown = [configuration.shown(call, function, v, v.version) for v in found]
+    return paging.page("Versions", shown, request)
+
+
+def _shown(call: Call, name: str, alias: Alias) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "AliasArn": store.arn_of(call, name, alias.name),
+        "Name": alias.name,
+        "FunctionVersion": alias.version,
+        "Description": alias.description,
+        "RevisionId": alias.revision,
+    }
+    if alias.weights:
+        shown["RoutingConfig"] = {"AdditionalVersionWeights": alias.weights}
+    return shown
+
+
+def _weights(request: Mapping[str, Any]) -> dict[str, float]:
+    weights = (request.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+    if len(weights) > 1:
+        raise errors.invalid("Number of items in AdditionalVersionWeights cannot be greater than 1")
+    return dict(weights)
+
+
+@write
+def create_alias(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a version a name."""
+    function = store.find_function(call, request["FunctionName"])
+    name = request["Name"]
+    if call.state.get(("alias", function.name, name)) is not None:
+        arn = store.arn_of(call, function.name, name)
+        raise errors.conflict(f"Alias already exists: {arn}")
+    weights = _weights(request)
+    for version in (request["FunctionVersion"], *weights):
+        store.configuration(call, function, version)
+    alias = Alias(
+        name=name,
+        version=request["FunctionVersion"],
+        description=request.get("Description") or "",
+        weights=weights,
+        revision=call.new_id(),
+    )
+    call.state.put(("alias", function.name, name), store.ALIASES.encode(alias))
+    return _shown(call, function.name, alias)
+
+
+@read
+def get_alias(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """One alias."""
+    function = store.find_function(call, request["FunctionName"])
+    return _shown(call, function.name, store.find_alias(call, function.name, request["Name"]))
+
+
+@write
+def update_alias(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Let an alias name another version, or share its calls."""
+    function = store.find_function(call, request["FunctionName"])
+    alias = store.find_alias(call, function.name, request["Name"])
+    versions.check_revision(alias.revision, request)
+    alias.version = request.get("FunctionVersion") or alias.version
+    alias.description = request.get("Description", alias.description)
+    if "RoutingConfig" in request:
+        alias.weights = _weights(request)
+    for version in (alias.version, *alias.weights):
+        store.configuration(call, function, version)
+    alias.revision = call.new_id()
+    call.state.put(("alias", function.name, alias.name), store.ALIASES.encode(alias))
+    return _shown(call, function.name, alias)
+
+
+@write
+def delete_alias(call: WriteCall, request: Mapping[str, Any]) -> None:
+    """Forget an alias; one that is not there is no error."""
+    function = store.find_function(call, request["FunctionName"])
+    call.state.delete(("alias", function.name, request["Name"]))
+
+
+@read
+def list_aliases(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """A function's aliases, or those of one version."""
+    function = store.find_function(call, request["FunctionName"])
+    wanted = request.get("FunctionVersion")
+    found = [store.ALIASES.decode(raw) for _, raw in call.state.range(("alias", function.name))]
+    shown = [
+        _shown(call, function.name, alias) for alias in found if wanted in (None, alias.version)
+    ]
+    return paging.page("Aliases", shown, request)

@@ -1,0 +1,40 @@
+"""Pages of listings, as Lambda cuts them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pileus.compute.packages import UNZIPPED_BYTES_MAX
+from pileus.services.lambda_ import errors
+from pileus.services.lambda_.limits import LIMITS
+from pileus.services.lambda_.model import Function
+
+
+def page(name: str, items: Sequence[Any], request: Mapping[str, Any]) -> dict[str, Any]:
+    """One page of ``items`` under ``name``, with NextMarker where there is more."""
+    limit = min(request.get("MaxItems") or LIMITS.list_max, LIMITS.list_max)
+    at = 0
+    if marker := request.get("Marker"):
+        try:
+            at = int(base64.b64decode(marker, validate=True))
+        except (binascii.Error, ValueError):
+            raise errors.invalid("Invalid pagination marker.") from None
+    output: dict[str, Any] = {name: list(items[at : at + limit])}
+    if at + limit < len(items):
+        output["NextMarker"] = base64.b64encode(str(at + limit).encode()).decode()
+    return output
+
+
+def account_limit(functions: Sequence[Function]) -> dict[str, int]:
+    """AccountLimit: what is not reserved is left for all."""
+    reserved = sum(function.reserved or 0 for function in functions)
+    return {
+        "TotalCodeSize": 80_530_636_800,
+        "CodeSizeUnzipped": UNZIPPED_BYTES_MAX,
+        "CodeSizeZipped": LIMITS.zip_bytes_max,
+        "ConcurrentExecutions": LIMITS.concurrency,
+        "UnreservedConcurrentExecutions": LIMITS.concurrency - reserved,
+    }

@@ -1,0 +1,260 @@
+"""The CloudFormation types of this room.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_Lambda.html
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+from pileus.kernel.calls import StreamCall
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType
+from pileus.services.lambda_.names import function_name
+from pileus.values.errors import ServiceError
+
+_SETTINGS = (
+    "Architectures", "DeadLetterConfig", "Description", "Environment", "EphemeralStorage", "Handler",
+    "Layers", "LoggingConfig", "MemorySize", "PackageType", "Role", "Runtime", "SnapStart", "Timeout",
+    "TracingConfig", "VpcConfig",
+)  # fmt: skip
+_NUMBERS = frozenset(
+    {"BatchSize", "MaximumBatchingWindowInSeconds", "MaximumConcurrency", "MaximumEventAgeInSeconds",
+     "MaximumRetryAttempts", "MemorySize", "ReservedConcurrentExecutions", "Size", "Timeout"}
+)  # fmt: skip
+
+
+def _typed(name: str, value: Any) -> Any:
+    """Numbers and booleans as such: templates may give them as text."""
+    if isinstance(value, Mapping):
+        if name == "Variables":
+            return {key: _plain(item) for key, item in value.items()}
+        return {key: _typed(key, item) for key, item in value.items()}
+    if name in _NUMBERS:
+        return int(value)
+    if name == "Enabled":
+        return _plain(value) == "true"
+    return value
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _chosen(properties: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: _typed(name, properties[name]) for name in names if name in properties}
+
+
+def _code(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """FunctionCode; inline text becomes a zip with ``index.py``, as CloudFormation makes it."""
+    code = dict(properties["Code"])
+    text = code.get("ZipFile")
+    if isinstance(text, str):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(zipfile.ZipInfo("index.py"), text)
+        code["ZipFile"] = packed.getvalue()
+    return code
+
+
+def _function(call: StreamCall, name: str) -> Resource:
+    return Resource(name, {"Arn": call.arn(f"function:{name}")})
+
+
+async def _create_function(call: StreamCall, request: ResourceRequest) -> Resource:
+    properties = request.properties
+    name = properties.get("FunctionName") or request.generated_name(64)
+    tags = {tag["Key"]: tag["Value"] for tag in properties.get("Tags") or ()}
+    given = {"FunctionName": name, "Code": _code(properties), "Tags": tags}
+    await call.invoke("lambda", "CreateFunction", {**given, **_chosen(properties, _SETTINGS)})
+    await _reserve(call, name, {}, properties)
+    return _function(call, name)
+
+
+async def _reserve(
+    call: StreamCall, name: str, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> None:
+    wanted = new.get("ReservedConcurrentExecutions")
+    if wanted == old.get("ReservedConcurrentExecutions"):
+        return
+    if wanted is None:
+        await call.invoke("lambda", "DeleteFunctionConcurrency", {"FunctionName": name})
+        return
+    given = {"FunctionName": name, "ReservedConcurrentExecutions": int(wanted)}
+    await call.invoke("lambda", "PutFunctionConcurrency", given)
+
+
+async def _update_function(call: StreamCall, request: ResourceRequest) -> Resource:
+    name, old, new = request.physical_id, request.old_properties, request.properties
+    if old.get("Code") != new.get("Code"):
+        await call.invoke("lambda", "UpdateFunctionCode", {"FunctionName": name, **_code(new)})
+    before, after = _chosen(old, _SETTINGS), _chosen(new, _SETTINGS)
+    change = {key: value for key, value in after.items() if before.get(key) != value}
+    empty = {"Environment": {"Variables": {}}, "Layers": [], "Description": "",
+             "DeadLetterConfig": {"TargetArn": ""}, "Timeout": 3, "MemorySize": 128}  # fmt: skip
+    change.update(
+        {key: value for key, value in empty.items() if key in before and key not in after}
+    )
+    if change:
+        await call.invoke("lambda", "UpdateFunctionConfiguration", {"FunctionName": name, **change})
+    await _reserve(call, name, old, new)
+    if tags := {tag["Key"]: tag["Value"] for tag in new.get("Tags") or ()}:
+        given = {"Resource": call.arn(f"function:{name}"), "Tags": tags}
+        await call.invoke("lambda", "TagResource", given)
+    return _function(call, name)
+
+
+async def _delete_function(call: StreamCall, request: ResourceRequest) -> None:
+    await _unless_gone(call, "DeleteFunction", {"FunctionName": request.physical_id})
+
+
+async def _unless_gone(call: StreamCall, operation: str, given: Mapping[str, Any]) -> None:
+    try:
+        await call.invoke("lambda", operation, given)
+    except ServiceError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+
+
+async def _create_version(call: StreamCall, request: ResourceRequest) -> Resource:
+    given = _chosen(request.properties, ("FunctionName", "Description", "CodeSha256"))
+    output = (await call.invoke("lambda", "PublishVersion", given)).output
+    arn = output["FunctionArn"]
+    return Resource(arn, {"FunctionArn": arn, "Version": output["Version"]})
+
+
+async def _delete_version(call: StreamCall, request: ResourceRequest) -> None:
+    name, _, version = request.physical_id.rpartition(":")
+    await _unless_gone(call, "DeleteFunction", {"FunctionName": name, "Qualifier": version})
+
+
+async def _put_alias(call: StreamCall, request: ResourceRequest) -> Resource:
+    names = ("FunctionName", "Name", "FunctionVersion", "Description")
+    given = _chosen(request.properties, names)
+    weights = (request.properties.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or ()
+    chosen = {each["FunctionVersion"]: float(each["FunctionWeight"]) for each in weights}
+    given["RoutingConfig"] = {"AdditionalVersionWeights": chosen}
+    operation = "UpdateAlias" if request.physical_id else "CreateAlias"
+    arn = (await call.invoke("lambda", operation, given)).output["AliasArn"]
+    return Resource(arn, {"AliasArn": arn})
+
+
+async def _delete_alias(call: StreamCall, request: ResourceRequest) -> None:
+    name, _, alias = request.physical_id.rpartition(":")
+    await _unless_gone(call, "DeleteAlias", {"FunctionName": name, "Name": alias})
+
+
+async def _add_permission(call: StreamCall, request: ResourceRequest) -> Resource:
+    names = ("Action", "Principal", "SourceArn", "SourceAccount", "EventSourceToken")
+    statement_id = request.generated_name(100)
+    given = _chosen(request.properties, names)
+    given["FunctionName"] = request.properties["FunctionName"]
+    await call.invoke("lambda", "AddPermission", {**given, "StatementId": statement_id})
+    return Resource(statement_id, {"Id": statement_id})
+
+
+async def _remove_permission(call: StreamCall, request: ResourceRequest) -> None:
+    given = {
+        "FunctionName": request.properties["FunctionName"],
+        "StatementId": request.physical_id,
+    }
+    await _unless_gone(call, "RemovePermission", given)
+
+
+_MAPPING = (
+    "BatchSize", "Enabled", "EventSourceArn", "FilterCriteria", "FunctionName",
+    "FunctionResponseTypes", "MaximumBatchingWindowInSeconds", "ScalingConfig",
+)  # fmt: skip
+
+
+async def _create_mapping(call: StreamCall, request: ResourceRequest) -> Resource:
+    given = _chosen(request.properties, _MAPPING)
+    output = (await call.invoke("lambda", "CreateEventSourceMapping", given)).output
+    return _mapping(output)
+
+
+def _mapping(output: Mapping[str, Any]) -> Resource:
+    arn = output["EventSourceMappingArn"]
+    return Resource(output["UUID"], {"Id": output["UUID"], "EventSourceMappingArn": arn})
+
+
+async def _update_mapping(call: StreamCall, request: ResourceRequest) -> Resource:
+    given = _chosen(request.properties, _MAPPING)
+    given.pop("EventSourceArn", None)
+    given["UUID"] = request.physical_id
+    output = (await call.invoke("lambda", "UpdateEventSourceMapping", given)).output
+    return _mapping(output)
+
+
+async def _delete_mapping(call: StreamCall, request: ResourceRequest) -> None:
+    await _unless_gone(call, "DeleteEventSourceMapping", {"UUID": request.physical_id})
+
+
+async def _put_invoke_config(call: StreamCall, request: ResourceRequest) -> Resource:
+    names = (
+        "FunctionName", "Qualifier", "MaximumRetryAttempts", "MaximumEventAgeInSeconds",
+        "DestinationConfig",
+    )  # fmt: skip
+    given = _chosen(request.properties, names)
+    await call.invoke("lambda", "PutFunctionEventInvokeConfig", given)
+    name = function_name(given["FunctionName"])[0]
+    return Resource(f"{name}|{given['Qualifier']}")
+
+
+async def _delete_invoke_config(call: StreamCall, request: ResourceRequest) -> None:
+    given = _chosen(request.properties, ("FunctionName", "Qualifier"))
+    await _unless_gone(call, "DeleteFunctionEventInvokeConfig", given)
+
+
+async def _create_layer(call: StreamCall, request: ResourceRequest) -> Resource:
+    names = (
+        "Content",
+        "Description",
+        "CompatibleRuntimes",
+        "CompatibleArchitectures",
+        "LicenseInfo",
+    )
+    given = _chosen(request.properties, names)
+    given["LayerName"] = request.properties.get("LayerName") or request.generated_name(140)
+    arn = (await call.invoke("lambda", "PublishLayerVersion", given)).output["LayerVersionArn"]
+    return Resource(arn, {"LayerVersionArn": arn})
+
+
+async def _delete_layer(call: StreamCall, request: ResourceRequest) -> None:
+    name, _, version = request.physical_id.rpartition(":")
+    given = {"LayerName": name.rpartition(":")[2], "VersionNumber": int(version)}
+    await call.invoke("lambda", "DeleteLayerVersion", given)
+
+
+RESOURCE_TYPES = {
+    "AWS::Lambda::Function": ResourceType(
+        create=_create_function,
+        update=_update_function,
+        delete=_delete_function,
+        replaced_by=frozenset({"FunctionName", "PackageType"}),
+        taggable="Tags",
+    ),
+    "AWS::Lambda::Version": ResourceType(create=_create_version, delete=_delete_version),
+    "AWS::Lambda::Alias": ResourceType(
+        create=_put_alias,
+        update=_put_alias,
+        delete=_delete_alias,
+        replaced_by=frozenset({"FunctionName", "Name"}),
+    ),
+    "AWS::Lambda::Permission": ResourceType(create=_add_permission, delete=_remove_permission),
+    "AWS::Lambda::EventSourceMapping": ResourceType(
+        create=_create_mapping,
+        update=_update_mapping,
+        delete=_delete_mapping,
+        replaced_by=frozenset({"EventSourceArn"}),
+    ),
+    "AWS::Lambda::EventInvokeConfig": ResourceType(
+        create=_put_invoke_config,
+        update=_put_invoke_config,
+        delete=_delete_invoke_config,
+        replaced_by=frozenset({"FunctionName", "Qualifier"}),
+    ),
+    "AWS::Lambda::LayerVersion": ResourceType(create=_create_layer, delete=_delete_layer),
+}

@@ -1,0 +1,184 @@
+"""From a function's record to a running instance."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pileus.compute.calls import Call as ComputeCall
+from pileus.compute.calls import Result, Target
+from pileus.compute.code_store import CodeStore
+from pileus.compute.environment import Identity, variables
+from pileus.compute.pools import Pools
+from pileus.kernel.credentials import issue
+from pileus.kernel.kernel import Kernel
+from pileus.ports.nodes import InstanceSpec, RuntimeUnavailable
+from pileus.services.lambda_ import configuration as configurations
+from pileus.services.lambda_ import errors
+from pileus.services.lambda_.limits import LIMITS
+from pileus.services.lambda_.model import Configuration, Function
+from pileus.services.lambda_.names import function_arn
+from pileus.values.context import CallContext, Principal
+from pileus.values.errors import ServiceError
+
+
+@dataclass(frozen=True, slots=True)
+class HostEnvironment:
+    """The platform's own interpreter environment, for the ``pileus-host`` layer."""
+
+    shown: tuple[str, ...]
+    python_path: tuple[str, ...]
+
+    @staticmethod
+    def own() -> HostEnvironment:
+        """That of this process: its site-packages folders."""
+        folders = tuple(path for path in sys.path if path.endswith("site-packages"))
+        return HostEnvironment(folders, folders)
+
+
+class Functions:
+    """Runs functions on the pools; the platform has one."""
+
+    pools: Pools
+    """Set by the platform: pools need :meth:`credentials`, and this needs pools."""
+
+    def __init__(self, kernel: Kernel, code: CodeStore) -> None:
+        self._kernel = kernel
+        self._host = HostEnvironment.own()
+        self._targets: dict[tuple[str, str, str], Target] = {}
+        self.code = code
+
+    async def invoke(
+        self, scope: str, function: Function, version: Configuration, call: ComputeCall
+    ) -> Result:
+        """Run one invocation of a version.
+
+        Raises:
+            ServiceError: throttled, or a runtime this machine lacks.
+        """
+        target = await self._target(scope, function, version)
+        try:
+            return await self.pools.invoke(target, call)
+        except RuntimeUnavailable as error:
+            raise errors.runtime_missing(str(error)) from error
+
+    async def retire(self, scope: str, name: str) -> None:
+        """End the instances of a function that changed or is gone."""
+        for key in [key for key in self._targets if key[:2] == (scope, name)]:
+            del self._targets[key]
+        await self.pools.retire(scope, name)
+
+    async def _target(self, scope: str, function: Function, version: Configuration) -> Target:
+        key = (scope, function.name, version.version)
+        target = self._targets.get(key)
+        if (
+            target is not None
+            and target.revision == version.revision
+            and target.reserved == function.reserved
+        ):
+            return target
+        target = Target(
+            scope=scope,
+            function=function.name,
+            version=version.version,
+            revision=version.revision,
+            spec=await self._spec(scope, function, version),
+            reserved=function.reserved,
+            role=version.role,
+        )
+        self._targets[key] = target
+        return target
+
+    async def _spec(self, scope: str, function: Function, version: Configuration) -> InstanceSpec:
+        region = scope.partition("/")[2]
+        blobs = [layer.blob for layer in version.layers if layer.blob]
+        has_host = len(blobs) < len(version.layers)
+        layers_dir = str(await self.code.folder(blobs)) if blobs else ""
+        identity = Identity(
+            function_name=function.name,
+            version=version.version,
+            region=region,
+            runtime=version.runtime,
+            handler=version.handler,
+            memory_mb=version.memory_mb,
+            log_group=configurations.log_group(function.name, version),
+            log_format=version.log_format,
+            log_level=version.log_level,
+        )
+        return InstanceSpec(
+            name=f"{scope}/{function.name}:{version.version}",
+            runtime=version.runtime,
+            handler=version.handler,
+            code_dir=str(await self.code.folder([version.code.blob])),
+            layers_dir=layers_dir,
+            shown=self._host.shown if has_host else (),
+            python_path=self._host.python_path if has_host else (),
+            environment=variables(identity, version.environment, {}, self._kernel.endpoint),
+            memory_mb=version.memory_mb,
+            tmp_mb=version.tmp_mb,
+            timeout_s=version.timeout_s,
+        )
+
+    # -- identity ---------------------------------------------------------------------------
+
+    async def credentials(self, target: Target) -> Mapping[str, str]:
+        """The role's short-lived keys as environment variables; what Pools asks for."""
+        if not target.role:
+            return {}
+        account, _, region = target.scope.partition("/")
+        principal = await self.assume(account, region, target.role, target.function)
+        keys = issue(
+            self._kernel.signing_key,
+            self._kernel.chance.random_bytes,
+            principal,
+            self._kernel.clock.now_ms(),
+            LIMITS.role_keys_s,
+        )
+        return {
+            "AWS_ACCESS_KEY_ID": keys.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": keys.secret_key,
+            "AWS_SESSION_TOKEN": keys.session_token,
+        }
+
+    async def assume(self, account: str, region: str, role: str, function: str) -> Principal:
+        """Who an instance is: the role, assumed by Lambda under the function's name.
+
+        Raises:
+            ServiceError: InvalidParameterValueException where Lambda may not assume the role.
+        """
+        context = CallContext(
+            account=account,
+            region=region,
+            principal=Principal.service("lambda.amazonaws.com", account),
+            source="lambda",
+        )
+        given = {"RoleArn": role, "RoleSessionName": function[:64]}
+        try:
+            reply = await self._kernel.invoke(context, "sts", "AssumeRole", given)
+        except ServiceError as error:
+            raise errors.invalid(
+                "The role defined for the function cannot be assumed by Lambda."
+            ) from error
+        user: Mapping[str, Any] = reply.output["AssumedRoleUser"]
+        return Principal(user["Arn"], account, user_id=user["AssumedRoleId"])
+
+
+def scope_of(account: str, region: str) -> str:
+    """How pools name an account and region."""
+    return f"{account}/{region}"
+
+
+def compute_call(
+    request_id: str, payload: bytes, scope: str, name: str, qualifier: str
+) -> ComputeCall:
+    """A call as pools take it."""
+    account, _, region = scope.partition("/")
+    return ComputeCall(request_id, payload, function_arn(region, account, name, qualifier))
+
+
+def data_dir_code(data_dir: Path) -> Path:
+    """Where unpacked code lies below the data folder."""
+    return data_dir / "code"
