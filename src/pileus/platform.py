@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from pileus.adapters.chance_system import SystemChance
 from pileus.adapters.clock_system import SystemClock
 from pileus.adapters.disk import FolderLock
 from pileus.adapters.file_blobs import FileBlobs
+from pileus.adapters.key_file import load_key
 from pileus.adapters.local_node.blanks import BlankTarget
 from pileus.adapters.local_node.capabilities import Tier
 from pileus.adapters.local_node.nodes import LocalNodes, LocalNodeSettings
@@ -39,7 +39,6 @@ from pileus.services.lambda_.async_invokes import AsyncInvokes
 from pileus.services.lambda_.queue_source import QueueSources
 from pileus.services.lambda_.running import Functions
 
-_KEY_BYTES = 32
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -163,30 +162,17 @@ def _boot_id() -> str:
 
 
 def _kernel(settings: Settings) -> Kernel:
-    data, clock = settings.data_dir, SystemClock()
+    data, clock, chance = settings.data_dir, SystemClock(), SystemChance()
     kernel = Kernel(
         state=SqliteState(data / "state.db"),
         blobs=FileBlobs(data / "blobs", clock),
         log=SegmentLog(data / "log"),
         clock=clock,
-        chance=SystemChance(),
-        signing_key=_signing_key(data / "key"),
+        chance=chance,
+        signing_key=load_key(data / "key", chance),
     )
     kernel.default_region = settings.region
     return kernel
-
-
-def _signing_key(path: Path) -> bytes:
-    """The platform's secret, made at the first start and readable by its owner only."""
-    if not path.exists():
-        draft = path.with_suffix(".new")
-        descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(SystemChance().random_bytes(_KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.rename(path)
-    return path.read_bytes()
 
 
 def _aws_front(kernel: Kernel, settings: Settings) -> AwsFront:
@@ -197,7 +183,11 @@ def _aws_front(kernel: Kernel, settings: Settings) -> AwsFront:
         if found is None:
             return None
         return Credential(
-            found.secret_key, found.principal, found.principal.account, found.expires_ms
+            found.secret_key,
+            found.principal,
+            found.principal.account,
+            found.expires_ms,
+            found.is_loopback_only,
         )
 
     return AwsFront(

@@ -37,7 +37,7 @@ class Configuration(msgspec.Struct, kw_only=True):
     tmp_mb: int = 512
     environment: dict[str, str] = {}
     layers: list[Layer] = []
-    architectures: list[str] = ["x86_64"]
+    architectures: list[str] = msgspec.field(default_factory=lambda: ["x86_64"])
     dead_letter: str = ""
     tracing: str = "PassThrough"
     log_group: str = ""

@@ -155,7 +155,7 @@ class Functions:
             principal=Principal.service("lambda.amazonaws.com", account),
             source="lambda",
         )
-        given = {"RoleArn": role, "RoleSessionName": function[:64]}
+        given = {"RoleArn": role, "RoleSessionName": function[:64].ljust(2, "_")}
         try:
             reply = await self._kernel.invoke(context, "sts", "AssumeRole", given)
         except ServiceError as error:
