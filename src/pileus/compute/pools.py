@@ -115,6 +115,13 @@ class Pools:
         finally:
             gate.leave(target.function)
 
+    async def prepare(self, target: Target) -> None:
+        """Tell the nodes that the target may soon be called (it was created or changed).
+
+        Raises RuntimeUnavailable.
+        """
+        await self._services.nodes.prepare(target.spec)
+
     async def warm_up(self, target: Target, count: int) -> None:
         """Start instances until ``count`` are idle (provisioned capacity, models).
 

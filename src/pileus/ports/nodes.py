@@ -143,8 +143,15 @@ class InitFailed(PileusError):
         exit: how it ended (EXITED follows a reported error; TIMED_OUT after ``init_timeout_s``).
     """
 
-    def __init__(self, document: bytes, exit: Exit, duration_ns: int, memory_peak_mb: int) -> None:
-        super().__init__(f"init failed: {exit.reason.value}")
+    def __init__(
+        self,
+        document: bytes,
+        exit: Exit,
+        duration_ns: int,
+        memory_peak_mb: int,
+        detail: str = "",
+    ) -> None:
+        super().__init__(f"init failed: {detail or exit.reason.value}")
         self.document = document
         self.exit = exit
         self.duration_ns = duration_ns
@@ -222,6 +229,11 @@ class Nodes(Protocol):
 
     def members(self) -> tuple[Member, ...]:
         """The nodes known now."""
+        ...
+
+    async def prepare(self, spec: InstanceSpec) -> None:
+        """A hint that such an instance will soon be started: a node may do beforehand what
+        does not depend on the function. Raises RuntimeUnavailable."""
         ...
 
     async def place(self, spec: InstanceSpec) -> Lease:

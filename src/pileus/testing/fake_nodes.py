@@ -171,10 +171,13 @@ class FakeNodes:
         yield MemberChange(ChangeKind.JOINED, self.members()[0])
         await asyncio.get_running_loop().create_future()
 
+    async def prepare(self, spec: InstanceSpec) -> None:
+        """See the port."""
+        _check_runtime(spec)
+
     async def place(self, spec: InstanceSpec) -> Lease:
         """See the port."""
-        if not spec.runtime.startswith(("python3.", "provided")):
-            raise RuntimeUnavailable(f"no interpreter for the runtime {spec.runtime!r}")
+        _check_runtime(spec)
         if self.memory_mb and spec.memory_mb > self.members()[0].memory_free_mb:
             raise NoCapacity("the fake node is full")
         self._epoch += 1
@@ -212,3 +215,8 @@ class FakeNodes:
     def running_count(self) -> int:
         """Instances alive now."""
         return sum(not link.exited.done() for link in self.links)
+
+
+def _check_runtime(spec: InstanceSpec) -> None:
+    if not spec.runtime.startswith(("python3.", "provided")):
+        raise RuntimeUnavailable(f"no interpreter for the runtime {spec.runtime!r}")

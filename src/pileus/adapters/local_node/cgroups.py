@@ -14,6 +14,7 @@ from typing import Protocol
 
 _ROOT = Path("/sys/fs/cgroup")
 _MIB = 1 << 20
+_PREFIX = "pileus-"
 
 
 class Group(Protocol):
@@ -45,9 +46,19 @@ class Cgroups(Protocol):
 
     version: int
 
-    def create(self, name: str) -> Group:
-        """A new group without limits."""
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where groups are made."""
         ...
+
+    def create(self, name: str) -> Group:
+        """A new group without limits. Names begin with :func:`group_name`'s prefix."""
+        ...
+
+
+def group_name(suffix: str) -> str:
+    """A name by which a later platform can tell whose the group was."""
+    return f"{_PREFIX}{os.getpid()}-{suffix}"
 
 
 @dataclass(slots=True)
@@ -100,6 +111,10 @@ class _CgroupsV1:
     pids_dir: Path
     version: int = 1
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        return (self.memory_dir, self.pids_dir)
+
     def create(self, name: str) -> Group:
         folders = (self.memory_dir / name, self.pids_dir / name)
         for folder in folders:
@@ -111,6 +126,10 @@ class _CgroupsV1:
 class _CgroupsV2:
     folder: Path
     version: int = 2
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        return (self.folder,)
 
     def create(self, name: str) -> Group:
         folder = self.folder / name
@@ -169,12 +188,22 @@ def _delegate_v2(folder: Path) -> None:
 
 
 def _try_out(found: Cgroups) -> None:
-    group = found.create(f"pileus-try-{os.getpid()}")
+    _sweep(found.folders)
+    group = found.create(group_name("try"))
     try:
         group.limit(64 * _MIB, 16)
         group.anonymous_bytes()
     finally:
         group.remove()
+
+
+def _sweep(folders: Iterable[Path]) -> None:
+    """Remove what platforms that were killed have left."""
+    for folder in folders:
+        for group in folder.glob(f"{_PREFIX}*"):
+            owner = group.name[len(_PREFIX) :].split("-")[0]
+            if owner.isdigit() and not Path("/proc", owner).exists():
+                _remove_dirs((group,))
 
 
 def _open_entrance(folder: Path) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pileus
 from pileus.adapters.local_node.blanks import BlankTarget
-from pileus.adapters.local_node.cgroups import Cgroups, Group
+from pileus.adapters.local_node.cgroups import Cgroups, Group, group_name
 from pileus.adapters.local_node.instance import Ends, Instance, State
 from pileus.adapters.local_node.interpreters import Interpreter
 from pileus.ports.clock import Clock
@@ -22,7 +22,8 @@ from pileus.runtime import messages, sandbox
 
 _LIBRARY_PATH = "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
 _REFILL_AFTER_S = 0.03
-_REMOVE_GROUP_EVERY_S = 0.05
+_REMOVE_GROUP_EVERY_S = 0.02
+_REMOVE_GROUP_TRIES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class ForkServer:
         self._loop = asyncio.get_running_loop()
         self._configured: asyncio.Future[None] = self._loop.create_future()
         self._count = 0
+        self._leftover = 0
         self._refill: asyncio.TimerHandle | None = None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel = ours
@@ -109,11 +111,15 @@ class ForkServer:
         self._schedule_refill()
         return self._spawn()
 
-    async def wait_blank(self) -> None:
-        """Return once a blank instance is ready; raises OSError when none can be made."""
+    async def prepare(self) -> None:
+        """Let one blank instance be on its way."""
         await asyncio.shield(self._configured)
         if not self._ready:
             self._ready.append(self._spawn())
+
+    async def wait_blank(self) -> None:
+        """Return once a blank instance is ready; raises OSError when none can be made."""
+        await self.prepare()
         await self._ready[0].blank
 
     def trim(self) -> None:
@@ -137,6 +143,10 @@ class ForkServer:
         self._loop.remove_reader(self._channel.fileno())
         self._channel.close()
         await self._loop.run_in_executor(None, self._process.wait)
+        for _ in range(_REMOVE_GROUP_TRIES):
+            if not self._leftover:
+                break
+            await self._clock.sleep(_REMOVE_GROUP_EVERY_S)
         if not self._configured.done():
             self._configured.set_exception(NoCapacity("the fork server was closed"))
             self._configured.exception()
@@ -150,7 +160,7 @@ class ForkServer:
         group = None
         passed = [their_control.fileno(), their_link.fileno(), their_log]
         if self._cgroups is not None:
-            group = self._cgroups.create(f"pileus-{os.getpid()}-{self.pid}-{self._count}")
+            group = self._cgroups.create(group_name(f"{self.pid}-{self._count}"))
             passed += group.open_entrances()
         try:
             messages.send(self._channel, {"op": "spawn"}, passed)
@@ -174,11 +184,14 @@ class ForkServer:
         if instance in self._ready:
             self._ready.remove(instance)
         if instance.group is not None:
+            self._leftover += 1
             self._remove(instance.group)
 
     def _remove(self, group: Group) -> None:
         """A group can be removed only some time after its last process ended."""
-        if not group.remove():
+        if group.remove():
+            self._leftover -= 1
+        else:
             self._loop.call_later(_REMOVE_GROUP_EVERY_S, self._remove, group)
 
     def _schedule_refill(self) -> None:

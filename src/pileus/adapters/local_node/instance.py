@@ -98,6 +98,7 @@ class Instance:
         self._request_id = ""
         self._started_ns = 0
         self._ending: ExitReason | None = None
+        self._failure = ""
         ends.control.setblocking(False)
         os.set_blocking(ends.log, False)
         self._loop.add_reader(ends.control.fileno(), self._on_control)
@@ -278,9 +279,10 @@ class Instance:
             else:
                 self._leaving(Exit(ExitReason.EXITED, code=message["code"]))
         else:
-            self._emit([f"the sandbox could not be made: {message.get('reason')}"])
+            self._failure = f"the sandbox could not be made: {message['reason']}"
+            self._emit([self._failure])
             if not self.blank.done():
-                self.blank.set_exception(OSError(str(message.get("reason"))))
+                self.blank.set_exception(OSError(self._failure))
             self.kill(ExitReason.LOST)
 
     def _forked(self, pid: int, descriptors: list[int]) -> None:
@@ -345,7 +347,7 @@ class Instance:
 
     def _init_failed(self, document: bytes, exit: Exit) -> InitFailed:
         duration_ns = self._clock.mono_ns() - self._started_ns
-        return InitFailed(document, exit, duration_ns, self.memory_peak_mb)
+        return InitFailed(document, exit, duration_ns, self.memory_peak_mb, self._failure)
 
     def _note_peak(self, peak_kib: int) -> None:
         peak_mb = -(-peak_kib // 1024) if peak_kib else -(-self.resident_bytes() // _MIB)

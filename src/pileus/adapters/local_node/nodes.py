@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,6 +124,11 @@ class LocalNodes:
             choice = self._choose(runtime)
         return choice
 
+    async def prepare(self, spec: InstanceSpec) -> None:
+        """Start the zygote and one blank instance; see the port."""
+        server = await self._server_for(spec)
+        await server.prepare()
+
     async def place(self, spec: InstanceSpec) -> Lease:
         """Reserve the memory. Raises NoCapacity, RuntimeUnavailable."""
         await self.resolve_runtime(spec.runtime)
@@ -147,7 +153,7 @@ class LocalNodes:
             await instance.stop()
             raise LeaseLost(f"lease {lease.epoch} was released meanwhile")
         self._links[lease.epoch] = instance
-        instance.exited.add_done_callback(lambda _: self._links.pop(lease.epoch, None))
+        instance.exited.add_done_callback(lambda _: self._forget(lease.epoch, tmp_dir))
         if instance.group is not None:
             # /tmp lives in memory here, but is not counted as memory on AWS.
             bound = (spec.memory_mb + spec.tmp_mb) * _MIB
@@ -177,6 +183,11 @@ class LocalNodes:
         """The zygotes alive now, for measuring."""
         return list(self._servers.values())
 
+    def _forget(self, epoch: int, tmp_dir: Path) -> None:
+        self._links.pop(epoch, None)
+        if tmp_dir.exists():  # only where /tmp could not be a file system of its own
+            shutil.rmtree(tmp_dir)
+
     async def _server_for(self, spec: InstanceSpec) -> ForkServer:
         choice = await self.resolve_runtime(spec.runtime)
         interpreter = choice.interpreter if choice else self._found[0]
@@ -191,7 +202,7 @@ class LocalNodes:
         server = self._servers.get(recipe)
         if server is None or not server.is_alive:
             server = self._servers[recipe] = self._open_server(recipe, capabilities.tier)
-        for path in (*spec.shown,):
+        for path in spec.shown:
             skeleton = self._skeletons[interpreter]
             if not skeleton.covers(path):
                 skeleton.add_mount_point(path)

@@ -271,10 +271,18 @@ async def leases_bound_memory(bench: Bench) -> None:
     await bench.nodes.place(spec)
 
 
+async def preparing_changes_nothing_but_the_wait(bench: Bench) -> None:
+    """Prepared or not, instances start the same."""
+    await bench.run(bench.nodes.prepare(bench.spec))
+    await answers_and_keeps_its_state(bench)
+
+
 async def an_unknown_runtime_is_refused(bench: Bench) -> None:
     """By name."""
     with pytest.raises(RuntimeUnavailable, match=r"cobol1\.0"):
         await bench.nodes.place(replace(bench.spec, runtime="cobol1.0"))
+    with pytest.raises(RuntimeUnavailable, match=r"cobol1\.0"):
+        await bench.nodes.prepare(replace(bench.spec, runtime="cobol1.0"))
 
 
 async def watching_begins_with_the_members(bench: Bench) -> None:
@@ -299,6 +307,7 @@ CONTRACT = (
     stop_is_idempotent,
     cancelling_the_caller_stops_the_instance,
     leases_bound_memory,
+    preparing_changes_nothing_but_the_wait,
     an_unknown_runtime_is_refused,
     watching_begins_with_the_members,
 )
