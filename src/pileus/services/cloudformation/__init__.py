@@ -1,0 +1,1 @@
+"""CloudFormation: stacks, change sets, and the durable engine that carries them out."""
