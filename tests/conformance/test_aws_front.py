@@ -219,6 +219,12 @@ async def test_lambda_payloads_pass_untouched(url: str) -> None:
     assert answer["Payload"].read() == b'{"a": null}'
 
 
+async def test_large_metrics_arrive_gzipped(url: str, door: Door) -> None:
+    data = [{"MetricName": f"m{i}", "Value": float(i)} for i in range(900)]
+    await called(client(url, "cloudwatch").put_metric_data, Namespace="n", MetricData=data)
+    assert door.calls[0][3] == {"Namespace": "n", "MetricData": data}
+
+
 async def test_our_own_pages(url: str) -> None:
     assert (await called(fetched, f"{url}/_pileus/health/x"))[2] == b"/_pileus/health/x"
     assert (await called(fetched, f"{url}/_pileus/nonesuch"))[0] == 404

@@ -12,7 +12,14 @@ from pileus.ports.clock import Clock
 from pileus.ports.state import StateUnavailable
 from pileus.protocols import auth_errors
 from pileus.protocols.aws_chunked import opened
-from pileus.protocols.codec import BODY_BYTES_MAX, Codec, codec_for, encode_error, read_bounded
+from pileus.protocols.codec import (
+    BODY_BYTES_MAX,
+    Codec,
+    codec_for,
+    encode_error,
+    plain_body,
+    read_bounded,
+)
 from pileus.protocols.http import HttpRequest, HttpResponse
 from pileus.protocols.router import is_form, route
 from pileus.protocols.sigv4 import Lookup, Verified, Verifier
@@ -135,6 +142,8 @@ class AwsFront:
                 raw = await read_bounded(request.body, self._body_bytes_max)
         elif codec.streams_input:
             body, raw = BytesBody(raw), None
+        if raw and "content-encoding" in request.headers:
+            raw = plain_body(target, request, raw, self._body_bytes_max)
         given = codec.parse(request, target.labels, raw or b"")
         reply = await self._invoke(context, target.service, target.operation, given, body)
         response = codec.render(reply.output, reply.body, request_id, reply.status)

@@ -169,10 +169,7 @@ class Connection(asyncio.Protocol):
             self._rejection = wire.plain(431, "request header fields too large")
             return
         key = _NAMES.get(name) or _header_name(name)
-        try:
-            text = value.decode()
-        except UnicodeDecodeError:
-            text = value.decode("latin-1")
+        text = _text(value)
         known = headers.get(key)
         if known is None:
             headers[key] = text
@@ -184,7 +181,7 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         if self._rejection is not None:
             return
-        path, _, query = self._url.decode("latin-1").partition("?")
+        path, _, query = _text(self._url).partition("?")
         if not path.startswith("/"):
             path = _origin_form(path)
         parser, headers = self._parser, self._headers
@@ -479,6 +476,14 @@ def _header_name(name: bytes) -> str:
     if len(_NAMES) < _NAMES_MAX and len(name) <= 64:
         _NAMES[name] = key
     return key
+
+
+def _text(raw: bytes) -> str:
+    """UTF-8 as AWS's clients send it, or else Latin-1 as RFC 9110 has it."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def _origin_form(target: str) -> str:

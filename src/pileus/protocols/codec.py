@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 from pileus import shapes
 from pileus.protocols import cbor_rpc, json_rpc, query, rest
 from pileus.protocols.http import HttpRequest, HttpResponse
+from pileus.protocols.json_values import serialization_error
 from pileus.protocols.targets import Target
 from pileus.shapes.model import Operation
 from pileus.values.body import Body
@@ -69,7 +71,7 @@ async def decode(
     if codec.streams_input:
         return codec.parse(request, target.labels, b""), request.body
     raw = await read_bounded(request.body, limit_bytes)
-    return codec.parse(request, target.labels, raw), None
+    return codec.parse(request, target.labels, plain_body(target, request, raw, limit_bytes)), None
 
 
 async def read_bounded(body: Body, limit_bytes: int) -> bytes:
@@ -80,6 +82,28 @@ async def read_bounded(body: Body, limit_bytes: int) -> bytes:
         return await body.read(limit_bytes)
     except ValueError as problem:
         raise too_large(limit_bytes) from problem
+
+
+def plain_body(target: Target, request: HttpRequest, raw: bytes, limit_bytes: int) -> bytes:
+    """The document without its ``Content-Encoding``; SDKs gzip large ones (``PutMetricData``).
+
+    rest-xml bodies are left alone: S3 keeps the coding of an object as its metadata.
+
+    Raises:
+        ServiceError: SerializationException for broken gzip, RequestEntityTooLarge.
+    """
+    if request.headers.get("content-encoding") != "gzip" or target.protocol == "rest-xml":
+        return raw
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        plain = unpacker.decompress(raw, limit_bytes + 1)
+    except zlib.error as problem:
+        raise serialization_error("The gzip body is malformed") from problem
+    if len(plain) > limit_bytes:
+        raise too_large(limit_bytes)
+    if not unpacker.eof:
+        raise serialization_error("The gzip body is cut off")
+    return plain
 
 
 def too_large(limit_bytes: int) -> ServiceError:

@@ -28,6 +28,9 @@ class QueryCodec:
         self.operation = operation
         shape = operation.input
         self._read = query_values.QueryReader().structure(shape) if shape is not None else None
+        self._is_sent_to_queue = (
+            service.name == "sqs" and shape is not None and "QueueUrl" in shape.members
+        )
         name = operation.name
         opening = f'<{name}Response xmlns="{service.xml_namespace}">'
         wrapper = operation.result_wrapper
@@ -51,6 +54,9 @@ class QueryCodec:
             text = f"{request.query}&{text}" if text else request.query
         parameters = query_values.parse_form(text)
         found: dict[str, Any] = self._read(query_values.fold(parameters))
+        if self._is_sent_to_queue and "QueueUrl" not in found and request.path != "/":
+            # Older SQS clients post to the queue's own URL and do not repeat it in the form.
+            found["QueueUrl"] = f"{request.scheme}://{request.host}{request.path.rstrip('/')}"
         return found
 
     def render(

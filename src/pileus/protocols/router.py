@@ -240,7 +240,7 @@ def _by_signing_name(request: HttpRequest, signing_name: str) -> Target:
         protocol = _protocols(name)[0]
         if not protocol.startswith("rest-") or name == "s3":
             continue
-        found = uri_table(name).match(request.method, request.path, request.query, request.headers)
+        found = _matched(name, request, request.path)
         if found is not None:
             path = unquote(request.path)
             return Target(name, found[0], protocol, found[1], request.method, path=path)
@@ -256,6 +256,16 @@ def _by_signing_name(request: HttpRequest, signing_name: str) -> Target:
     )
 
 
+def _matched(name: str, request: HttpRequest, path: str) -> tuple[str, dict[str, str]] | None:
+    try:
+        return uri_table(name).match(request.method, path, request.query, request.headers)
+    except UnicodeDecodeError as problem:
+        target = Target(name, "", _protocols(name)[0], method=request.method)
+        raise Unroutable(
+            "InvalidURI", "Couldn't parse the specified URI.", target=target
+        ) from problem
+
+
 def _guess(request: HttpRequest) -> str:
     kind = request.headers.get("content-type", "")
     if kind.startswith(_FORM_TYPE):
@@ -269,7 +279,7 @@ def _guess(request: HttpRequest) -> str:
 def _s3(request: HttpRequest) -> Target:
     bucket = bucket_of_host(request.host)
     path = f"/{bucket}{request.path}" if bucket else request.path
-    found = uri_table("s3").match(request.method, path, request.query, request.headers)
+    found = _matched("s3", request, path)
     shown = unquote(path)
     if found is None:
         raise Unroutable(

@@ -72,7 +72,11 @@ class UriTable:
     def match(
         self, method: str, path: str, query: str, headers: Mapping[str, str]
     ) -> tuple[str, dict[str, str]] | None:
-        """Operation name and decoded labels, or None. ``path`` and ``query`` are as sent."""
+        """Operation name and decoded labels, or None. ``path`` and ``query`` are as sent.
+
+        Raises:
+            UnicodeDecodeError: for a label that is no UTF-8 text.
+        """
         trimmed = path[1:]
         segments = trimmed.split("/") if trimmed else []
         found = self._descend(self._root, segments, 0, method)
@@ -82,7 +86,8 @@ class UriTable:
             return None
         candidates, values = found
         labels, candidate = _choose(candidates, query, headers)
-        return candidate.operation, dict(zip(labels, map(unquote, values), strict=True))
+        decoded = [unquote(value, errors="strict") if "%" in value else value for value in values]
+        return candidate.operation, dict(zip(labels, decoded, strict=True))
 
     def _descend(
         self, node: _Node, segments: list[str], at: int, method: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 from datetime import UTC, datetime
 from typing import Any
@@ -209,6 +210,14 @@ async def test_sqs_query_requests() -> None:
     }
 
 
+async def test_sqs_requests_may_be_sent_to_the_queue_itself() -> None:
+    target = Target("sqs", "SendMessage", "query")
+    body = BytesBody(b"Action=SendMessage&MessageBody=x")
+    request = HttpRequest("POST", "/000000000000/q/", headers={"host": "h:1"}, body=body)
+    found, _ = await decode(target, request)
+    assert found == {"MessageBody": "x", "QueueUrl": "http://h:1/000000000000/q"}
+
+
 def test_sqs_query_answers() -> None:
     target = Target("sqs", "ReceiveMessage", "query")
     message = {"MessageId": "m", "Body": "b", "Attributes": {"SenderId": "s"}}
@@ -336,6 +345,20 @@ async def test_bodies_are_bounded() -> None:
         with pytest.raises(ServiceError) as raised:
             await decode(PUT_ITEM, HttpRequest("POST", "/", body=body), limit_bytes=100)
         assert (raised.value.code, raised.value.status) == ("RequestEntityTooLarge", 413)
+
+
+async def test_gzipped_documents() -> None:
+    packed = gzip.compress(b'{"TableName": "t"}')
+    headers = {"content-encoding": "gzip"}
+    assert await decoded(PUT_ITEM, packed, headers=headers) == {"TableName": "t"}
+    for broken in (b"no gzip", packed[:-9]):
+        with pytest.raises(ServiceError) as raised:
+            await decoded(PUT_ITEM, broken, headers=headers)
+        assert raised.value.code == "SerializationException"
+    request = HttpRequest("POST", "/", headers=headers, body=BytesBody(gzip.compress(b" " * 9999)))
+    with pytest.raises(ServiceError) as raised:
+        await decode(PUT_ITEM, request, limit_bytes=1000)
+    assert raised.value.code == "RequestEntityTooLarge"
 
 
 def test_a_protocol_we_do_not_speak_is_named() -> None:

@@ -203,6 +203,7 @@ def test_hosts_name_services_too() -> None:
             404,
             "/nowhere",
         ),
+        (HttpRequest("GET", "/b/%FF", headers=scoped("s3")), b"", "InvalidURI", 400, ""),
         (HttpRequest("PATCH", "/b/k", headers=scoped("s3")), b"", "MethodNotAllowed", 405, ""),
         (
             HttpRequest("POST", "/", headers=scoped("nonesuch")),
