@@ -205,6 +205,10 @@ class StreamCall(Call):
         """The platform's one object of a class (instance pools, an SMS provider …)."""
         return self._kernel.part(kind)
 
+    def own(self, kind: type[T]) -> T:
+        """A room's one object of its class (what it knows in memory), made at its first use."""
+        return self._kernel.own(kind)
+
     def observe(self, kind: str, **fields: Any) -> None:
         """Tell the observers (console, metrics) that something happened in this room."""
         self._kernel.observe(

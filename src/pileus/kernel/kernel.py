@@ -256,6 +256,13 @@ class Kernel:
         part: P = self._parts[kind]
         return part
 
+    def own(self, kind: type[P]) -> P:
+        """The object of a class that a room keeps in memory; made without arguments when first
+        asked for."""
+        if kind not in self._parts:
+            self._parts[kind] = kind()
+        return self.part(kind)
+
     def system_context(self, space: Space) -> CallContext:
         """The context of work that the platform does in a space by itself."""
         region = self.default_region if space[1] == "global" else space[1]

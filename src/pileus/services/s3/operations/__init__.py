@@ -1,0 +1,1 @@
+"""One function per operation of S3, close relatives in one file."""
