@@ -113,8 +113,12 @@ def _keep(call: WriteCall, draft: _Draft) -> None:
         stack.wanted = draft.proposal.wanted
         begin.new_stack(call, stack, draft.proposal.text)
         changes.set_status(call, stack, "REVIEW_IN_PROGRESS", "User Initiated")
-    if store.look_up_change_set(call.state, change_set.name, stack.id) is not None:
-        raise errors.change_set_exists(change_set.name)
+    other = store.look_up_change_set(call.state, change_set.name, stack.id)
+    if other is not None:
+        # Tools name change sets by the second; here two can be made in one.
+        if other.status != "FAILED":
+            raise errors.change_set_exists(change_set.name)
+        store.delete_change_set(call.state, other)
     digest = store.put_template(call.state, stack.uuid, draft.proposal.text)
     change_set.wanted.template = digest
     store.put_change_set(call.state, change_set)
