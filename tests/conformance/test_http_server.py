@@ -51,11 +51,19 @@ class Echo:
             return HttpResponse(200, [], StreamBody(self._pieces(), _size(request.query)))
         if request.path == "/empty":
             return HttpResponse(204)
+        if request.path == "/broken":
+            return HttpResponse(200, [], StreamBody(self._broken()))
+        if request.path == "/told":
+            return HttpResponse(200, [("Content-Length", "99")], b"four")
         return HttpResponse(200, [("X-Path", request.path)], await request.body.read())
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         for piece in (b"one", b"", b"two" * 1000):
             yield piece
+
+    async def _broken(self) -> AsyncIterator[bytes]:
+        yield b"some"
+        raise RuntimeError("the handler's fault, too late for a 500")
 
     def websocket(self, request: HttpRequest) -> WebSocketHandler | None:
         return _echo_socket if request.path == "/socket" else None
@@ -338,6 +346,20 @@ async def test_a_stream_of_another_length_breaks_off(connect: Connect) -> None:
         await asyncio.wait_for(client.reader.readexactly(5000), WAIT_S)
 
 
+async def test_a_stream_that_fails_is_not_taken_for_whole(connect: Connect) -> None:
+    client = await connect()
+    client.send(b"GET /broken HTTP/1.1\r\nHost: h\r\n\r\n")
+    with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError, ValueError)):
+        await client.answer()
+
+
+async def test_the_length_is_that_of_what_is_sent(connect: Connect) -> None:
+    client = await connect()
+    client.send(b"GET /told HTTP/1.1\r\nHost: h\r\n\r\nHEAD /told HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert (await client.answer())[2] == b"four"
+    assert (await client.head())[1]["content-length"] == "99"
+
+
 async def test_http_1_0_ends_the_connection_unless_asked(connect: Connect) -> None:
     client = await connect()
     client.send(b"GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
@@ -364,6 +386,19 @@ async def test_what_is_no_request_is_refused(connect: Connect, raw: bytes, statu
     client = await connect()
     client.send(raw)
     assert (await client.answer())[0] == status
+    assert await client.is_closed()
+
+
+async def test_rubbish_after_a_request_does_not_cut_its_answer(
+    connect: Connect, echo: Echo
+) -> None:
+    client = await connect()
+    client.send(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\nrubbish\r\n\r\n")
+    await asyncio.wait_for(echo.arrived.wait(), WAIT_S)
+    await asyncio.sleep(0.01)
+    echo.release.set()
+    assert (await client.answer())[1]["x-path"] == "/wait"
+    assert (await client.answer())[0] == 400
     assert await client.is_closed()
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, cast
 
 import httptools
 
 from pileus.gateway import wire
 from pileus.gateway.bodies import SocketBody, broken_off, timed_out
+from pileus.gateway.sending import Outlet
 from pileus.protocols.http import HttpRequest, HttpResponse
-from pileus.values.body import Body, BytesBody
-from pileus.values.errors import ServiceError
+from pileus.values.body import BytesBody
 
 if TYPE_CHECKING:
     from pileus.gateway.server import Server
@@ -46,16 +45,17 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_arriving",
-        "_drained",
         "_header_bytes",
         "_headers",
         "_is_half_closed",
         "_is_linger",
         "_is_loopback",
         "_is_paused",
+        "_outlet",
         "_parser",
         "_parts",
         "_pending",
+        "_refusal",
         "_rejection",
         "_server",
         "_since_ns",
@@ -82,7 +82,8 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._rejection: HttpResponse | None = None
         self._upgrade: _Exchange | None = None
-        self._drained: asyncio.Future[None] | None = None
+        self._outlet: Outlet = None  # type: ignore[assignment]
+        self._refusal: HttpResponse | None = None
         self._is_paused = False
         self._is_half_closed = False
         self._is_linger = False
@@ -93,6 +94,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._outlet = Outlet(self._transport)
         peer = transport.get_extra_info("peername")
         self.peer = peer[0] if isinstance(peer, tuple) and peer else ""
         self._is_loopback = self._server.is_loopback(self.peer, self.listener)
@@ -103,7 +105,7 @@ class Connection(asyncio.Protocol):
         if self._arriving is not None and self._arriving.body is not None:
             self._arriving.body.end(broken_off())
         self._pending.clear()
-        self._wake_writer()
+        self._outlet.unblock()
         if self._task is not None:
             self._task.cancel()
 
@@ -117,7 +119,7 @@ class Connection(asyncio.Protocol):
         return self._task is not None or bool(self._pending)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_linger:
+        if self._is_linger or self._refusal is not None:
             return
         self._since_ns = self._server.coarse_ns
         before = self._header_bytes
@@ -139,15 +141,10 @@ class Connection(asyncio.Protocol):
             self._refuse(self._rejection)
 
     def pause_writing(self) -> None:
-        self._drained = asyncio.get_running_loop().create_future()
+        self._outlet.block()
 
     def resume_writing(self) -> None:
-        self._wake_writer()
-
-    def _wake_writer(self) -> None:
-        drained, self._drained = self._drained, None
-        if drained is not None and not drained.done():
-            drained.set_result(None)
+        self._outlet.unblock()
 
     # ------------------------------------------------------------ parser events
 
@@ -282,7 +279,9 @@ class Connection(asyncio.Protocol):
                 if not await self._send(exchange, response):
                     return
                 self._since_ns = self._server.coarse_ns
-        except wire.HeaderInjection:
+            if self._refusal is not None:
+                self._send_refusal(self._refusal)
+        except Exception:
             logger.exception("an answer could not be written; the connection is dropped")
             self._transport.abort()
         finally:
@@ -306,81 +305,18 @@ class Connection(asyncio.Protocol):
         else:
             extra = f"Connection: close\r\n{self._server.date_line}"
         content = response.body
+        is_head = exchange.request.method == "HEAD"
         if isinstance(content, bytes):
-            self._send_bytes(exchange, response, content, extra)
+            self._outlet.write_bytes(response, content, extra, is_head)
         else:
-            keeps_alive = (
-                await self._send_stream(exchange, response, content, extra) and keeps_alive
+            is_reusable = await self._outlet.write_stream(
+                response, content, extra, is_head=is_head, is_http_1_0=exchange.is_http_1_0
             )
+            keeps_alive = keeps_alive and is_reusable
         if keeps_alive:
             return True
         self._finish(is_linger=body is not None and not body.is_complete)
         return False
-
-    def _send_bytes(
-        self, exchange: _Exchange, response: HttpResponse, content: bytes, extra: str
-    ) -> None:
-        if exchange.request.method == "HEAD" or response.status in wire.BODILESS:
-            content = b""
-            if response.status == 204 or response.header("content-length") is not None:
-                self._transport.write(wire.head(response, extra))
-                return
-        head = wire.head(response, f"Content-Length: {len(content)}\r\n{extra}")
-        self._transport.write(head + content if content else head)
-
-    async def _send_stream(
-        self, exchange: _Exchange, response: HttpResponse, content: Body, extra: str
-    ) -> bool:
-        """Stream a body; False when the connection cannot be used for another answer."""
-        size = content.size_bytes
-        pieces = aiter(content)
-        try:
-            if exchange.request.method == "HEAD" or response.status in wire.BODILESS:
-                if size is not None and response.header("content-length") is None:
-                    extra = f"Content-Length: {size}\r\n{extra}"
-                self._transport.write(wire.head(response, extra))
-                return True
-            if size is not None:
-                response.headers = [
-                    pair for pair in response.headers if pair[0].lower() != "content-length"
-                ]
-                extra = f"Content-Length: {size}\r\n{extra}"
-            elif not exchange.is_http_1_0:
-                extra = f"Transfer-Encoding: chunked\r\n{extra}"
-            self._transport.write(wire.head(response, extra))
-            is_chunked = size is None and not exchange.is_http_1_0
-            sent = await self._send_pieces(pieces, is_chunked)
-        finally:
-            close = getattr(pieces, "aclose", None)
-            if close is not None:
-                await close()
-        if size is not None and sent != size:
-            self._transport.abort()
-            return False
-        return size is not None or is_chunked
-
-    async def _send_pieces(self, pieces: AsyncIterator[bytes], is_chunked: bool) -> int:
-        write, sent = self._transport.write, 0
-        try:
-            async for piece in pieces:
-                if not piece:
-                    continue
-                sent += len(piece)
-                if is_chunked:
-                    write(b"%x\r\n%b\r\n" % (len(piece), piece))
-                else:
-                    write(piece)
-                self._since_ns = self._server.coarse_ns
-                if self._drained is not None:
-                    await self._drained
-        except ServiceError as error:
-            # The head is out: all that is left is to break off, so that nobody takes it for whole.
-            logger.warning("a response body broke off: %s", error)
-            self._transport.abort()
-            return -1
-        if is_chunked:
-            write(b"0\r\n\r\n")
-        return sent
 
     def _finish(self, *, is_linger: bool) -> None:
         """End the connection; a client still sending gets time to read the answer."""
@@ -394,14 +330,17 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _refuse(self, response: HttpResponse) -> None:
-        """Answer what never became a request, and end the connection."""
+        """Answer what never became a request, after what came before it, and end the connection."""
         self._arriving = None
         self._rejection = None
-        if self._task is None and not self._transport.is_closing():
-            extra = f"Content-Length: {len(cast(bytes, response.body))}\r\nConnection: close\r\n"
-            self._transport.write(
-                wire.head(response, extra + self._server.date_line) + cast(bytes, response.body)
-            )
+        self._refusal = response
+        if self._task is None:
+            self._send_refusal(response)
+
+    def _send_refusal(self, response: HttpResponse) -> None:
+        if not self._transport.is_closing():
+            extra = f"Connection: close\r\n{self._server.date_line}"
+            self._outlet.write_bytes(response, cast(bytes, response.body), extra, False)
         self._finish(is_linger=True)
 
     # ------------------------------------------------------------ upgrade
@@ -426,12 +365,15 @@ class Connection(asyncio.Protocol):
     def sweep(self, now_ns: int) -> None:
         """Called about once a second: end what waits too long."""
         limits = self._server.limits
+        if self._outlet.has_moved:
+            self._outlet.has_moved = False
+            self._since_ns = now_ns
         waited_s = (now_ns - self._since_ns) / 1e9
         arriving = self._arriving
         if self._is_linger:
             if waited_s > limits.grace_s:
                 self._transport.abort()
-        elif self._drained is not None:
+        elif self._outlet.is_blocked:
             if waited_s > limits.body_s:
                 self._transport.abort()
         elif arriving is not None and not self._is_paused:
