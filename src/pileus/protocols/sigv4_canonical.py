@@ -1,0 +1,64 @@
+"""The canonical request: the spelling of path, query and headers that a signature covers.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from posixpath import normpath
+from urllib.parse import quote, unquote
+
+from pileus.protocols.http import HttpRequest
+from pileus.protocols.sigv4_claims import Claim
+
+
+def canonical_headers(claim: Claim, request: HttpRequest) -> str:
+    headers = request.headers
+    lines = []
+    for name in claim.signed:
+        value = headers.get(name, "")
+        value = " ".join(value.split()) if "  " in value else value.strip()
+        lines.append(f"{name}:{value}\n")
+    return "".join(lines)
+
+
+def spellings(path: str, query: str, is_s3: bool) -> Sequence[tuple[str, str]]:
+    """Canonical path and query; a second pair where a client may have spelt them another way.
+
+    S3 signs the path encoded once, as sent. The others sign it normalised and encoded twice.
+    """
+    if path == "/" and not query:
+        return (("/", ""),)
+    sorted_query = "&".join(sorted(_with_equals(query))) if query else ""
+    coded_query = "&".join(sorted(_recoded(query))) if query else ""
+    once = quote(unquote(path), safe="/~")
+    if is_s3:
+        found = [(path, sorted_query), (once, coded_query)]
+    else:
+        found = [
+            (quote(_normalized(path), safe="/~"), sorted_query),
+            (quote(_normalized(once), safe="/~"), coded_query),
+            (path, sorted_query),
+        ]
+    return [pair for index, pair in enumerate(found) if pair not in found[:index]]
+
+
+def _with_equals(query: str) -> list[str]:
+    return [pair if "=" in pair else f"{pair}=" for pair in query.split("&") if pair]
+
+
+def _recoded(query: str) -> list[str]:
+    found = []
+    for pair in query.split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            found.append(f"{quote(unquote(name), safe='~')}={quote(unquote(value), safe='~')}")
+    return found
+
+
+def _normalized(path: str) -> str:
+    if "//" not in path and "/." not in path:
+        return path
+    clean = normpath(path).replace("//", "/")
+    return f"{clean}/" if path.endswith("/") and clean != "/" else clean
