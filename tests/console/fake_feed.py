@@ -274,7 +274,6 @@ class _Run:
         self._request_id = f"{next(platform._ids):08x}-1111-4000-8000-000000000000"
 
     async def __aenter__(self) -> Any:
-        self._tell("invocation", phase="started", cold=bool(self._cold_ms))
         self._log(f"START RequestId: {self._request_id} Version: $LATEST")
         return self._log
 
@@ -283,14 +282,16 @@ class _Run:
         memory_mb = 1024 if self._function == "VideoIngress" else 256
         self._tell(
             "invocation",
-            phase="finished",
             cold=bool(self._cold_ms),
             init_ms=self._cold_ms,
             duration_ms=self._duration_ms,
             billed_ms=int(self._duration_ms) + 1,
             memory_mb=memory_mb,
-            memory_used_mb=memory_mb // 3,
-            error="",
+            memory_peak_mb=memory_mb // 3,
+            error=False,
+            throttle="",
+            concurrency=1,
+            gb_seconds=memory_mb / 1024 * self._duration_ms / 1000,
         )
         init = f"\tInit Duration: {self._cold_ms:.2f} ms" if self._cold_ms else ""
         self._log(f"END RequestId: {self._request_id}")
@@ -301,7 +302,7 @@ class _Run:
         )
 
     def _tell(self, kind: str, **fields: Any) -> None:
-        self._platform._observe(kind, function=function_arn(self._function), **fields)
+        self._platform._observe(kind, function=function_name(self._function), **fields)
 
     def _log(self, text: str) -> None:
         group = f"/aws/lambda/{function_name(self._function)}"

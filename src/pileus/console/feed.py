@@ -233,31 +233,23 @@ class Feed:
         ledger = view.functions.get(name)
         if ledger is None:
             ledger = view.functions[name] = FunctionLedger(name)
-        phase = record.get("phase", "finished")
-        if phase == "started":
-            ledger.started(record)
-        elif phase == "throttled":
-            ledger.throttled()
-        else:
-            ledger.finished(record)
+        ledger.add(record)
         pages = self._pages(view.account)
         if not pages:
             return
         region = str(record.get("region") or DEFAULT_REGION)
         place = f"arn:aws:lambda:{region}:{view.account}:function:{name}"
-        is_error = bool(record.get("error")) or phase == "throttled"
+        is_error = bool(record.get("error") or record.get("throttle"))
         for page in pages:
             page.put_state("functions", name, ledger)
-            page.put_item("invocations", [place, phase, int(is_error)])
-        if phase == "started" and (origin := record.get("origin")):
-            self._pulse(view, (normal_place(str(origin)), place), is_error=False)
+            page.put_item("invocations", [place, int(is_error)])
 
     def _take_log(self, view: AccountView, record: Record) -> None:
         group = str(record.get("group") or "")
         text = str(record["text"])
         row = {
             "at_ms": record["at_ms"],
-            "function": function_name(group.rsplit("/", 1)[-1]),
+            "function": function_name(str(record.get("function") or group.rsplit("/", 1)[-1])),
             "group": group,
             "stream": record.get("stream") or "",
             "text": text[:LOG_TEXT_MAX].rstrip("\n"),

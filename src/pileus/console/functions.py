@@ -10,7 +10,6 @@ WINDOW = 512
 """Durations kept for the percentiles."""
 RECENT = 40
 """Invocations kept for the sparkline."""
-_MIB_PER_GIB = 1024
 
 
 class FunctionLedger:
@@ -20,15 +19,14 @@ class FunctionLedger:
         "_cold_inits_ms",
         "_durations_ms",
         "_recent",
+        "at_once",
+        "at_once_peak",
         "cold_count",
         "error_count",
         "gb_seconds",
-        "in_flight",
-        "in_flight_peak",
         "last_at_ms",
-        "last_error",
         "memory_mb",
-        "memory_used_mb",
+        "memory_peak_mb",
         "name",
         "throttle_count",
         "warm_count",
@@ -40,46 +38,38 @@ class FunctionLedger:
         self.warm_count = 0
         self.error_count = 0
         self.throttle_count = 0
-        self.in_flight = 0
-        self.in_flight_peak = 0
+        self.at_once = 0
+        self.at_once_peak = 0
         self.gb_seconds = 0.0
         self.memory_mb = 0
-        self.memory_used_mb = 0
+        self.memory_peak_mb = 0
         self.last_at_ms = 0
-        self.last_error = ""
         self._durations_ms: deque[float] = deque(maxlen=WINDOW)
         self._cold_inits_ms: deque[float] = deque(maxlen=WINDOW)
         self._recent: deque[tuple[float, int]] = deque(maxlen=RECENT)
 
-    def started(self, record: Mapping[str, Any]) -> None:
-        """An invocation began."""
-        self.in_flight += 1
-        self._note_concurrency(record)
-
-    def finished(self, record: Mapping[str, Any]) -> None:
-        """An invocation ended, well or badly."""
-        duration_ms = float(record.get("duration_ms") or 0)
+    def add(self, record: Mapping[str, Any]) -> None:
+        """One invocation ended, well or badly, or was refused (``throttle`` tells why)."""
+        if record.get("throttle"):
+            self.throttle_count += 1
+            return
+        duration_ms, is_error = float(record["duration_ms"]), bool(record.get("error"))
         is_cold = bool(record.get("cold"))
-        error = str(record.get("error") or "")
-        self.in_flight = max(0, self.in_flight - 1)
-        self._note_concurrency(record)
-        self.last_at_ms = int(record.get("at_ms") or 0)
+        self.last_at_ms = int(record["at_ms"])
         self._durations_ms.append(duration_ms)
         if is_cold:
             self.cold_count += 1
             self._cold_inits_ms.append(float(record.get("init_ms") or 0))
         else:
             self.warm_count += 1
-        if error:
-            self.error_count += 1
-            self.last_error = error
-        self._note_memory(record, float(record.get("billed_ms") or duration_ms))
+        self.error_count += is_error
+        self.at_once = int(record.get("concurrency") or 0)
+        self.at_once_peak = max(self.at_once_peak, self.at_once)
+        self.memory_mb = int(record.get("memory_mb") or 0)
+        self.memory_peak_mb = int(record.get("memory_peak_mb") or 0)
+        self.gb_seconds += float(record.get("gb_seconds") or 0)
         # 0 warm, 1 cold, 2 failed: what the sparkline colours by.
-        self._recent.append((round(duration_ms, 2), 2 if error else int(is_cold)))
-
-    def throttled(self) -> None:
-        """An invocation was refused for want of concurrency."""
-        self.throttle_count += 1
+        self._recent.append((round(duration_ms, 2), 2 if is_error else int(is_cold)))
 
     def row(self) -> dict[str, Any]:
         """The table row of the page."""
@@ -91,31 +81,17 @@ class FunctionLedger:
             "warm": self.warm_count,
             "errors": self.error_count,
             "throttles": self.throttle_count,
-            "in_flight": self.in_flight,
-            "in_flight_peak": self.in_flight_peak,
+            "at_once": self.at_once,
+            "at_once_peak": self.at_once_peak,
             "p50_ms": percentile(durations, 0.50),
             "p95_ms": percentile(durations, 0.95),
             "init_p50_ms": percentile(inits, 0.50),
             "gb_seconds": round(self.gb_seconds, 4),
             "memory_mb": self.memory_mb,
-            "memory_used_mb": self.memory_used_mb,
+            "memory_peak_mb": self.memory_peak_mb,
             "last_at_ms": self.last_at_ms,
-            "last_error": self.last_error,
             "recent": list(self._recent),
         }
-
-    def _note_concurrency(self, record: Mapping[str, Any]) -> None:
-        told = record.get("in_flight")
-        if told is not None:
-            self.in_flight = int(told)
-        self.in_flight_peak = max(self.in_flight_peak, self.in_flight)
-
-    def _note_memory(self, record: Mapping[str, Any], billed_ms: float) -> None:
-        if memory_mb := record.get("memory_mb"):
-            self.memory_mb = int(memory_mb)
-        if used_mb := record.get("memory_used_mb"):
-            self.memory_used_mb = int(used_mb)
-        self.gb_seconds += self.memory_mb / _MIB_PER_GIB * billed_ms / 1000
 
 
 def percentile(ordered: list[float], share: float) -> float | None:

@@ -224,7 +224,9 @@ def _pattern_summary(pattern: str) -> str:
             for key, inner in value.items():
                 walk(inner, key, depth + 1)
         elif isinstance(value, list):
-            texts = [item if isinstance(item, str) else orjson.dumps(item).decode() for item in value]
+            texts = [
+                item if isinstance(item, str) else orjson.dumps(item).decode() for item in value
+            ]
             leaves.append((depth, f"{name}: {' | '.join(texts)}"))
 
     walk(orjson.loads(pattern), "", 0)

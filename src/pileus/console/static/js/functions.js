@@ -2,7 +2,7 @@
 
 import { byId, make, makeSvg, setText } from "./dom.js";
 import { count, duration, whole } from "./format.js";
-import { shortName } from "./names.js";
+import { onNames, shortName } from "./names.js";
 
 const SPARK = { width: 190, height: 26, runs: 40 };
 const KINDS = ["warm", "cold", "failed"];
@@ -21,6 +21,7 @@ export class FunctionTable {
       this.#take(hello.functions ?? []);
     });
     live.on("functions", ({ items }) => this.#take(items));
+    onNames(() => this.#take([...this.#rows.values()].map((row) => row.item)));
   }
 
   #take(items) {
@@ -43,7 +44,7 @@ export class FunctionTable {
       type: "button", textContent: shortName(item.name), title: `Show the log of ${item.name}`,
       on: { click: () => this.#onFunction(item.name) },
     });
-    const used = item.memory_used_mb ? `${item.memory_used_mb} / ${item.memory_mb} MB` : item.memory_mb ? `${item.memory_mb} MB` : "–";
+    const used = item.memory_peak_mb ? `${item.memory_peak_mb} / ${item.memory_mb} MB` : item.memory_mb ? `${item.memory_mb} MB` : "–";
     const errors = item.errors + item.throttles;
     const cells = [
       make("td", {}, name),
@@ -52,12 +53,12 @@ export class FunctionTable {
       cell("p95", duration(item.p95_ms), "num"),
       cell("Init", duration(item.init_p50_ms), "num"),
       cell("Errors", whole(errors), errors ? "num bad" : "num"),
-      cell("Running", make("span", {}, whole(item.in_flight), make("small", {}, ` peak ${whole(item.in_flight_peak)}`)), "num"),
+      cell("At once", make("span", {}, whole(item.at_once), make("small", {}, ` peak ${whole(item.at_once_peak)}`)), "num"),
       cell("Memory", used, "num"),
       cell("GB‑s", item.gb_seconds < 10 ? item.gb_seconds.toFixed(2) : whole(item.gb_seconds), "num"),
       make("td.spark", {}, sparkline(item)),
     ];
-    if (item.last_error) cells[5].title = item.last_error;
+    if (item.throttles) cells[5].title = `${whole(item.errors)} failed, ${whole(item.throttles)} throttled`;
     const known = this.#rows.get(item.name)?.element;
     if (!known) return make("tr", {}, ...cells);
     // The name's button keeps the focus: it is left in place.

@@ -2,7 +2,7 @@
 
 import { byId, make, setText, throttled } from "./dom.js";
 import { clockTime, count } from "./format.js";
-import { shortName } from "./names.js";
+import { onNames, shortName } from "./names.js";
 
 const LINES_KEPT = 2000;
 const LINES_SHOWN = 400;
@@ -32,6 +32,10 @@ export class LogTail {
         this.#dropped = logs;
         this.#tellNote();
       }
+    });
+    onNames(() => {
+      for (const option of [...byId("log-function").options].slice(1)) setText(option, shortName(option.value));
+      if (!this.#isPaused) this.#redraw();
     });
     byId("log-function").addEventListener("change", () => this.#redraw());
     byId("log-text").addEventListener("input", () => this.#redraw());

@@ -34,7 +34,7 @@ export class AppMap {
     live.on("hello", (hello) => this.#resources(hello.resources?.[0] ?? { nodes: [], links: [] }));
     live.on("resources", ({ items }) => this.#resources(items.at(-1)));
     live.on("pulses", ({ items }) => items.forEach(([from, to, , bad]) => this.#pulse(from, to, bad)));
-    live.on("invocations", ({ items }) => items.forEach(([place, , bad]) => this.#pulses.warm(place, bad)));
+    live.on("invocations", ({ items }) => items.forEach(([place, bad]) => this.#pulses.warm(place, bad)));
     new ResizeObserver(() => {
       if (Math.abs(byId("map-view").clientWidth - this.#width) > 2) this.#draw();
     }).observe(byId("map-view"));

@@ -25,6 +25,7 @@ class PictureStream {
     this.skipped = 0;
     this.lastPts = -Infinity;
     this.isClosed = false;
+    this.hasShown = false;
     this.size = null;
   }
 
@@ -51,6 +52,7 @@ class PictureStream {
       found?.close();
       found = this.ready.shift();
     }
+    if (found) this.hasShown = true;
     return found;
   }
 
@@ -67,7 +69,8 @@ class PictureStream {
     while (index < this.units.length && !this.units[index].isKey) index += 1;
     const dropped = this.units.splice(0, index);
     for (const unit of dropped) this.bytes -= unit.data.byteLength;
-    this.skipped += dropped.length;
+    // What is older than the first picture shown was never meant to be.
+    if (this.hasShown) this.skipped += dropped.length;
   }
 
   shift() {
