@@ -24,6 +24,9 @@ from pileus.compute.calls import Usage
 from pileus.compute.code_store import CodeStore
 from pileus.compute.log_shipping import LogShipper
 from pileus.compute.pools import Pools, PoolServices, PoolSettings
+from pileus.console.routes import Console, Hooks
+from pileus.deploy.accounts import DEFAULT_STAGE
+from pileus.deploy.environments import PREFIX as ENVIRONMENTS_PREFIX
 from pileus.gateway.app import GatewayApp
 from pileus.gateway.aws import AwsFront
 from pileus.gateway.server import Server
@@ -38,7 +41,10 @@ from pileus.protocols.sigv4 import Credential
 from pileus.services.lambda_.async_invokes import AsyncInvokes
 from pileus.services.lambda_.queue_source import QueueSources
 from pileus.services.lambda_.running import Functions
+from pileus.services.sms_voice.inbound import receive_text
+from pileus.values.context import DEFAULT_ACCOUNT, CallContext
 
+_ENVIRONMENTS_EVERY_S = 10.0
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -89,7 +95,61 @@ async def start(settings: Settings) -> Platform:
     nodes = _nodes(replace(settings, port=port), kernel, server)
     _add_compute(kernel, nodes, settings)
     await kernel.start()
+    _add_console(kernel, app, settings)
     return Platform(replace(settings, port=port), kernel, server, app, nodes, lock, kernel.endpoint)
+
+
+def _add_console(kernel: Kernel, app: GatewayApp, settings: Settings) -> None:
+    """The page: a guest of public operations, told of what happens by the kernel."""
+    environments = _Environments(kernel)
+
+    async def send_sms(account: str, sender: str, text: str) -> str:
+        space = kernel.registry.room("pinpoint-sms-voice-v2").space(account, settings.region)
+        return await receive_text(kernel.stream_call(space), sender, "", text)
+
+    console = Console(
+        Hooks(
+            clock=kernel.clock,
+            invoke=kernel.invoke,
+            send_sms=send_sms,
+            environments=lambda: environments.known,
+            health=lambda: {"state": "ok", "deliveries_pending": kernel.outbox.pending},
+            endpoint=kernel.endpoint,
+            region=settings.region,
+            version=__version__,
+        )
+    )
+    app.add_handler("", console.handle)
+    app.add_websocket("", console.websocket)
+    kernel.add_observer(console.feed.observe)
+    kernel.supervisor.spawn("console", console.run())
+    kernel.supervisor.spawn("environments", environments.run())
+
+
+class _Environments:
+    """The stages that something was deployed to, for the page's switch; looked up now and then."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self.known: list[dict[str, str]] = [{"name": DEFAULT_STAGE, "account": DEFAULT_ACCOUNT}]
+
+    async def run(self) -> None:
+        """Look again every few seconds, for ever."""
+        context = CallContext(
+            region=self._kernel.default_region, source="console", endpoint=self._kernel.endpoint
+        )
+        while True:
+            await self._kernel.clock.sleep(_ENVIRONMENTS_EVERY_S)
+            given = {"Path": ENVIRONMENTS_PREFIX}
+            reply = await self._kernel.invoke(context, "ssm", "GetParametersByPath", given)
+            found = [
+                {
+                    "name": parameter["Name"].removeprefix(ENVIRONMENTS_PREFIX),
+                    "account": parameter["Value"],
+                }
+                for parameter in reply.output["Parameters"]
+            ]
+            self.known = [self.known[0], *found]
 
 
 def _nodes(settings: Settings, kernel: Kernel, server: Server) -> LocalNodes:
