@@ -18,7 +18,9 @@ from pileus.platform import run_until, start
 @click.option("--host", help="Address to listen on; loopback only.  [default: 127.0.0.1]")
 @click.option("--port", type=int, help="The one port; 0 takes a free one.  [default: 4566]")
 @click.option("--data", type=click.Path(path_type=Path), help="Data folder.  [default: ./.pileus]")
-@click.option("--require-tier", type=click.Choice(["A", "B", "C"]), help="Weakest sandbox accepted.")
+@click.option(
+    "--require-tier", type=click.Choice(["A", "B", "C"]), help="Weakest sandbox accepted."
+)
 @click.option("--idle-s", type=float, help="Seconds until an idle function instance ends.")
 def command(
     host: str | None,
