@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
@@ -239,7 +240,7 @@ def _chosen(
 ) -> list[Part]:
     """The parts that make the object, checked as S3 checks them."""
     numbers = [each.get("PartNumber") or 0 for each in listed]
-    if any(after <= before for before, after in zip(numbers, numbers[1:], strict=False)):
+    if any(after <= before for before, after in pairwise(numbers)):
         raise errors.invalid_part_order(upload.id)
     chosen = []
     for index, (number, each) in enumerate(zip(numbers, listed, strict=True)):
