@@ -17,8 +17,6 @@ from pileus.protocols.targets import Target, Unroutable
 from pileus.protocols.uris import uri_table
 
 _FORM_TYPE = "application/x-www-form-urlencoded"
-_ACTION = re.compile(r"(?:^|&)Action=([^&]*)")
-_VERSION = re.compile(r"(?:^|&)Version=([^&]*)")
 _SCOPE_IN_QUERY = re.compile(r"(?:^|&)X-Amz-Credential=([^&]*)", re.IGNORECASE)
 _V2_IN_QUERY = re.compile(r"(?:^|&)AWSAccessKeyId=")
 _CBOR_PATH = re.compile(r"^/service/([^/]+)/operation/([^/]+)$")
@@ -164,11 +162,11 @@ def _query_services() -> dict[str, list[str]]:
 
 
 def _by_action(request: HttpRequest, scope: str, text: str) -> Target | None:
-    action = _ACTION.search(text) or _ACTION.search(request.query)
-    if action is None:
+    action = _parameter(text, "Action=") or _parameter(request.query, "Action=")
+    if not action:
         return None
-    version = _VERSION.search(text) or _VERSION.search(request.query)
-    asked = (scope, action.group(1), version.group(1) if version is not None else "")
+    version = _parameter(text, "Version=") or _parameter(request.query, "Version=")
+    asked = (scope, action, version)
     known = _acted.get(asked)
     if known is None:
         operation = unquote(asked[1])
@@ -187,6 +185,15 @@ def _by_action(request: HttpRequest, scope: str, text: str) -> Target | None:
         f"The action {operation} is not valid for this web service.",
         target=target,
     )
+
+
+def _parameter(form: str, name: str) -> str:
+    """The raw value of the first parameter ``name`` (which ends in ``=``); empty without one."""
+    at = 0 if form.startswith(name) else form.find(f"&{name}") + 1
+    if at == 0 and not form.startswith(name):
+        return ""
+    stop = form.find("&", at)
+    return form[at + len(name) : stop if stop >= 0 else len(form)]
 
 
 _acted: dict[tuple[str, str, str], tuple[str, str]] = {}

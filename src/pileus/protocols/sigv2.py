@@ -128,7 +128,7 @@ def check(request: HttpRequest, target: Target, claim: Claim, secret: str) -> No
     """Raises SignatureDoesNotMatch unless the signature is the one ``secret`` gives."""
     to_sign = _string_to_sign(request, claim)
     digest = hmac.digest(secret.encode(), to_sign.encode(), "sha1")
-    if not hmac.compare_digest(base64.b64encode(digest).decode(), claim.signature):
+    if not hmac.compare_digest(base64.b64encode(digest), claim.signature.encode()):
         fields = {
             "AWSAccessKeyId": claim.access_key,
             "StringToSign": to_sign,

@@ -34,8 +34,9 @@ UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 _new_sha256 = hashlib.sha256
-_hmac_digest = hmac.digest
 _compare_digest = hmac.compare_digest
+_INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 
 _HEX_64 = re.compile(r"[0-9a-f]{64}")
 _KEYS_MAX = 4096
@@ -82,12 +83,31 @@ class Verified:
     scope: str = ""
 
 
+class _SigningKey:
+    """A derived key with both its hashes begun: HMAC (RFC 2104) at less than half the cost."""
+
+    __slots__ = ("_inner", "_outer", "raw")
+
+    def __init__(self, raw: bytes) -> None:
+        block = raw.ljust(64, b"\0")  # a derived key is 32 bytes: shorter than SHA-256's block
+        self.raw = raw
+        self._inner = _new_sha256(block.translate(_INNER_PAD))
+        self._outer = _new_sha256(block.translate(_OUTER_PAD))
+
+    def sign(self, text: str) -> str:
+        """The HMAC-SHA256 of the text, in hex."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(text.encode())
+        outer.update(inner.digest())
+        return outer.hexdigest()
+
+
 class Verifier:
     """Checks signatures against the credentials of ``lookup``."""
 
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
-        self._keys: dict[tuple[str, str], bytes] = {}
+        self._keys: dict[tuple[str, str], _SigningKey] = {}
 
     def verify(
         self, request: HttpRequest, target: Target, raw: bytes | None, now_ms: int
@@ -127,7 +147,7 @@ class Verifier:
         headers = request.headers
         constant, _, signature = headers["authorization"].rpartition("Signature=")
         claim = parse_claim(constant)
-        if claim is None or not signature:
+        if claim is None or not signature or not signature.isascii():
             raise auth_errors.incomplete(target, what_lacks(headers["authorization"]))
         signed_at = date_of(headers)
         if not signed_at:
@@ -150,7 +170,7 @@ class Verifier:
             claim.region,
             payload,
             signature,
-            key,
+            key.raw,
             signed_at,
             claim.scope,
         )
@@ -177,7 +197,8 @@ class Verifier:
             )
             raise auth_errors.incomplete(target, told, in_query=True)
         claim = claim_of(given["X-Amz-Credential"], given["X-Amz-SignedHeaders"])
-        if given["X-Amz-Algorithm"] != "AWS4-HMAC-SHA256" or claim is None:
+        signature = given["X-Amz-Signature"]
+        if given["X-Amz-Algorithm"] != "AWS4-HMAC-SHA256" or not claim or not signature.isascii():
             told = (
                 "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; "
                 'expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
@@ -193,7 +214,6 @@ class Verifier:
         if not payload:
             payload = UNSIGNED_PAYLOAD if target.service == "s3" else _hash(raw, target)
         key = self._signing_key(credential.secret, claim)
-        signature = given["X-Amz-Signature"]
         query = "&".join(kept)
         self._compare(request, target, (claim, signed_at, payload, query), (key, signature))
         return Verified(
@@ -202,7 +222,7 @@ class Verifier:
             claim.region,
             payload,
             signature,
-            key,
+            key.raw,
             signed_at,
             claim.scope,
         )
@@ -223,13 +243,14 @@ class Verifier:
             raise auth_errors.expired_token(target)
         return credential
 
-    def _signing_key(self, secret: str, claim: Claim) -> bytes:
+    def _signing_key(self, secret: str, claim: Claim) -> _SigningKey:
         known = self._keys.get((secret, claim.scope))
         if known is not None:
             return known
-        key = f"AWS4{secret}".encode()
+        raw = f"AWS4{secret}".encode()
         for part in (claim.date, claim.region, claim.service, "aws4_request"):
-            key = hmac.digest(key, part.encode(), "sha256")
+            raw = hmac.digest(raw, part.encode(), "sha256")
+        key = _SigningKey(raw)
         if len(self._keys) >= _KEYS_MAX:
             self._keys.clear()
         self._keys[(secret, claim.scope)] = key
@@ -240,7 +261,7 @@ class Verifier:
         request: HttpRequest,
         target: Target,
         signed: tuple[Claim, str, str, str],
-        expected: tuple[bytes, str],
+        expected: tuple[_SigningKey, str],
     ) -> None:
         """Raises SignatureDoesNotMatch unless one of the spellings of path and query fits."""
         claim, signed_at, payload, query = signed
@@ -251,7 +272,7 @@ class Verifier:
             canonical = f"{request.method}\n{path}\n{canonical_query}\n{tail}"
             digest = _new_sha256(canonical.encode()).hexdigest()
             to_sign = f"AWS4-HMAC-SHA256\n{signed_at}\n{claim.scope}\n{digest}"
-            if _compare_digest(_hmac_digest(key, to_sign.encode(), "sha256").hex(), signature):
+            if _compare_digest(key.sign(to_sign), signature):
                 return
         fields = {
             "AWSAccessKeyId": claim.access_key,

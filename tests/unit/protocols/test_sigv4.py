@@ -249,6 +249,7 @@ def test_wrong_secrets(service: str, code: str) -> None:
         "AWS4-HMAC-SHA256 Credential=AKID/20261121/eu-west-1/sqs/aws4_request",
         "AWS4-HMAC-SHA256 Credential=AKID, SignedHeaders=host, Signature=0",
         "AWS4-HMAC-SHA256",
+        "AWS4-HMAC-SHA256 Credential=A/20261121/r/s/aws4_request, SignedHeaders=host, Signature=ü",
         "Bearer token",
     ],
 )
