@@ -153,7 +153,7 @@ class _ChunkSigner:
         previous = self.last or verified.signature
         to_sign = f"{kind}\n{verified.signed_at}\n{verified.scope}\n{previous}\n{text}"
         found = hmac.digest(verified.signing_key, to_sign.encode(), "sha256").hex()
-        if not hmac.compare_digest(found, signature):
+        if not hmac.compare_digest(found.encode(), signature.encode()):
             raise auth_errors.mismatch(self.target)
         self.last = signature
 

@@ -98,6 +98,14 @@ async def test_a_changed_chunk_is_refused() -> None:
     assert raised.value.code == "SignatureDoesNotMatch"
 
 
+async def test_a_signature_that_is_no_hex_is_refused() -> None:
+    kind = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+    raw = b"1;chunk-signature=\xfc\r\nx\r\n"
+    with pytest.raises(ServiceError) as raised:
+        await opened(request_of(raw, kind, 1), TARGET, verified(kind)).body.read()
+    assert raised.value.code == "SignatureDoesNotMatch"
+
+
 async def test_a_left_out_chunk_is_refused() -> None:
     whole = signed_chunks([b"first", b"second"])
     kind = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
