@@ -110,8 +110,8 @@ class Pools:
             pool = self._pool(target)
             session = self._take_idle(pool)
             if session is None:
-                return await self._invoke_cold(pool, target, call)
-            return await self._use(pool, session, session.invoke(call))
+                return await self._invoke_cold(pool, target, call, gate)
+            return await self._use(pool, session, session.invoke(call), gate)
         finally:
             gate.leave(target.function)
 
@@ -161,19 +161,24 @@ class Pools:
         if self._closing:
             await asyncio.wait(self._closing)
 
-    async def _invoke_cold(self, pool: _Pool, target: Target, call: Call) -> Result:
-        gate = self._gate(target)
+    async def _invoke_cold(
+        self, pool: _Pool, target: Target, call: Call, gate: ConcurrencyGate
+    ) -> Result:
         if not gate.take_start(target.function, self._clock.mono_ns()):
             self._throttled(target, scaling.RATE_EXCEEDED)
         session = await self._new_session(target)
         try:
-            return await self._use(pool, session, session.invoke_cold(call))
+            return await self._use(pool, session, session.invoke_cold(call), gate)
         except NoCapacity as full:
             self._meter(Usage(target, self._clock.now_ms(), throttle=scaling.ACCOUNT_EXCEEDED))
             raise errors.no_capacity() from full
 
     async def _use(
-        self, pool: _Pool, session: Session, work: Coroutine[Any, Any, Result]
+        self,
+        pool: _Pool,
+        session: Session,
+        work: Coroutine[Any, Any, Result],
+        gate: ConcurrencyGate,
     ) -> Result:
         """Await ``work`` (an invocation of ``session``) and put the session where it belongs."""
         target = session.target
@@ -193,7 +198,7 @@ class Pools:
                 init_ns=result.init_ns or 0,
                 billed_ms=result.billed_ms,
                 memory_peak_mb=result.memory_peak_mb,
-                concurrency=self._gate(target).running(target.function),
+                concurrency=gate.running(target.function),
             )
         )
         return result

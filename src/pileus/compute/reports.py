@@ -66,17 +66,12 @@ def report_line(
         init_ns: the init phase of a cold start; None for a warm one.
         status: what :func:`status_of` says; empty for success.
     """
-    parts = [
-        f"REPORT RequestId: {request_id}",
-        f"Duration: {duration_ns / _NS_PER_MS:.2f} ms",
-        f"Billed Duration: {billed_ms(duration_ns, init_ns)} ms",
-        f"Memory Size: {memory[0]} MB",
-        f"Max Memory Used: {min(memory)} MB",
-    ]
-    if init_ns is not None:
-        parts.append(f"Init Duration: {init_ns / _NS_PER_MS:.2f} ms")
-    parts.append(status)
-    return "\t".join(parts)
+    init = "" if init_ns is None else f"Init Duration: {init_ns / _NS_PER_MS:.2f} ms\t"
+    return (
+        f"REPORT RequestId: {request_id}\tDuration: {duration_ns / _NS_PER_MS:.2f} ms\t"
+        f"Billed Duration: {billed_ms(duration_ns, init_ns)} ms\tMemory Size: {memory[0]} MB\t"
+        f"Max Memory Used: {min(memory)} MB\t{init}{status}"
+    )
 
 
 def init_report_line(duration_ns: int, phase: str, status: str) -> str:

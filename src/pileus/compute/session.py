@@ -59,6 +59,8 @@ class Session:
         self._lease: Lease | None = None
         self.link: Link | None = None
         self._lines: list[str] = []
+        # START waits for the first output or the end, so that a quiet call writes its log once.
+        self._held: list[LogLine] = []
         self._is_running = False  # stays set when a call is cancelled: its handler may still run
 
     @property
@@ -121,7 +123,8 @@ class Session:
         """``spent_ns`` of the timeout went into a repeated init phase."""
         call, timeout_s = run.call, self._spec.timeout_s
         self._is_running = True
-        self._say(reports.start_line(call.request_id, self.target.version))
+        start = reports.start_line(call.request_id, self.target.version)
+        self._held = [LogLine(self._clock.now_ms(), start)]
         if run.init_failure is not None:
             return self._failed_in_init(run, run.init_failure, spent_ns)
         link = self.link
@@ -189,6 +192,8 @@ class Session:
         self._take_output([LogLine(at_ms, text) for text in texts])
 
     def _take_output(self, lines: Sequence[LogLine]) -> None:
+        if self._held:
+            lines, self._held = [*self._held, *lines], []
         self._lines += [line.text for line in lines]
         self._write_log(self.target, self.log_stream, lines)
 

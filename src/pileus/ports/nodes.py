@@ -25,7 +25,8 @@ class LeaseLost(PileusError):
 
 
 class InstanceKind(enum.Enum):
-    """What runs: the word tells pools and pages apart; nodes treat all alike."""
+    """What runs. Nodes treat all alike, but for what a Python instance is handed: a function gets
+    JSON events, a model raw requests (``runtime.model_server``) with ``handler`` its script."""
 
     FUNCTION = "function"
     MODEL = "model"

@@ -18,7 +18,8 @@ INVOKE = 1
 """Node to instance. Header: request id, deadline (epoch ms), trace id, invoked ARN, client context
 JSON, Cognito identity JSON. Payload: the event."""
 READY = 2
-"""Instance to node after the init phase. Header: peak memory in KiB."""
+"""Instance to node after the init phase. Header: peak memory in KiB. Payload: names of
+modules, comma separated, that a zygote may import for later instances."""
 INIT_ERROR = 3
 """Instance to node: the init phase failed. Payload: the error document."""
 RESULT = 4

@@ -14,24 +14,32 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from pileus.runtime import documents, errors, frames
+from pileus.runtime import documents, errors, frames, model_server
 from pileus.runtime.errors import Fault
 from pileus.runtime.lambda_context import LambdaContext
 from pileus.runtime.log_sink import LogSink
 
 _TRACE = "_X_AMZN_TRACE_ID"
+SHAREABLE = ("boto3", "botocore", "numpy", "cv2", "av", "PIL", "requests", "yaml")
+"""Imported before a fork these start no thread and open nothing (the zygote checks threads)."""
+
 Handler = Callable[[Any, LambdaContext], Any]
+Answer = Callable[[bytes, LambdaContext], bytes]
 _RECEIVE_BYTES = 8 * 1024
 _RECEIVE_MORE_BYTES = 256 * 1024  # only for events known to be large: big buffers cost page faults
 
 
-def serve(link: socket.socket, handler_name: str) -> NoReturn:
-    """Initialise and answer invocations; leaves the process in every case."""
+def serve(link: socket.socket, handler_name: str, kind: str = "function") -> NoReturn:
+    """Initialise and answer invocations; leaves the process in every case.
+
+    Args:
+        kind: ``function``, or ``model`` where ``handler_name`` is an inference script.
+    """
     sink = LogSink(2)
     sink.attach()
     try:
-        handler = _initialise(link, sink, handler_name)
-        _answer_invocations(link, sink, handler)
+        answer = _initialise(link, sink, handler_name, kind)
+        _answer_invocations(link, sink, answer)
     except SystemExit as leaving:
         _leave(_exit_status(leaving))
     except (BrokenPipeError, ConnectionResetError):
@@ -74,9 +82,12 @@ def find_handler(name: str) -> Handler:
     return handler
 
 
-def _initialise(link: socket.socket, sink: LogSink, handler_name: str) -> Handler:
+def _initialise(link: socket.socket, sink: LogSink, handler_name: str, kind: str) -> Answer:
     try:
-        handler = find_handler(handler_name)
+        if kind == "model":
+            answer = model_server.load(handler_name)
+        else:
+            answer = _event_answer(find_handler(handler_name))
     except Exception as error:
         report = errors.document(error, "")
         sink.write_error(report, errors.log_text(report))
@@ -84,13 +95,18 @@ def _initialise(link: socket.socket, sink: LogSink, handler_name: str) -> Handle
         raise SystemExit(1) from None
     LambdaContext.describe(os.environ)
     sys.stdout.flush()
-    link.sendall(frames.encode(frames.READY, _peak(), b""))
-    return handler
+    link.sendall(frames.encode(frames.READY, _peak(), _shareable().encode()))
+    return answer
 
 
-def _answer_invocations(link: socket.socket, sink: LogSink, handler: Handler) -> None:
+def _event_answer(handler: Handler) -> Answer:
+    """A handler of events as bytes in, bytes out."""
     runtime = os.environ.get("AWS_EXECUTION_ENV", "").rpartition("python3.")[2]
     writer = documents.ResponseWriter(is_ascii=runtime.isdigit() and int(runtime) < 12)
+    return lambda payload, context: writer.write(handler(documents.read_event(payload), context))
+
+
+def _answer_invocations(link: socket.socket, sink: LogSink, answer: Answer) -> None:
     buffer = b""
     while True:
         frame, buffer = _next_frame(link, buffer)
@@ -110,7 +126,7 @@ def _answer_invocations(link: socket.socket, sink: LogSink, handler: Handler) ->
                 _read_context(client_context, "Client Context"),
                 _read_context(identity, "Cognito Identity"),
             )
-            response = writer.write(handler(documents.read_event(payload), context))
+            response = answer(payload, context)
             if len(response) > frames.RESPONSE_BYTES_MAX:
                 raise _too_large()
         except Exception as raised:
@@ -145,6 +161,18 @@ def _next_frame(link: socket.socket, buffer: bytes) -> tuple[tuple[bytes, bytes]
     data = b"".join(parts) if len(parts) > 1 else parts[0]
     start = frames.PREFIX_BYTES + sizes[2]
     return (data[frames.PREFIX_BYTES : start], data[start:need]), data[need:]
+
+
+def _shareable() -> str:
+    """Modules that the handler imported and that later instances may get from their zygote:
+    those known to stand a fork, when they come from folders that all instances see."""
+    own_dir = os.environ.get("LAMBDA_TASK_ROOT", "") + "/"
+    found = []
+    for name in SHAREABLE:
+        path = getattr(sys.modules.get(name), "__file__", None)
+        if path and not path.startswith((own_dir, "/opt/", "/tmp/")):
+            found.append(name)
+    return ",".join(found)
 
 
 def _read_context(text: str, name: str) -> dict[str, Any] | None:

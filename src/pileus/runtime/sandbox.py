@@ -81,6 +81,13 @@ class Plan:
             linux.bind(path, f"{self.root_dir}{RUNTIME_DIR}/{os.path.basename(path)}")
         for name in _DEVICES:
             linux.bind(f"/dev/{name}", f"{self.root_dir}/dev/{name}", writable=True)
+        # From here on the zygote sees the files of an instance at the paths of an instance, so
+        # that what it imports for its children finds its data there later.
+        linux.pivot_root(self.root_dir, self.root_dir + OLD_ROOT)
+
+    def thread_count(self) -> int:
+        """Threads of the zygote; more than one makes forking unsafe."""
+        return len(os.listdir(f"{OLD_ROOT if self.tier == 'A' else ''}/proc/self/task"))
 
     def leave_namespaces(self) -> list[socket.socket]:
         """In the first child: new namespaces; the listeners made inside the network one.
@@ -97,14 +104,12 @@ class Plan:
         return [_listen(port) for port in ports]
 
     def enter_root(self) -> None:
-        """In process 1: own ``/proc`` and ``/tmp``, then the skeleton as root."""
+        """In process 1: own ``/proc`` and ``/tmp``."""
         if self.tier != "A":
             return
-        root = self.root_dir
         quiet = linux.MS_NOSUID | linux.MS_NODEV
-        linux.mount("proc", f"{root}/proc", "proc", quiet | linux.MS_NOEXEC)
-        linux.mount("tmpfs", f"{root}/tmp", "tmpfs", quiet, "size=1m,mode=1777")
-        linux.pivot_root(root, root + OLD_ROOT)
+        linux.mount("proc", "/proc", "proc", quiet | linux.MS_NOEXEC)
+        linux.mount("tmpfs", "/tmp", "tmpfs", quiet, "size=1m,mode=1777")
 
     def show_code(self, start: dict[str, Any]) -> None:
         """In the worker: this function's code, layers and ``/tmp`` size; the host disappears."""
@@ -113,9 +118,8 @@ class Plan:
         linux.bind(OLD_ROOT + start["code_dir"], TASK_DIR)
         if start["layers_dir"]:
             linux.bind(OLD_ROOT + start["layers_dir"], LAYERS_DIR)
-        for path in start["shown"]:
-            if path.startswith("/tmp/"):
-                _make_place(path, is_dir=os.path.isdir(OLD_ROOT + path))
+        for path in start["late_shown"]:
+            _make_place(path, is_dir=os.path.isdir(OLD_ROOT + path))
             linux.bind(OLD_ROOT + path, path)
         size = f"size={start['tmp_mb']}m,mode=1777"
         quiet = linux.MS_NOSUID | linux.MS_NODEV
@@ -145,7 +149,7 @@ class Plan:
             if linux.landlock_abi():
                 landlock.restrict(["/"], ["/tmp", "/proc", "/dev"])
         elif self.tier == "B":
-            shown = [*self.shown, *self.libraries, *start["shown"], "/proc"]
+            shown = [*self.shown, *self.libraries, *start["late_shown"], "/proc"]
             shown += [start["code_dir"], start["layers_dir"], start["runtime_dir"]]
             ports = [port for port in (self.gateway_port, start["runtime_api_port"]) if port]
             landlock.restrict(filter(None, shown), [start["tmp_dir"], "/dev"], ports)

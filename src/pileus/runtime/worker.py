@@ -29,7 +29,7 @@ def run(plan: sandbox.Plan, control: socket.socket, link: int, log: int) -> NoRe
     control.close()
     if start["bootstrap"]:
         _execute(start["bootstrap"])
-    python_client.serve(socket.socket(fileno=link), start["handler"])
+    python_client.serve(socket.socket(fileno=link), start["handler"], start["kind"])
 
 
 def _arrange_descriptors(log: int, kept: tuple[int, int]) -> None:

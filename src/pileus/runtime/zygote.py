@@ -57,6 +57,8 @@ def _configure(configuration: dict[str, Any]) -> sandbox.Plan:
     plan.prepare()
     for name in configuration["preload"]:
         importlib.import_module(name)
+    if plan.thread_count() > 1:
+        raise RuntimeError(f"importing {configuration['preload']} started threads")
     return plan
 
 

@@ -110,8 +110,9 @@ class Instance:
             def write_error(self, report: dict, text: str) -> None:
                 outer.log.append(text)
 
+        answer = python_client._event_answer(handler)
         self._thread = threading.Thread(
-            target=python_client._answer_invocations, args=(theirs, Sink(), handler)
+            target=python_client._answer_invocations, args=(theirs, Sink(), answer)
         )
         self._theirs = theirs
         self._thread.start()

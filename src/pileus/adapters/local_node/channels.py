@@ -7,6 +7,7 @@ from typing import Protocol, cast
 
 from pileus.ports.nodes import Invocation
 from pileus.runtime import frames
+from pileus.runtime.python_client import SHAREABLE
 
 _PAYLOAD_BYTES_MAX = frames.RESPONSE_BYTES_MAX + 1024 * 1024
 """A worker that announces more has lost its way (its own check stops at the response limit)."""
@@ -15,8 +16,8 @@ _PAYLOAD_BYTES_MAX = frames.RESPONSE_BYTES_MAX + 1024 * 1024
 class Runtime(Protocol):
     """The instance as its channel sees it."""
 
-    def on_ready(self, peak_kib: int) -> None:
-        """The init phase is over."""
+    def on_ready(self, peak_kib: int, shareable: tuple[str, ...]) -> None:
+        """The init phase is over; ``shareable`` modules may be preloaded for later instances."""
         ...
 
     def on_init_error(self, document: bytes, peak_kib: int) -> None:
@@ -103,7 +104,9 @@ class FrameChannel(asyncio.Protocol):
             text = request_id.decode("ascii", "replace")
             self._runtime.on_answer(text, payload, kind == frames.ERROR, int(peak))
         elif kind == frames.READY:
-            self._runtime.on_ready(int(peak))
+            names = payload.decode("ascii", "replace")
+            known = tuple(name for name in SHAREABLE if name in names.split(","))
+            self._runtime.on_ready(int(peak), known)
         elif kind == frames.INIT_ERROR:
             self._runtime.on_init_error(payload, int(peak))
         else:

@@ -16,6 +16,7 @@ from pileus.adapters.local_node.blanks import BlankTarget
 from pileus.adapters.local_node.cgroups import Cgroups, Group, group_name
 from pileus.adapters.local_node.instance import Ends, Instance, State
 from pileus.adapters.local_node.interpreters import Interpreter
+from pileus.adapters.local_node.skeleton import Skeleton
 from pileus.ports.clock import Clock
 from pileus.ports.nodes import ExitReason, NoCapacity
 from pileus.runtime import messages, sandbox
@@ -28,9 +29,17 @@ _REMOVE_GROUP_TRIES = 100
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What makes two zygotes the same."""
+    """What makes two zygotes the same.
+
+    Attributes:
+        shown: host folders every instance sees besides the interpreter.
+        python_path: folders put before the runtime's own libraries.
+        preload: modules imported before the forks.
+    """
 
     interpreter: Interpreter
+    shown: tuple[str, ...] = ()
+    python_path: tuple[str, ...] = ()
     preload: tuple[str, ...] = ()
 
 
@@ -38,8 +47,8 @@ class ForkServer:
     """One zygote process.
 
     Args:
-        recipe: interpreter and modules to preload.
         plan: the sandbox its children get.
+        skeleton: the tree they see.
         blanks: decides how many blank instances are kept ready.
     """
 
@@ -47,12 +56,16 @@ class ForkServer:
         self,
         recipe: Recipe,
         plan: sandbox.Plan,
-        clock: Clock,
-        cgroups: Cgroups | None,
-        blanks: BlankTarget,
+        skeleton: Skeleton,
+        surroundings: tuple[Clock, Cgroups | None, BlankTarget],
     ) -> None:
+        clock, cgroups, blanks = surroundings
         self.recipe = recipe
         self.plan = plan
+        self.skeleton = skeleton
+        is_walled = plan.tier == "A"
+        self.runtime_dir = sandbox.RUNTIME_DIR if is_walled else skeleton.linked_libraries_dir
+        self.used_ns = clock.mono_ns()
         self.is_alive = True
         self.library_path = _LIBRARY_PATH
         self._clock = clock
@@ -81,8 +94,9 @@ class ForkServer:
             {
                 "plan": asdict(plan) | {"program": ""},
                 "python_path": [
+                    *recipe.python_path,
+                    self.runtime_dir,
                     *recipe.interpreter.library_path,
-                    *recipe.interpreter.site_dirs,
                 ],
                 "preload": list(recipe.preload),
             },
@@ -94,12 +108,18 @@ class ForkServer:
         return self._process.pid
 
     @property
+    def is_ready(self) -> bool:
+        """Whether it has imported what it was asked to and can fork."""
+        return self.is_alive and self._configured.done()
+
+    @property
     def blank_count(self) -> int:
         """Blank instances ready or on their way."""
         return len(self._ready)
 
     async def take(self) -> Instance:
         """A blank instance, a ready one where there is one. Raises NoCapacity."""
+        self.used_ns = self._clock.mono_ns()
         await asyncio.shield(self._configured)
         while self._ready:
             instance = self._ready.popleft()

@@ -77,6 +77,7 @@ class Instance:
         self.state = State.FORKING
         self.init_ns = 0
         self.memory_peak_mb = 0
+        self.shareable: tuple[str, ...] = ()
         self._loop = asyncio.get_running_loop()
         self.exited: asyncio.Future[Exit] = self._loop.create_future()
         self.blank: asyncio.Future[None] = self._loop.create_future()
@@ -190,7 +191,7 @@ class Instance:
         except ProcessLookupError:
             pass  # it is on its way out already; the control channel will say so
 
-    def on_ready(self, peak_kib: int) -> None:
+    def on_ready(self, peak_kib: int, shareable: tuple[str, ...]) -> None:
         """From the channel: the init phase is over."""
         if self.state is not State.STARTING or self._initialised is None:
             self.on_nonsense("ready twice")
@@ -198,6 +199,7 @@ class Instance:
         self._note_peak(peak_kib)
         self.init_ns = self._clock.mono_ns() - self._started_ns
         self._drain_log()
+        self.shareable = shareable
         self.state = State.READY
         if not self._initialised.done():
             self._initialised.set_result(None)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pileus.ports.nodes import RuntimeUnavailable
 
-OLDEST_MINOR = 9
-"""The worker's own code needs Python 3.9."""
+OLDEST_MINOR = 10
+"""The worker itself would run on 3.9, but the AWS SDK does not any more."""
 _NEWEST_MINOR = 14
 _NAME = re.compile(r"python3\.(\d+)$")
 _BROUGHT_ALONG = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")
@@ -35,7 +35,7 @@ class Interpreter:
         executable: resolved path.
         base_dir: the installation (``sys.base_prefix``).
         library_path: the standard library's entries of the module path.
-        site_dirs: folders with installed packages; only preloading looks there.
+        site_dirs: folders with installed packages; functions see them by request only.
     """
 
     minor: int

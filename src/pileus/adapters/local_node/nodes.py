@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pileus.adapters.local_node.blanks import BlankTarget
 from pileus.adapters.local_node.capabilities import Capabilities, Tier
-from pileus.adapters.local_node.fork_server import ForkServer, Recipe
+from pileus.adapters.local_node.fork_server import ForkServer
+from pileus.adapters.local_node.fork_servers import ForkServers
 from pileus.adapters.local_node.instance import Door, Instance
 from pileus.adapters.local_node.interpreters import (
     Choice,
@@ -19,10 +20,7 @@ from pileus.adapters.local_node.interpreters import (
     choose_interpreter,
     find_interpreters,
     own_interpreter,
-    runtime_libraries,
 )
-from pileus.adapters.local_node.probing import Prober
-from pileus.adapters.local_node.skeleton import Skeleton
 from pileus.adapters.local_node.starting import start_message
 from pileus.ports.clock import Clock
 from pileus.ports.nodes import (
@@ -85,13 +83,14 @@ class LocalNodes:
         self._door = door
         self._found: list[Interpreter] = [own_interpreter()]
         self._has_searched = False
-        self._servers: dict[Recipe, ForkServer] = {}
-        self._skeletons: dict[Interpreter, Skeleton] = {}
-        self._prober = Prober(settings.run_dir, settings.tier, self._open_server)
+        self._forks = ForkServers(
+            settings.run_dir, settings.gateway_port, clock, settings.blanks, settings.tier
+        )
         self._leases: dict[int, Lease] = {}
         self._links: dict[int, Instance] = {}
         self._epoch = 0
         self._watch: asyncio.Task[None] | None = None
+        self._trimmer: asyncio.Task[None] | None = None
 
     def members(self) -> tuple[Member, ...]:
         """This machine."""
@@ -108,7 +107,7 @@ class LocalNodes:
 
     async def probe(self) -> Capabilities:
         """The tier that works here, tried out with a real blank instance."""
-        return await self._prober.capabilities()
+        return await self._forks.prober.capabilities()
 
     async def resolve_runtime(self, runtime: str) -> Choice | None:
         """The interpreter for a Python runtime name, with a warning where it is another version;
@@ -158,9 +157,10 @@ class LocalNodes:
             # /tmp lives in memory here, but is not counted as memory on AWS.
             bound = (spec.memory_mb + spec.tmp_mb) * _MIB
             instance.group.limit(bound, sandbox.PROCESSES_MAX)
-        if self._watch is None:
+        if self._watch is None or self._watch.done():
             self._watch = asyncio.create_task(self._watch_memory())
         await instance.start(spec, message, log, self._door)
+        self._forks.learn(spec, server, instance.shareable)
         return instance
 
     async def release(self, lease: Lease) -> None:
@@ -172,16 +172,15 @@ class LocalNodes:
 
     async def close(self) -> None:
         """End every instance and every zygote."""
-        if self._watch is not None:
-            self._watch.cancel()
+        for task in (self._watch, self._trimmer):
+            if task is not None:
+                task.cancel()
         self._leases.clear()
-        for server in list(self._servers.values()):
-            await server.close()
-        self._servers.clear()
+        await self._forks.close()
 
     def fork_servers(self) -> Sequence[ForkServer]:
         """The zygotes alive now, for measuring."""
-        return list(self._servers.values())
+        return self._forks.servers
 
     def _forget(self, epoch: int, tmp_dir: Path) -> None:
         self._links.pop(epoch, None)
@@ -198,58 +197,30 @@ class LocalNodes:
             raise RuntimeUnavailable(
                 f"sandbox tier {required.value} is required, {capabilities.tier.value} works: {why}"
             )
-        recipe = Recipe(interpreter, spec.preload if choice else ())
-        server = self._servers.get(recipe)
-        if server is None or not server.is_alive:
-            server = self._servers[recipe] = self._open_server(recipe, capabilities.tier)
-        for path in spec.shown:
-            skeleton = self._skeletons[interpreter]
-            if not skeleton.covers(path):
-                skeleton.add_mount_point(path)
-        return server
-
-    def _open_server(self, recipe: Recipe, tier: Tier) -> ForkServer:
-        interpreter = recipe.interpreter
-        skeleton = self._skeletons.get(interpreter)
-        if skeleton is None:
-            libraries = runtime_libraries(self._found[0])
-            skeleton = Skeleton(self._settings.run_dir, [interpreter.base_dir], libraries)
-            self._skeletons[interpreter] = skeleton
-        cgroups = self._prober.cgroups
-        plan = sandbox.Plan(
-            tier=tier.value,
-            root_dir=str(skeleton.root_dir),
-            shown=skeleton.shown,
-            libraries=skeleton.libraries,
-            gateway_port=self._settings.gateway_port,
-            seccomp_path=self._prober.filter_path(tier),
-            is_root=os.getuid() == 0,
-            limit_processes=cgroups is None,
-        )
-        return ForkServer(recipe, plan, self._clock, cgroups, self._settings.blanks)
+        if self._trimmer is None:
+            self._trimmer = asyncio.create_task(self._trim())
+        return await self._forks.choose(spec, interpreter, capabilities.tier)
 
     def _choose(self, runtime: str) -> Choice:
         strict = self._settings.is_runtime_strict and self._has_searched
         return choose_interpreter(runtime, self._found, is_strict=strict)
 
     async def _watch_memory(self) -> None:
-        """End instances whose processes outgrow their memory; now and then trim blanks."""
-        turns = 0
-        while True:
+        """While there are instances, end those whose processes outgrow their memory."""
+        while self._links:
             await self._clock.sleep(_WATCH_EVERY_S)
             for instance in list(self._links.values()):
                 spec = instance.spec
                 if not instance.is_busy or spec is None:
                     continue
-                used = instance.resident_bytes()
-                if used > spec.memory_mb * _MIB:
+                if instance.resident_bytes() > spec.memory_mb * _MIB:
                     instance.memory_peak_mb = max(instance.memory_peak_mb, spec.memory_mb)
                     instance.kill(ExitReason.OUT_OF_MEMORY)
-            turns += 1
-            if turns * _WATCH_EVERY_S >= _TRIM_EVERY_S:
-                turns = 0
-                for server in self._servers.values():
-                    server.trim()
+
+    async def _trim(self) -> None:
+        while True:
+            await self._clock.sleep(_TRIM_EVERY_S)
+            await self._forks.trim()
 
 
 def _machine_memory_mb() -> int:

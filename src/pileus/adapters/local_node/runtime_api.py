@@ -85,7 +85,7 @@ class RuntimeApi:
         self._waiting.append(connection)
         if not self._is_ready:
             self._is_ready = True
-            self._runtime.on_ready(0)
+            self._runtime.on_ready(0, ())
         self._serve_waiting()
 
     def _answer(self, connection: _Connection, request_id: str, verb: str, body: bytes) -> None:

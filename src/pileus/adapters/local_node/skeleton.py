@@ -29,6 +29,10 @@ _DEV_LINKS = {"fd": "", "stdin": "/0", "stdout": "/1", "stderr": "/2"}
 _DIRS = ("proc", "tmp", "dev", "etc", "var/task", "var/runtime", "opt", "run")
 
 
+_HIDDEN = ("/tmp/", "/proc/", "/dev/")
+"""Below these an instance has something of its own; what is there is shown when it starts."""
+
+
 class Skeleton:
     """The tree for one set of shown host paths.
 
@@ -39,6 +43,7 @@ class Skeleton:
     """
 
     def __init__(self, run_dir: Path, wanted: Iterable[str], libraries: Sequence[str] = ()) -> None:
+        wanted = [path for path in wanted if not path.startswith(_HIDDEN)]
         host = ["/usr", *(path for path in _ETC_SHOWN if Path(path).exists())]
         host += [f"/{name}" for name in _TOP_LINKS if _is_real_dir(Path("/", name))]
         self.shown = _without_covered([*host, *wanted])
@@ -48,11 +53,25 @@ class Skeleton:
         self.root_dir = run_dir / f"root-{digest}"
         self._build()
 
-    def covers(self, path: str) -> bool:
-        """Whether ``path`` is visible inside already."""
+    @property
+    def linked_libraries_dir(self) -> str:
+        """A folder of links to the libraries, for tiers where nothing can be mounted."""
+        folder = self.root_dir.with_name(f"{self.root_dir.name}-runtime")
+        folder.mkdir(exist_ok=True)
+        for path in self.libraries:
+            link = folder / Path(path).name
+            if not link.is_symlink():
+                link.symlink_to(path)
+        return str(folder)
+
+    def late(self, paths: Iterable[str]) -> list[str]:
+        """Those of ``paths`` that only the started instance itself can show."""
+        return [path for path in paths if not self._covers(path)]
+
+    def _covers(self, path: str) -> bool:
         return any(Path(path).is_relative_to(shown) for shown in self.shown)
 
-    def add_mount_point(self, path: str, inside: str = "") -> None:
+    def _add_mount_point(self, path: str, inside: str = "") -> None:
         """Make a place where ``path`` can be shown (at ``inside``); nothing when there is one."""
         place = self.root_dir / (inside or path).lstrip("/")
         if Path(path).is_dir():
@@ -82,9 +101,9 @@ class Skeleton:
             if not link.is_symlink():
                 link.symlink_to(f"/proc/self/fd{rest}")
         for path in self.shown:
-            self.add_mount_point(path)
+            self._add_mount_point(path)
         for path in self.libraries:
-            self.add_mount_point(path, f"{sandbox.RUNTIME_DIR}/{Path(path).name}")
+            self._add_mount_point(path, f"{sandbox.RUNTIME_DIR}/{Path(path).name}")
 
 
 def _is_real_dir(path: Path) -> bool:

@@ -27,7 +27,7 @@ def start_message(spec: InstanceSpec, server: ForkServer, tmp_dir: Path) -> dict
     task_dir = sandbox.TASK_DIR if is_walled else spec.code_dir
     layers_dir = sandbox.LAYERS_DIR if is_walled else spec.layers_dir
     interpreter = server.recipe.interpreter
-    runtime_dir = sandbox.RUNTIME_DIR if is_walled else _linked_libraries(server)
+    runtime_dir = server.runtime_dir
     own_path = [task_dir, *spec.python_path]
     if layers_dir:
         version = f"python3.{interpreter.minor}"
@@ -53,26 +53,16 @@ def start_message(spec: InstanceSpec, server: ForkServer, tmp_dir: Path) -> dict
         "code_dir": spec.code_dir,
         "environment": environment,
         "handler": spec.handler,
+        "kind": spec.kind.value,
         "layers_dir": spec.layers_dir,
         "python_path": [*own_path, *interpreter.library_path],
         "runtime_api_port": 0,
         "runtime_dir": runtime_dir,
-        "shown": list(spec.shown),
+        "late_shown": server.skeleton.late(spec.shown),
         "task_dir": task_dir,
         "tmp_dir": str(tmp_dir),
         "tmp_mb": spec.tmp_mb,
     }
-
-
-def _linked_libraries(server: ForkServer) -> str:
-    """A folder of links to the runtime's packages, where nothing can be mounted."""
-    folder = Path(server.plan.root_dir).with_name(Path(server.plan.root_dir).name + "-runtime")
-    folder.mkdir(exist_ok=True)
-    for path in server.plan.libraries:
-        link = folder / Path(path).name
-        if not link.is_symlink():
-            link.symlink_to(path)
-    return str(folder)
 
 
 def _bootstrap(spec: InstanceSpec, task_dir: str, layers_dir: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import sys
@@ -231,7 +232,7 @@ async def test_layers_are_on_the_path(house: House, tmp_path: Path) -> None:
 
 async def test_preloaded_modules_are_there_before_the_import(house: House) -> None:
     site = sysconfig.get_paths()["platlib"]
-    target = house.target(SOURCE, preload=("decimal", "numpy"), shown=(site,))
+    target = house.target(SOURCE, preload=("decimal", "numpy"), shown=(site,), python_path=(site,))
     draw = "__import__('numpy').random.random()"
     result = await house.call(target, f"('decimal' in sys.modules, {draw})")
     other = await house.call(replace(target, revision="2"), f"(True, {draw})")
@@ -253,6 +254,35 @@ async def test_packages_of_the_host_can_be_shown(house: House) -> None:
     target = house.target(SOURCE, shown=(site,), python_path=(site,))
     result = await house.call(target, "__import__('numpy').arange(3).tolist()")
     assert json.loads(result.payload) == [0, 1, 2]
+
+
+async def test_what_a_first_instance_imports_is_there_for_the_next(house: House) -> None:
+    source = (
+        "import sys\nbefore = 'boto3' in sys.modules\nimport boto3\n"
+        "def handler(event, context):\n"
+        "    client = boto3.client('sqs', region_name='us-east-1')\n"
+        "    return [before, boto3.__file__, client.meta.endpoint_url]\n"
+    )
+    target = house.target(source)
+    first = json.loads((await house.call(target, None)).payload)
+    assert first[:2] == [False, "/var/runtime/boto3/__init__.py"]
+    for _ in range(200):
+        await asyncio.sleep(0.05)
+        if len(house.nodes.fork_servers()) == 2 and house.nodes.fork_servers()[1].is_ready:
+            break
+    second = await house.call(replace(target, revision="2"), None)
+    assert second.is_cold
+    assert json.loads(second.payload) == [True, *first[1:]]
+
+
+async def test_a_package_of_its_own_wins_over_what_is_preloaded(house: House) -> None:
+    house.target("import yaml\ndef handler(event, context):\n    return yaml.__file__\n")
+    (house.code_dir / "yaml.py").write_text("")
+    target = house.target((house.code_dir / "app.py").read_text())
+    for revision in ("1", "2"):
+        result = await house.call(replace(target, revision=revision), None)
+        assert json.loads(result.payload) == "/var/task/yaml.py"
+    assert len(house.nodes.fork_servers()) == 1
 
 
 async def test_a_custom_runtime_speaks_http(house: House) -> None:
