@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-
 from tests.fault.simulation import PowerCut, Simulation, crash_everywhere
 
 QUEUE = "AWS::SQS::Queue"

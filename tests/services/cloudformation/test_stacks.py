@@ -317,7 +317,9 @@ async def test_refusals_before_anything_is_made(memory_platform: MemoryPlatform)
         role,
         Capabilities=["CAPABILITY_IAM"],
     )
-    await refused("AWS::Serverless-2016-10-31", {**BASIC, "Transform": "AWS::Serverless-2016-10-31"})
+    await refused(
+        "AWS::Serverless-2016-10-31", {**BASIC, "Transform": "AWS::Serverless-2016-10-31"}
+    )
     await refused("No transform named Mine found.", {**BASIC, "Transform": "Mine"})
     await refused("Parameters: [Nope] do not exist in the template", BASIC,
                   Parameters=[{"ParameterKey": "Nope", "ParameterValue": "1"}])  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pileus.kernel.calls import StreamCall
 from pileus.kernel.resources import Resource, ResourceRequest, ResourceType
+from pileus.services.cloudformation import custom, nested, waiting
 
 
 async def _note_metadata(call: StreamCall, request: ResourceRequest) -> Resource:
@@ -14,12 +15,20 @@ async def _note_metadata(call: StreamCall, request: ResourceRequest) -> Resource
     return Resource(request.physical_id or request.generated_name())
 
 
-async def _forget_metadata(call: StreamCall, request: ResourceRequest) -> None:
-    return None
-
-
 RESOURCE_TYPES = {
     "AWS::CDK::Metadata": ResourceType(
-        create=_note_metadata, update=_note_metadata, delete=_forget_metadata
+        create=_note_metadata, update=_note_metadata, delete=waiting.forget
+    ),
+    "AWS::CloudFormation::CustomResource": ResourceType(
+        create=custom.create, update=custom.update, delete=custom.delete
+    ),
+    "AWS::CloudFormation::Stack": ResourceType(
+        create=nested.create, update=nested.update, delete=nested.delete, taggable="Tags"
+    ),
+    "AWS::CloudFormation::WaitCondition": ResourceType(
+        create=waiting.create_condition, update=waiting.keep, delete=waiting.forget
+    ),
+    "AWS::CloudFormation::WaitConditionHandle": ResourceType(
+        create=waiting.create_handle, update=waiting.keep, delete=waiting.forget
     ),
 }

@@ -25,6 +25,10 @@ ROOM = Room(
     uses=("s3", "ssm", "secretsmanager", "lambda", "sns", "events", "cloudformation"),
     resource_types=(
         "AWS::CDK::Metadata",
+        "AWS::CloudFormation::CustomResource",
+        "AWS::CloudFormation::Stack",
+        "AWS::CloudFormation::WaitCondition",
+        "AWS::CloudFormation::WaitConditionHandle",
     ),
     resource_arn=_resource_arn,
     has_background=True,

@@ -13,8 +13,8 @@
 ``change_set_id, change set uuid`` uuid of its stack and its name
 ``export, name``                   Export
 ``import, name, uuid``             an export in use by a stack
-``answer, token``                  see answers.py
-``signal, token, unique id``       see answers.py
+``answer, uuid, token``            Question of answers.py
+``signal, uuid, token, unique id`` a signal to a wait condition's handle
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pileus.kernel.calls import WriteCall
 from pileus.kernel.deliveries import Timer
 from pileus.services.cloudformation import errors, store
+from pileus.services.cloudformation.answers import forget_answers
 from pileus.services.cloudformation.engine import changes, plan
 from pileus.services.cloudformation.limits import LIMITS
 from pileus.services.cloudformation.model import (
@@ -202,6 +203,8 @@ def _end_delete(call: WriteCall, stack: Stack, operation: Operation) -> None:
         _finish(call, stack)
         return
     end_stack(call, stack, operation.client_token)
+    forget_answers(call, stack.uuid, with_handles=True)
+    call.cancel_timer("time_out", stack.uuid)
     call.state.delete_range(("step", stack.uuid))
     call.state.delete_range(("before", stack.uuid))
     call.state.delete_range(("leftover", stack.uuid))
@@ -242,6 +245,7 @@ def _finish(call: WriteCall, stack: Stack) -> None:
     for kind in ("step", "before", "leftover"):
         call.state.delete_range((kind, stack.uuid))
     call.state.delete(("operation", stack.uuid))
+    forget_answers(call, stack.uuid, with_handles=False)
     call.cancel_timer("time_out", stack.uuid)
     store.sweep_templates(call.state, stack.uuid)
     call.wake(store.wake_key(stack.uuid))
