@@ -6,10 +6,6 @@ import json
 from typing import Any
 
 import pytest
-
-from pileus.services.cloudformation.answers import answer
-from pileus.testing.platform import MemoryPlatform
-from pileus.values.errors import ServiceError
 from tests.services.cloudformation.test_stacks import (
     deploy,
     described,
@@ -19,6 +15,10 @@ from tests.services.cloudformation.test_stacks import (
     queues,
     update,
 )
+
+from pileus.services.cloudformation.answers import answer
+from pileus.testing.platform import MemoryPlatform
+from pileus.values.errors import ServiceError
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:maker"
 SPACE = ("000000000000", "us-east-1", "cloudformation")

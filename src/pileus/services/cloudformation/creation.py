@@ -88,6 +88,7 @@ async def updated(call: StreamCall, request: Mapping[str, Any], *, policy: str =
         wanted.template = store.put_template(call.state, uuid, proposal.text)
         present.disable_rollback = start.on_failure == "DO_NOTHING"
         begin.begin_update(call, present, wanted, start)
+        _outdate_change_sets(call, uuid)
         if policy:
             present.policy = policy
             store.put_stack(call.state, present)
@@ -96,3 +97,11 @@ async def updated(call: StreamCall, request: Mapping[str, Any], *, policy: str =
     uuid, stack_id, operation_id = await call.write(update, once=True)
     runner.spawn(call, uuid, operation_id)
     return uuid, stack_id, operation_id
+
+
+def _outdate_change_sets(call: WriteCall, uuid: str) -> None:
+    """What they were compared with is not the stack any more."""
+    for change_set in store.change_sets(call.state, uuid):
+        if change_set.execution_status == "AVAILABLE":
+            change_set.execution_status = "OBSOLETE"
+            store.put_change_set(call.state, change_set)

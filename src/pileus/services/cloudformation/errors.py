@@ -65,10 +65,10 @@ def change_set_exists(name: str) -> ServiceError:
                         "mismatch with existing attribute Template")  # fmt: skip
 
 
-def change_set_not_executable(change_set_id: str, status: str) -> ServiceError:
+def change_set_not_executable(change_set_id: str, what: str, status: str) -> ServiceError:
     return ServiceError(
         "InvalidChangeSetStatus",
-        f"ChangeSet [{change_set_id}] cannot be executed in its current status of [{status}]",
+        f"ChangeSet [{change_set_id}] cannot be executed in its current {what} of [{status}]",
     )
 
 

@@ -203,8 +203,11 @@ async def execute_change_set(
 
 
 def _check_executable(change_set: ChangeSet) -> None:
-    if change_set.execution_status != "AVAILABLE":
-        raise errors.change_set_not_executable(change_set.id, change_set.status)
+    status, execution = change_set.status, change_set.execution_status
+    if status != "CREATE_COMPLETE":
+        raise errors.change_set_not_executable(change_set.id, "status", status)
+    if execution != "AVAILABLE":
+        raise errors.change_set_not_executable(change_set.id, "execution status", execution)
 
 
 def _find(call: ReadCall, request: Mapping[str, Any]) -> tuple[ChangeSet, Stack]:
