@@ -1,9 +1,9 @@
-"""What resumes at start-up: blobs of uploads that were cut off, and garbage not yet collected."""
+"""What resumes at start-up: uploads that were cut off, garbage not yet collected, lifecycle rules."""
 
 from __future__ import annotations
 
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
-from pileus.services.s3 import collecting
+from pileus.services.s3 import collecting, lifecycle
 
 
 async def start(call: StreamCall) -> None:
@@ -25,3 +25,4 @@ async def start(call: StreamCall) -> None:
 
         await call.write(step)
     collecting.collect(call)
+    lifecycle.ensure(call)

@@ -282,3 +282,41 @@ def not_set(code: str, message: str, bucket: str) -> ServiceError:
 def unsupported(what: str) -> ServiceError:
     """Something AWS has and this house does not (yet), named."""
     return ServiceError("NotImplemented", f"Pileus does not implement {what} yet.", status=501)
+
+
+def invalid_target_bucket(target: str) -> ServiceError:
+    return ServiceError(
+        "InvalidTargetBucketForLogging",
+        "The target bucket for logging does not exist",
+        fields={"TargetBucket": target},
+    )
+
+
+def illegal_versioning() -> ServiceError:
+    return ServiceError(
+        "IllegalVersioningConfigurationException",
+        "The Versioning element must be specified",
+    )
+
+
+def acl_not_supported() -> ServiceError:
+    return ServiceError("AccessControlListNotSupported", "The bucket does not allow ACLs")
+
+
+def acl_with_ownership() -> ServiceError:
+    return ServiceError(
+        "InvalidBucketAclWithObjectOwnership",
+        "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+    )
+
+
+def missing_security_header() -> ServiceError:
+    return ServiceError(
+        "MissingSecurityHeader",
+        "Your request was missing a required header",
+        fields={"MissingHeaderName": "x-amz-acl"},
+    )
+
+
+def unexpected_content() -> ServiceError:
+    return ServiceError("UnexpectedContent", "This request does not support content")

@@ -21,6 +21,7 @@ class Bucket(msgspec.Struct, kw_only=True, omit_defaults=True):
     Attributes:
         versioning: empty (never switched on), ``Enabled`` or ``Suspended``.
         location: the LocationConstraint given; empty for us-east-1.
+        ownership: who owns objects; empty where the controls were deleted.
         has_notifications, has_lifecycle, has_encryption: whether there is a configuration to read at a change.
     """
 
@@ -30,6 +31,7 @@ class Bucket(msgspec.Struct, kw_only=True, omit_defaults=True):
     location: str = ""
     versioning: str = ""
     acl: str = "private"
+    ownership: str = "BucketOwnerEnforced"
     has_notifications: bool = False
     has_lifecycle: bool = False
     has_encryption: bool = False

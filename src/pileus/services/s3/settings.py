@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from pileus.services.s3 import errors, tagging
+from pileus.services.s3 import access, errors, tagging
 from pileus.services.s3.limits import LIMITS
 from pileus.services.s3.model import STANDARD, Encryption, Settings
 
@@ -39,17 +39,6 @@ _LOCKS = {
     "ObjectLockLegalHoldStatus": "x-amz-object-lock-legal-hold",
 }
 _CUSTOMER_KEYS = ("SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
-ACLS = frozenset(
-    {
-        "private",
-        "public-read",
-        "public-read-write",
-        "authenticated-read",
-        "aws-exec-read",
-        "bucket-owner-read",
-        "bucket-owner-full-control",
-    }
-)
 
 
 def of_request(request: Mapping[str, Any], default: Encryption | None = None) -> Settings:
@@ -63,6 +52,7 @@ def of_request(request: Mapping[str, Any], default: Encryption | None = None) ->
             NotImplemented for object lock and keys that the client keeps.
     """
     refuse_unsupported(request)
+    access.refuse_grants(request)
     return Settings(
         headers=headers_of(request),
         metadata=metadata_of(request),

@@ -94,6 +94,16 @@ def find(state: Any, bucket: str, key: str, version_id: str) -> Version | None:
     return version if version.version_id == version_id else None
 
 
+def rewrite(state: Any, bucket: str, key: str, version: Version) -> None:
+    """Store a version that changed in its place."""
+    newest = store.current(state, bucket, key)
+    is_newest = newest is not None and newest.sequence == version.sequence
+    place: Key = ("object", bucket, key)
+    if not is_newest:
+        place = ("version", bucket, key, -version.sequence)
+    state.put(place, store.VERSIONS.encode(version))
+
+
 def _put_aside(state: Any, bucket: str, key: str, version: Version) -> None:
     place: Key = ("version", bucket, key, -version.sequence)
     state.put(place, store.VERSIONS.encode(version))

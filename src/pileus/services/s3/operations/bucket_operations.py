@@ -12,14 +12,20 @@ from typing import Any
 
 from pileus.kernel.calls import ReadCall, WriteCall
 from pileus.kernel.operations import read, write
-from pileus.services.s3 import errors, names, store, tagging
+from pileus.services.s3 import access, errors, names, store, tagging
 from pileus.services.s3.limits import LIMITS
 from pileus.services.s3.model import Bucket, owner
 from pileus.values.context import DEFAULT_REGION
 from pileus.values.keys import Key
 from pileus.values.times import utc
 
-_GRANTS = ("GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP")
+_BLOCKED = {
+    "BlockPublicAcls": True,
+    "IgnorePublicAcls": True,
+    "BlockPublicPolicy": True,
+    "RestrictPublicBuckets": True,
+}
+"""What buckets made since April 2023 begin with."""
 
 
 @write
@@ -29,8 +35,11 @@ def create_bucket(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]
     names.check_bucket(name)
     if request.get("ObjectLockEnabledForBucket"):
         raise errors.unsupported("object lock (x-amz-bucket-object-lock-enabled)")
-    if any(request.get(grant) for grant in _GRANTS):
-        raise errors.unsupported("grants other than canned ACLs")
+    access.refuse_grants(request)
+    ownership = request.get("ObjectOwnership") or access.ENFORCED
+    acl = request.get("ACL") or "private"
+    if acl != "private" and ownership == access.ENFORCED:
+        raise errors.acl_with_ownership()
     given = request.get("CreateBucketConfiguration") or {}
     if given.get("Location") or given.get("Bucket"):
         raise errors.unsupported("directory buckets")
@@ -52,15 +61,16 @@ def create_bucket(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]
         created_ms=call.now_ms,
         region=region,
         location="" if region == DEFAULT_REGION else location,
-        acl=request.get("ACL") or "private",
+        acl=acl,
+        ownership=ownership,
     )
     store.put_bucket(call.state, bucket)
     if given.get("Tags"):
         tags = tagging.checked(given["Tags"], LIMITS.bucket_tags_max)
-        store.put_config(call.state, name, "tagging", tags)
-    if request.get("ObjectOwnership"):
-        rules = [{"ObjectOwnership": request["ObjectOwnership"]}]
-        store.put_config(call.state, name, "ownership", {"Rules": rules})
+        store.put_config(call.state, name, "tagging", {"TagSet": tagging.shown(tags)})
+    rules = [{"ObjectOwnership": ownership}]
+    store.put_config(call.state, name, "ownership", {"Rules": rules})
+    store.put_config(call.state, name, "public_access", _BLOCKED)
     return output
 
 
@@ -77,7 +87,6 @@ def delete_bucket(call: WriteCall, request: Mapping[str, Any]) -> None:
         store.discard_upload(call.state, store.UPLOADS.decode(raw).id)
     call.state.delete_range(("upload", name))
     call.state.delete_range(("config", name))
-    call.cancel_timer("expire_objects", name)
     call.state.delete(("bucket", name))
 
 

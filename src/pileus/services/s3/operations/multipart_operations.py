@@ -9,10 +9,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
+from urllib.parse import quote
 
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.kernel.operations import read, stream, write
 from pileus.services.s3 import (
+    access,
     checksums,
     collecting,
     conditions,
@@ -31,7 +33,7 @@ from pileus.services.s3.lookup import find_version
 from pileus.services.s3.model import Bucket, Part, Upload, Version, owner
 from pileus.services.s3.notices import announce
 from pileus.services.s3.operations.listing_operations import shown_prefixes, shown_text
-from pileus.services.s3.operations.writing_operations import default_encryption
+from pileus.services.s3.operations.writing_operations import default_encryption, told
 from pileus.values.body import Body, BytesBody
 from pileus.values.times import utc
 
@@ -41,6 +43,7 @@ def create_multipart_upload(call: WriteCall, request: Mapping[str, Any]) -> dict
     """Begin an upload; what the object will say of itself is said now."""
     bucket = store.bucket_of(call, request)
     names.check_key(request["Key"])
+    access.check_object_acl(bucket, request.get("ACL"))
     algorithm = request.get("ChecksumAlgorithm") or ""
     kind = checksums.kind_for(algorithm, request.get("ChecksumType"))
     kept = settings.of_request(request, default_encryption(call.state, bucket))
@@ -172,24 +175,16 @@ async def complete_multipart_upload(
 ) -> dict[str, Any]:
     """Make the parts an object. Their bytes stay where they are: the object refers to them."""
 
-    def step(write: WriteCall) -> tuple[Bucket, Version]:
+    def step(write: WriteCall) -> dict[str, Any]:
         bucket = store.bucket_of(write, request)
-        return bucket, _complete(write, bucket, request)
+        version = _complete(write, bucket, request)
+        return told(write, bucket, request["Key"], version)
 
-    bucket, version = await call.write(step)
+    output = await call.write(step)
     collecting.collect(call)
-    name, key = bucket.name, request["Key"]
-    output: dict[str, Any] = {
-        "Location": f"{call.context.endpoint}/{name}/{key}",
-        "Bucket": name,
-        "Key": key,
-        "ETag": f'"{version.etag}"',
-        **checksums.shown(version.digest),
-        **settings.shown_encryption(version.settings.encryption),
-    }
-    if bucket.has_versions:
-        output["VersionId"] = version.version_id
-    return output
+    name, key = request["Bucket"], request["Key"]
+    location = f"{call.context.endpoint}/{name}/{quote(key)}"
+    return {"Location": location, "Bucket": name, "Key": key, **output}
 
 
 def _complete(call: WriteCall, bucket: Bucket, request: Mapping[str, Any]) -> Version:

@@ -11,7 +11,16 @@ from typing import Any
 
 from pileus.kernel.calls import ReadCall, StreamCall
 from pileus.kernel.operations import Reply, read, stream
-from pileus.services.s3 import checksums, conditions, contents, errors, ranges, settings, store
+from pileus.services.s3 import (
+    checksums,
+    conditions,
+    contents,
+    errors,
+    lifecycle,
+    ranges,
+    settings,
+    store,
+)
 from pileus.services.s3.lookup import find_version
 from pileus.services.s3.model import STANDARD, Bucket, Part, Version
 from pileus.values.body import Body, BytesBody
@@ -76,6 +85,7 @@ def _looked_at(
     conditions.check_read(request, version)
     selection = _select(call, request, version)
     output = _shown(call, bucket, version, selection)
+    output.update(lifecycle.shown_expiry(call, bucket, request["Key"], version))
     if request.get("ChecksumMode") == "ENABLED":
         if selection.part is not None:
             output.update(checksums.shown_value(selection.part.digest))

@@ -12,7 +12,17 @@ from msgspec.structs import replace
 
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.kernel.operations import stream
-from pileus.services.s3 import checksums, collecting, conditions, contents, errors, names, store
+from pileus.services.s3 import (
+    access,
+    checksums,
+    collecting,
+    conditions,
+    contents,
+    errors,
+    lifecycle,
+    names,
+    store,
+)
 from pileus.services.s3 import settings as settings_
 from pileus.services.s3 import versions as versions_
 from pileus.services.s3.checksums import Expected
@@ -39,13 +49,14 @@ async def put_object(
         call, given, checksums.expected(request), LIMITS.object_bytes_max
     ) as received:
 
-        def step(write: WriteCall) -> tuple[Bucket, Version]:
+        def step(write: WriteCall) -> dict[str, Any]:
             bucket = store.bucket_of(write, request)
-            return bucket, put_version(write, bucket, request, received, settings)
+            version = put_version(write, bucket, request, received, settings)
+            return told(write, bucket, request["Key"], version)
 
-        bucket, version = await call.write(step)
+        output = await call.write(step)
     collecting.collect(call)
-    return _told(bucket, version, request)
+    return output
 
 
 def put_version(
@@ -60,6 +71,7 @@ def put_version(
     key = request["Key"]
     if request.get("IfMatch") or request.get("IfNoneMatch"):
         conditions.check_write(request, key, store.current(call.state, bucket.name, key))
+    access.check_object_acl(bucket, request.get("ACL"))
     if not request.get("ServerSideEncryption"):
         settings = replace(settings, encryption=default_encryption(call.state, bucket))
     version = Version(
@@ -90,11 +102,13 @@ def default_encryption(state: Any, bucket: Bucket) -> Encryption:
     )
 
 
-def _told(bucket: Bucket, version: Version, request: Mapping[str, Any]) -> dict[str, Any]:
+def told(call: WriteCall, bucket: Bucket, key: str, version: Version) -> dict[str, Any]:
+    """What the answer to a put says of the new version."""
     output = {
         "ETag": f'"{version.etag}"',
         **settings_.shown_encryption(version.settings.encryption),
         **checksums.shown(version.digest),
+        **lifecycle.shown_expiry(call, bucket, key, version),
     }
     if bucket.has_versions:
         output["VersionId"] = version.version_id
@@ -133,14 +147,13 @@ async def copy_object(
     expected = Expected(algorithm=algorithm)
     async with contents.received(call, reading, expected, LIMITS.object_bytes_max) as received:
 
-        def step(write: WriteCall) -> tuple[Bucket, Version]:
+        def step(write: WriteCall) -> tuple[dict[str, Any], Version]:
             bucket = store.bucket_of(write, request)
             version = put_version(write, bucket, request, received, settings, "ObjectCreated:Copy")
-            return bucket, version
+            return told(write, bucket, request["Key"], version), version
 
-        bucket, version = await call.write(step)
+        output, version = await call.write(step)
     collecting.collect(call)
-    output = _told(bucket, version, request)
     result = {"ETag": output.pop("ETag"), "LastModified": utc(version.modified_ms)}
     for member in checksums.shown(version.digest):
         result[member] = output.pop(member)
