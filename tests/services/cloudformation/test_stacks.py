@@ -341,3 +341,25 @@ async def test_termination_protection(memory_platform: MemoryPlatform) -> None:
     )  # fmt: skip
     await memory_platform("cloudformation", "DeleteStack", StackName="app")
     assert await queues(memory_platform) == set()
+
+
+async def test_half_made_resources_leave_nothing(memory_platform: MemoryPlatform) -> None:
+    target = {"Id": "t", "Arn": "arn:aws:sqs:us-east-1:000000000000:q", "InputPath": "no path"}
+    template = {
+        "Resources": {
+            "Rule": {
+                "Type": "AWS::Events::Rule",
+                "Properties": {"ScheduleExpression": "rate(1 minute)", "Targets": [target]},
+            },
+            "Topic": {
+                "Type": "AWS::SNS::Topic",
+                "Properties": {"Subscription": [{"Protocol": "nonsense", "Endpoint": "x"}]},
+            },
+        }
+    }
+    stack = await deploy(memory_platform, template)
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    told = await history(memory_platform)
+    assert ("Topic", "CREATE_FAILED") in told or ("Rule", "CREATE_FAILED") in told
+    assert (await memory_platform("events", "ListRules"))["Rules"] == []
+    assert (await memory_platform("sns", "ListTopics"))["Topics"] == []

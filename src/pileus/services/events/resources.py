@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType
+from pileus.kernel.resources import PartlyCreated, Resource, ResourceRequest, ResourceType
+from pileus.values.errors import ServiceError
 
 _RULE_MEMBERS = ("Description", "ScheduleExpression", "State", "EventBusName", "RoleArn")
 _NUMBERS = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds")
@@ -30,26 +31,46 @@ def _target(target: Mapping[str, Any]) -> dict[str, Any]:
     return wire
 
 
-async def _put_rule(call: StreamCall, request: ResourceRequest) -> Resource:
+async def _create_rule(call: StreamCall, request: ResourceRequest) -> Resource:
+    name = request.properties.get("Name") or request.generated_name(64)
+    reply = await call.invoke("events", "PutRule", _rule(request, name))
+    made = Resource(_physical_id(request, name), {"Arn": reply.output["RuleArn"]})
+    try:
+        await _put_targets(call, request, name)
+    except ServiceError as error:
+        raise PartlyCreated(made, error) from error
+    return made
+
+
+async def _update_rule(call: StreamCall, request: ResourceRequest) -> Resource:
+    name = request.physical_id.rpartition("|")[2]
+    reply = await call.invoke("events", "PutRule", _rule(request, name))
+    await _put_targets(call, request, name)
+    return Resource(request.physical_id, {"Arn": reply.output["RuleArn"]})
+
+
+def _rule(request: ResourceRequest, name: str) -> dict[str, Any]:
     properties = request.properties
-    bus = properties.get("EventBusName") or "default"
-    name = request.physical_id.rpartition("|")[2] or properties.get("Name")
-    name = name or request.generated_name(64)
     wire = {member: properties[member] for member in _RULE_MEMBERS if member in properties}
     if "EventPattern" in properties:
         wire["EventPattern"] = _text(properties["EventPattern"])
-    reply = await call.invoke("events", "PutRule", {"Name": name, **wire})
-    where = {"Rule": name, "EventBusName": bus}
-    targets = [_target(target) for target in properties.get("Targets") or ()]
+    return {"Name": name, **wire}
+
+
+def _physical_id(request: ResourceRequest, name: str) -> str:
+    bus = (request.properties.get("EventBusName") or "default").rpartition("/")[2]
+    return name if bus == "default" else f"{bus}|{name}"
+
+
+async def _put_targets(call: StreamCall, request: ResourceRequest, name: str) -> None:
+    where = {"Rule": name, "EventBusName": request.properties.get("EventBusName") or "default"}
+    targets = [_target(target) for target in request.properties.get("Targets") or ()]
     kept = {target["Id"] for target in targets}
     old = [target["Id"] for target in request.old_properties.get("Targets") or ()]
     if gone := [target_id for target_id in old if target_id not in kept]:
         await call.invoke("events", "RemoveTargets", {**where, "Ids": gone})
     if targets:
         await call.invoke("events", "PutTargets", {**where, "Targets": targets})
-    short = bus.rpartition("/")[2]
-    physical_id = name if short == "default" else f"{short}|{name}"
-    return Resource(physical_id, {"Arn": reply.output["RuleArn"]})
 
 
 async def _delete_rule(call: StreamCall, request: ResourceRequest) -> None:
@@ -123,8 +144,8 @@ async def _delete_archive(call: StreamCall, request: ResourceRequest) -> None:
 
 RESOURCE_TYPES = {
     "AWS::Events::Rule": ResourceType(
-        create=_put_rule,
-        update=_put_rule,
+        create=_create_rule,
+        update=_update_rule,
         delete=_delete_rule,
         replaced_by=frozenset({"Name", "EventBusName"}),
     ),

@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType
+from pileus.kernel.resources import PartlyCreated, Resource, ResourceRequest, ResourceType
 from pileus.services.sns.model import SUBSCRIPTION_ATTRIBUTES, TOPIC_ATTRIBUTES
+from pileus.values.errors import ServiceError
 
 
 def _text(value: Any) -> str:
@@ -38,8 +39,11 @@ async def _create_topic(call: StreamCall, request: ResourceRequest) -> Resource:
         {"Name": name, "Attributes": attributes, "Tags": list(properties.get("Tags") or ())},
     )
     arn = reply.output["TopicArn"]
-    for subscription in properties.get("Subscription") or ():
-        await call.invoke("sns", "Subscribe", {"TopicArn": arn, **subscription})
+    try:
+        for subscription in properties.get("Subscription") or ():
+            await call.invoke("sns", "Subscribe", {"TopicArn": arn, **subscription})
+    except ServiceError as error:
+        raise PartlyCreated(_topic(arn), error) from error
     return _topic(arn)
 
 
