@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 from tests.fault.simulation import PowerCut, Simulation, crash_everywhere
+
+from pileus.values.body import BytesBody
 
 QUEUE = "AWS::SQS::Queue"
 FIRST = {
@@ -188,3 +191,53 @@ async def test_second_cut_while_resuming() -> None:
                 assert stack["StackStatus"] == "ROLLBACK_COMPLETE", (first, second, stack)
             assert not any((await _world(simulation)).values()), (first, second)
             await simulation.platform.crash()
+
+
+async def test_nested_stack_goes_on() -> None:
+    child = {"Resources": {"Q": {"Type": QUEUE}}, "Outputs": {"Url": {"Value": {"Ref": "Q"}}}}
+    resources = {
+        "Child": {
+            "Type": "AWS::CloudFormation::Stack",
+            "Properties": {"TemplateURL": "http://127.0.0.1:4566/templates/child.json"},
+        },
+        "Told": {
+            "Type": "AWS::SSM::Parameter",
+            "Properties": {
+                "Type": "String",
+                "Name": "/told",
+                "Value": {"Fn::GetAtt": ["Child", "Outputs.Url"]},
+            },
+        },
+    }
+
+    async def scenario(simulation: Simulation, notes: dict[str, Any]) -> None:
+        kernel, context = simulation.platform.kernel, simulation.platform.context
+        await simulation("s3", "CreateBucket", Bucket="templates")
+        given = {"Bucket": "templates", "Key": "child.json"}
+        body = BytesBody(json.dumps(child).encode())
+        put = asyncio.ensure_future(kernel.invoke(context, "s3", "PutObject", given, body))
+        await simulation.rest(1000)
+        await put
+        await _create(simulation, resources)
+        notes["accepted"] = True
+        await simulation.rest(5000)
+        notes["asked"] = True
+        await simulation("cloudformation", "DeleteStack", StackName="app")
+        notes["deleted"] = True
+        await simulation.rest(5000)
+
+    async def check(simulation: Simulation, notes: dict[str, Any]) -> None:
+        stack = await _at_rest(simulation)
+        world = await _world(simulation)
+        if stack is None:
+            assert "asked" in notes or "accepted" not in notes, "an acknowledged stack is lost"
+            assert not any(world.values()), world
+            return
+        assert "deleted" not in notes
+        assert stack["StackStatus"] == "CREATE_COMPLETE", stack
+        assert len(world["queues"]) == 1
+        assert world["parameters"] == {"/told"}
+        found = (await simulation("cloudformation", "DescribeStacks"))["Stacks"]
+        assert len(found) == 2
+
+    assert await crash_everywhere(scenario, check, 4) > 25

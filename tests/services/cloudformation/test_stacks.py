@@ -101,7 +101,7 @@ def parameter(value: Any, **more: Any) -> dict[str, Any]:
 async def physical_ids(platform: MemoryPlatform, name: str = "app") -> dict[str, str]:
     output = await platform("cloudformation", "ListStackResources", StackName=name)
     found = output["StackResourceSummaries"]
-    return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
+    return {each["LogicalResourceId"]: each.get("PhysicalResourceId", "") for each in found}
 
 
 async def queues(platform: MemoryPlatform) -> set[str]:
