@@ -323,6 +323,8 @@ async def test_refusals_before_anything_is_made(memory_platform: MemoryPlatform)
     await refused("No transform named Mine found.", {**BASIC, "Transform": "Mine"})
     await refused("Parameters: [Nope] do not exist in the template", BASIC,
                   Parameters=[{"ParameterKey": "Nope", "ParameterValue": "1"}])  # fmt: skip
+    await refused("is not allowed by parameter ResourceTypes [AWS::SNS::*]", BASIC,
+                  ResourceTypes=["AWS::SNS::*"])  # fmt: skip
     assert await queues(memory_platform) == set()
     listed = await memory_platform("cloudformation", "ListStacks")
     assert listed["StackSummaries"] == []

@@ -56,6 +56,8 @@ async def propose(call: StreamCall, request: Mapping[str, Any], stack: Stack | N
     Raises:
         ServiceError: ValidationError, InsufficientCapabilitiesException.
     """
+    if (request.get("RollbackConfiguration") or {}).get("RollbackTriggers"):
+        raise errors.not_supported("RollbackTriggers")
     text = await templates.text_of(call, request)
     if request.get("UsePreviousTemplate"):
         if stack is None or stack.status == "REVIEW_IN_PROGRESS":
@@ -69,6 +71,7 @@ async def propose(call: StreamCall, request: Mapping[str, Any], stack: Stack | N
         raise errors.validation("Either Template URL or Template Body must be specified.")
     template = templates.read_template(text)
     templates.check_supported(template, call.resource_types())
+    templates.check_allowed(template, request.get("ResourceTypes") or [])
     templates.check_capabilities(template, request.get("Capabilities") or [])
     role_arn = request.get("RoleARN") or (stack.wanted.role_arn if stack else "")
     old = stack.wanted if stack else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -139,6 +140,16 @@ def check_supported(template: Template, known_types: list[str]) -> None:
                     "Template format error: Every DeletionPolicy and UpdateReplacePolicy must be a "
                     "string."
                 )
+
+
+def check_allowed(template: Template, allowed: list[str]) -> None:
+    """Refuse types that the request's ``ResourceTypes`` (``AWS::*``, ``AWS::SQS::*`` …) leave out."""
+    for resource in template.resources.values():
+        if allowed and not any(fnmatchcase(resource.type, pattern) for pattern in allowed):
+            raise errors.validation(
+                f"Resource type {resource.type} is not allowed by parameter ResourceTypes "
+                f"[{', '.join(allowed)}]"
+            )
 
 
 def capabilities_needed(template: Template) -> tuple[list[str], str]:

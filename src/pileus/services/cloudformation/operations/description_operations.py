@@ -14,7 +14,7 @@ from pileus.kernel.calls import ReadCall, WriteCall
 from pileus.kernel.operations import read, write
 from pileus.services.cloudformation import errors, store
 from pileus.services.cloudformation.limits import LIMITS
-from pileus.services.cloudformation.model import Stack, StackResource
+from pileus.services.cloudformation.model import Event, Stack, StackResource
 from pileus.services.cloudformation.paging import page
 from pileus.services.cloudformation.telling import (
     event_told,
@@ -162,3 +162,28 @@ def describe_account_limits(call: ReadCall, request: Mapping[str, Any]) -> dict[
 def signal_resource(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Refused: no resource here waits for signals of a CreationPolicy."""
     raise errors.not_supported("SignalResource")
+
+
+@read
+def describe_events(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """A stack's history as operation events; a change set's validation finds nothing here."""
+    if request.get("OperationId"):
+        raise errors.not_supported("DescribeEvents by OperationId")
+    set_name, name = request.get("ChangeSetName"), request.get("StackName")
+    if set_name:
+        if store.look_up_change_set(call.state, set_name, name) is None:
+            raise errors.change_set_not_found(set_name)
+        return {"OperationEvents": []}
+    stack = store.look_up(call.state, name or "")
+    if stack is None:
+        raise errors.stack_does_not_exist(name or "")
+    found = store.events(call.state, stack.uuid)
+    if (request.get("Filters") or {}).get("FailedEvents"):
+        found = [each for each in found if each.status.endswith("_FAILED")]
+    return page("OperationEvents", found, request, lambda event: _operation_event(stack, event))
+
+
+def _operation_event(stack: Stack, event: Event) -> dict[str, Any]:
+    told = event_told(stack, event)
+    del told["StackName"]
+    return {**told, "EventType": "STACK_EVENT"}
