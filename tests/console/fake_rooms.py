@@ -173,7 +173,7 @@ class FakeRooms:
         rows = [
             {"Key": key, "Size": len(raw)}
             for key, raw in sorted(self.results.items())
-            if key.startswith(prefix)
+            if key.startswith(prefix) and key > input.get("StartAfter", "")
         ]
         return {"Contents": rows}
 

@@ -85,7 +85,7 @@ class PeopleTrack:
         if not frames or key < self.run:
             return False
         is_newest = key > self._newest_key
-        if not self.run or (is_newest and frames[0][0] < self._times[-1]):
+        if not self.run or (is_newest and frames[0][0] <= self._times[-1]):
             self.run = key
             self._times.clear()
             self._counts.clear()

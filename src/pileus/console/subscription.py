@@ -39,7 +39,7 @@ class Subscription:
         self._pulses: Counter[tuple[str, str, bool]] = Counter()
         self._dropped: Counter[str] = Counter()
         self._sequence = 0
-        self._sent_ns = 0
+        self._sent_ns: int | None = None
 
     def put_state(self, message_type: str, key: str, value: Any) -> None:
         """Tell the newest value of ``key``; an untold older one is replaced."""
@@ -67,9 +67,10 @@ class Subscription:
     async def next_frame(self) -> dict[str, Any]:
         """The next frame, once there is something to tell and the tick has passed."""
         await self._wake.wait()
-        since_s = (self._clock.mono_ns() - self._sent_ns) / 1e9
-        if self._sent_ns and since_s < TICK_S:
-            await self._clock.sleep(TICK_S - since_s)
+        if self._sent_ns is not None:
+            since_s = (self._clock.mono_ns() - self._sent_ns) / 1e9
+            if since_s < TICK_S:
+                await self._clock.sleep(TICK_S - since_s)
         self._sent_ns = self._clock.mono_ns()
         return self._take()
 
