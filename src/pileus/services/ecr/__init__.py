@@ -1,0 +1,1 @@
+"""Elastic Container Registry: a registry without repositories, until container images run here."""
