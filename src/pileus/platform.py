@@ -20,10 +20,8 @@ from pileus.adapters.local_node.nodes import LocalNodes, LocalNodeSettings
 from pileus.adapters.segment_log import SegmentLog
 from pileus.adapters.sms_handset import HandsetSms
 from pileus.adapters.sqlite_state import SqliteState
-from pileus.compute.calls import Usage
-from pileus.compute.code_store import CodeStore
 from pileus.compute.log_shipping import LogShipper
-from pileus.compute.pools import Pools, PoolServices, PoolSettings
+from pileus.compute.pools import Pools, PoolSettings
 from pileus.console.routes import Console, Hooks
 from pileus.deploy.accounts import DEFAULT_STAGE
 from pileus.deploy.environments import PREFIX as ENVIRONMENTS_PREFIX
@@ -34,13 +32,9 @@ from pileus.gateway.websocket import open_websocket
 from pileus.kernel.credentials import Credentials
 from pileus.kernel.kernel import Kernel
 from pileus.kernel.settings import InvalidSetting, Settings
-from pileus.ports.nodes import Nodes
 from pileus.ports.sms import SmsProvider
 from pileus.protocols.http import HttpRequest, HttpResponse
-from pileus.protocols.sigv4 import Credential
-from pileus.services.lambda_.async_invokes import AsyncInvokes
-from pileus.services.lambda_.queue_source import QueueSources
-from pileus.services.lambda_.running import Functions
+from pileus.services.lambda_.parts import ComputeSettings, add_parts
 from pileus.services.sms_voice.inbound import receive_text
 from pileus.values.context import DEFAULT_ACCOUNT, CallContext
 
@@ -93,7 +87,12 @@ async def start(settings: Settings) -> Platform:
     port = await server.start(settings.host, settings.port)
     kernel.endpoint = f"http://{settings.host}:{port}"
     nodes = _nodes(replace(settings, port=port), kernel, server)
-    _add_compute(kernel, nodes, settings)
+    compute = ComputeSettings(
+        code_dir=settings.data_dir.resolve() / "code",
+        boot_id=_boot_id(),
+        pools=PoolSettings(idle_s=settings.idle_s),
+    )
+    add_parts(kernel, nodes, compute)
     await kernel.start()
     _add_console(kernel, app, settings)
     return Platform(replace(settings, port=port), kernel, server, app, nodes, lock, kernel.endpoint)
@@ -168,54 +167,6 @@ def _nodes(settings: Settings, kernel: Kernel, server: Server) -> LocalNodes:
     return LocalNodes(node_settings, kernel.clock, door)
 
 
-def _add_compute(kernel: Kernel, nodes: Nodes, settings: Settings) -> None:
-    """Pools of instances, what runs on them, and their output's way to the logs room."""
-    code = CodeStore(kernel.blobs, settings.data_dir.resolve() / "code", _boot_id())
-    shipper = LogShipper(kernel)
-    functions = Functions(kernel, code)
-    services = PoolServices(
-        nodes=nodes,
-        clock=kernel.clock,
-        chance=kernel.chance,
-        credentials=functions.credentials,
-        write_log=shipper.write,
-        meter=_meter(kernel),
-    )
-    functions.pools = Pools(services, PoolSettings(idle_s=settings.idle_s))
-    kernel.add_part(LogShipper, shipper)
-    kernel.add_part(Pools, functions.pools)
-    kernel.add_part(CodeStore, code)
-    kernel.add_part(Functions, functions)
-    kernel.add_part(AsyncInvokes, AsyncInvokes(kernel, functions))
-    kernel.add_part(QueueSources, QueueSources(kernel, functions))
-
-
-def _meter(kernel: Kernel) -> Callable[[Usage], None]:
-    def meter(usage: Usage) -> None:
-        account, _, region = usage.target.scope.partition("/")
-        kernel.meter.add_quantity(account, "lambda:gb_seconds", usage.gigabyte_seconds)
-        kernel.meter.add_quantity(account, "lambda:requests", 0 if usage.throttle else 1)
-        kernel.observe(
-            "invocation",
-            account=account,
-            region=region,
-            function=usage.target.function,
-            version=usage.target.version,
-            cold=usage.is_cold,
-            duration_ms=usage.duration_ns / 1e6,
-            init_ms=usage.init_ns / 1e6,
-            billed_ms=usage.billed_ms,
-            memory_mb=usage.target.spec.memory_mb,
-            memory_peak_mb=usage.memory_peak_mb,
-            error=usage.is_error,
-            throttle=usage.throttle,
-            concurrency=usage.concurrency,
-            gb_seconds=usage.gigabyte_seconds,
-        )
-
-    return meter
-
-
 def _boot_id() -> str:
     path = Path("/proc/sys/kernel/random/boot_id")
     return path.read_text().strip() if path.exists() else __version__
@@ -236,23 +187,9 @@ def _kernel(settings: Settings) -> Kernel:
 
 
 def _aws_front(kernel: Kernel, settings: Settings) -> AwsFront:
-    credentials = Credentials.of(kernel)
-
-    def lookup(access_key: str, session_token: str) -> Credential | None:
-        found = credentials.lookup(access_key, session_token)
-        if found is None:
-            return None
-        return Credential(
-            found.secret_key,
-            found.principal,
-            found.principal.account,
-            found.expires_ms,
-            found.is_loopback_only,
-        )
-
     return AwsFront(
         kernel.invoke,
-        lookup,
+        Credentials.of(kernel).lookup,
         kernel.clock,
         kernel.chance,
         account=settings.account,

@@ -20,10 +20,10 @@ from pileus.adapters.clock_system import SystemClock
 from pileus.gateway.app import GatewayApp
 from pileus.gateway.aws import AwsFront
 from pileus.gateway.server import Server
+from pileus.kernel.credentials import Credential
 from pileus.kernel.operations import Reply
 from pileus.ports.state import StateUnavailable
 from pileus.protocols.http import HttpRequest, HttpResponse
-from pileus.protocols.sigv4 import Credential
 from pileus.values.body import Body, BytesBody
 from pileus.values.context import CallContext, Principal
 from pileus.values.errors import ServiceError
@@ -74,7 +74,7 @@ async def url(door: Door) -> AsyncIterator[str]:
 
     def lookup(access_key: str, token: str) -> Credential | None:
         known = access_key == "test" and not token
-        return Credential("test", ROOT, "000000000000", is_loopback_only=True) if known else None
+        return Credential("test", "test", ROOT, is_loopback_only=True) if known else None
 
     app = GatewayApp(AwsFront(door, lookup, clock, SeededChance(1)))
     app.add_handler("health", _health)

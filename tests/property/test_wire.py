@@ -14,11 +14,12 @@ from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pileus.kernel.credentials import Credential
 from pileus.protocols import query_values
 from pileus.protocols.codec import decode
 from pileus.protocols.http import HttpRequest
 from pileus.protocols.router import route
-from pileus.protocols.sigv4 import Credential, Verifier
+from pileus.protocols.sigv4 import Verifier
 from pileus.protocols.targets import Target
 from pileus.shapes.validation import validator, violation_message
 from pileus.values.body import BytesBody
@@ -32,7 +33,7 @@ KEYS_OF_OBJECTS = st.text(min_size=1, max_size=40).filter(
 
 
 def verifier() -> Verifier:
-    known = Credential(KEYS.secret_key, Principal.root("000000000000"), "000000000000")
+    known = Credential(KEYS.access_key, KEYS.secret_key, Principal.root("000000000000"))
     return Verifier(lambda key, token: known if key == KEYS.access_key else None)
 
 

@@ -164,7 +164,7 @@ class AwsFront:
             credential = verified.credential
             if credential.is_loopback_only and not request.is_loopback:
                 raise auth_errors.unknown_key(target, verified.access_key)
-            principal, account = credential.principal, credential.account
+            principal, account = credential.principal, credential.principal.account
             region = verified.region
         elif target.service != "s3" and codec.operation.auth_type != "none":
             raise auth_errors.missing(target)

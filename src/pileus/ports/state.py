@@ -47,7 +47,6 @@ class Snapshot(Protocol):
         """
         ...
 
-
     def count(
         self,
         prefix: Key = (),

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from pileus.kernel.credentials import Credential
 from pileus.protocols import auth_errors, sigv2
 from pileus.protocols.http import HttpRequest
 from pileus.protocols.sigv4_canonical import canonical_headers, spellings
@@ -27,7 +28,6 @@ from pileus.protocols.sigv4_claims import (
     what_lacks,
 )
 from pileus.protocols.targets import Target
-from pileus.values.context import Principal
 from pileus.values.errors import ServiceError
 
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
@@ -40,23 +40,6 @@ _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 
 _HEX_64 = re.compile(r"[0-9a-f]{64}")
 _KEYS_MAX = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """What an access key stands for.
-
-    Attributes:
-        account: the account its calls act in.
-        expires_ms: end of a temporary credential, epoch milliseconds; None when it has none.
-        is_loopback_only: valid for callers on this machine only (the default ``test`` pair).
-    """
-
-    secret: str
-    principal: Principal
-    account: str
-    expires_ms: int | None = None
-    is_loopback_only: bool = False
 
 
 Lookup = Callable[[str, str], Credential | None]
@@ -160,7 +143,7 @@ class Verifier:
         check_signed_headers(claim, request, target)
         declared = headers.get("x-amz-content-sha256")
         payload = declared or _hash(raw, target)
-        key = self._signing_key(credential.secret, claim)
+        key = self._signing_key(credential.secret_key, claim)
         self._compare(request, target, (claim, signed_at, payload, request.query), (key, signature))
         if declared and raw is not None and _is_other_hash(declared, raw):
             raise auth_errors.mismatch(target)
@@ -213,7 +196,7 @@ class Verifier:
         payload = request.headers.get("x-amz-content-sha256", "")
         if not payload:
             payload = UNSIGNED_PAYLOAD if target.service == "s3" else _hash(raw, target)
-        key = self._signing_key(credential.secret, claim)
+        key = self._signing_key(credential.secret_key, claim)
         query = "&".join(kept)
         self._compare(request, target, (claim, signed_at, payload, query), (key, signature))
         return Verified(
@@ -232,7 +215,7 @@ class Verifier:
     def _verify_v2(self, request: HttpRequest, target: Target, now_ms: int) -> Verified:
         claim = sigv2.parse(request, target, now_ms)
         credential = self._credential(target, claim.access_key, claim.token, now_ms)
-        sigv2.check(request, target, claim, credential.secret)
+        sigv2.check(request, target, claim, credential.secret_key)
         return Verified(credential, claim.access_key, "us-east-1", UNSIGNED_PAYLOAD)
 
     def _credential(self, target: Target, access_key: str, token: str, now_ms: int) -> Credential:

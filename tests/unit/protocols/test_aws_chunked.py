@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from pileus.kernel.credentials import Credential
 from pileus.protocols.aws_chunked import opened
 from pileus.protocols.http import HttpRequest
-from pileus.protocols.sigv4 import Credential, Verified
+from pileus.protocols.sigv4 import Verified
 from pileus.protocols.targets import Target
 from pileus.values.body import BytesBody, StreamBody
 from pileus.values.checksums import checksum, encoded
@@ -29,7 +30,7 @@ TARGET = Target("s3", "PutObject", "rest-xml")
 
 
 def verified(payload: str) -> Verified:
-    credential = Credential("s", Principal.root("000000000000"), "000000000000")
+    credential = Credential("k", "s", Principal.root("000000000000"))
     return Verified(credential, "A", "us-east-1", payload, SEED, KEY, AT, SCOPE)
 
 

@@ -12,8 +12,9 @@ import botocore.awsrequest
 import pytest
 from botocore.credentials import Credentials
 
+from pileus.kernel.credentials import Credential
 from pileus.protocols.http import HttpRequest
-from pileus.protocols.sigv4 import Credential, Verifier
+from pileus.protocols.sigv4 import Verifier
 from pileus.protocols.targets import Target
 from pileus.values.body import BytesBody
 from pileus.values.context import Principal
@@ -28,9 +29,14 @@ TEMPORARY = Credentials("ASIAEXAMPLE", "secret", "the/token+=")
 
 def lookup(access_key: str, token: str) -> Credential | None:
     if access_key == KEYS.access_key and not token:
-        return Credential(KEYS.secret_key, ROOT, "000000000000")
+        return Credential(KEYS.access_key, KEYS.secret_key, ROOT)
     if access_key == TEMPORARY.access_key and token == TEMPORARY.token:
-        return Credential(TEMPORARY.secret_key, ROOT, "111111111111", expires_ms=NOW_MS + 60_000)
+        return Credential(
+            TEMPORARY.access_key,
+            TEMPORARY.secret_key,
+            Principal.root("111111111111"),
+            expires_ms=NOW_MS + 60_000,
+        )
     return None
 
 
@@ -121,7 +127,7 @@ def test_header_values_are_trimmed_and_repeated_spaces_are_one() -> None:
 
 def test_session_tokens() -> None:
     request = made(v4("sqs", TEMPORARY), "POST", "http://h/")
-    assert verified(request, "sqs").credential.account == "111111111111"
+    assert verified(request, "sqs").credential.principal.account == "111111111111"
     with pytest.raises(ServiceError) as raised:
         verified(request, "sqs", now_ms=NOW_MS + 61_000)
     assert raised.value.code == "ExpiredTokenException"
