@@ -36,7 +36,6 @@ UNSUPPORTED_FORMAT = "Model.UnsupportedFormatError"
 
 CONTENT_TYPE = "content_type"
 ACCEPT = "accept"
-CUSTOM_ATTRIBUTES = "custom_attributes"
 """Members of the client context's ``custom``, and of an answer's head."""
 
 MODEL_DIR = "/opt/ml/model"
@@ -69,6 +68,7 @@ def load(program: str) -> Answer:
         Fault: the script does not fit the convention. What the script raises passes.
     """
     model_dir = _model_dir()
+    os.environ.setdefault("SM_MODEL_DIR", model_dir)
     code_dir = os.path.join(model_dir, "code")
     sys.path[0:0] = [code_dir, os.path.join(code_dir, "lib")]
     script = importlib.import_module(program[: -len(".py")].replace("/", "."))
