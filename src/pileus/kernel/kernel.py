@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -115,8 +114,7 @@ class Kernel:
                 operation or service that is not there.
             StateUnavailable: the store could not commit.
         """
-        # Durations are for observers only and decide nothing: the one clock read outside the port.
-        began_ns = time.perf_counter_ns()
+        began_ns = self.clock.mono_ns()
         error_code = ""
         try:
             bound = self.registry.operation(service, operation)
@@ -134,7 +132,7 @@ class Kernel:
             error_code = type(error).__name__
             raise
         finally:
-            took_us = (time.perf_counter_ns() - began_ns) // 1000
+            took_us = (self.clock.mono_ns() - began_ns) // 1000
             self.meter.add(context.account, service, operation, took_us, error_code)
             if self._observers:
                 self._observe_call(context, service, operation, input, took_us, error_code)
