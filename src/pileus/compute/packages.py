@@ -38,7 +38,7 @@ class Packages:
     Args:
         boot_id: changes with every boot of the machine (``/proc/sys/kernel/random/boot_id``).
         extract: how an archive is unpacked; None for zip files.
-        bytes_max: the most that is unpacked into one folder.
+        bytes_max: the most that is unpacked into one folder; None for Lambda's limit.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Packages:
         root_dir: Path,
         boot_id: str,
         extract: Extract | None = None,
-        bytes_max: int = UNZIPPED_BYTES_MAX,
+        bytes_max: int | None = None,
     ) -> None:
         self._root_dir = root_dir
         self._boot_id = boot_id
@@ -89,7 +89,7 @@ class Packages:
         _remove(scratch)
         scratch.mkdir(parents=True, mode=0o755)
         try:
-            left = self._bytes_max
+            left = self._bytes_max or UNZIPPED_BYTES_MAX
             for archive in archives:
                 left -= self._extract(archive, scratch, left)
             (scratch / _DONE).write_text(self._boot_id)
