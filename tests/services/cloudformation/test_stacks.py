@@ -311,6 +311,13 @@ async def test_refusals_before_anything_is_made(memory_platform: MemoryPlatform)
 
     unknown = {"Resources": {"Q": queue(), "X": {"Type": "AWS::Foo::Bar"}}}
     await refused("Template format error: Unrecognized resource types: [AWS::Foo::Bar]", unknown)
+    unmade = {
+        "Conditions": {"Never": {"Fn::Equals": ["a", "b"]}},
+        "Resources": {"X": {"Type": "AWS::Foo::Bar", "Condition": "Never"}, "Bad": parameter("")},
+    }
+    made = await deploy(memory_platform, unmade, name="unmade", OnFailure="DO_NOTHING")
+    assert made["StackStatus"] == "CREATE_FAILED"
+    await memory_platform("cloudformation", "DeleteStack", StackName=made["StackId"])
     role = {"Resources": {"R": {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "r"}}}}
     await refused(
         "InsufficientCapabilitiesException: Requires capabilities : [CAPABILITY_NAMED_IAM]",
@@ -327,7 +334,7 @@ async def test_refusals_before_anything_is_made(memory_platform: MemoryPlatform)
                   ResourceTypes=["AWS::SNS::*"])  # fmt: skip
     assert await queues(memory_platform) == set()
     listed = await memory_platform("cloudformation", "ListStacks")
-    assert listed["StackSummaries"] == []
+    assert [each["StackName"] for each in listed["StackSummaries"]] == ["unmade"]
     await deploy(memory_platform, BASIC)
     with pytest.raises(ServiceError, match=r"Stack \[app\] already exists"):
         await deploy(memory_platform, BASIC)

@@ -203,6 +203,7 @@ class ChangeSet(msgspec.Struct, kw_only=True):
     on_failure: str = ""
     client_token: str = ""
     include_nested: bool = False
+    imports_existing: bool = False
 
 
 class Export(msgspec.Struct, kw_only=True):

@@ -70,7 +70,7 @@ async def propose(call: StreamCall, request: Mapping[str, Any], stack: Stack | N
     if text is None:
         raise errors.validation("Either Template URL or Template Body must be specified.")
     template = templates.read_template(text)
-    templates.check_supported(template, call.resource_types())
+    templates.check_supported(template)
     templates.check_allowed(template, request.get("ResourceTypes") or [])
     templates.check_capabilities(template, request.get("Capabilities") or [])
     role_arn = request.get("RoleARN") or (stack.wanted.role_arn if stack else "")
@@ -91,6 +91,7 @@ async def propose(call: StreamCall, request: Mapping[str, Any], stack: Stack | N
     )
     environment = environment_of(call, stack.name if stack else name, stack_id, wanted)
     resolved = await settled(outside, template, wanted, environment)
+    templates.check_types(resolved.resources.values(), call.resource_types())
     wanted.parameters = [
         StackParameter(
             key=key,

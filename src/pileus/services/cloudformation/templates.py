@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pileus.kernel.calls import StreamCall
-from pileus.languages.cfn import Template, TemplateError, parse_template
+from pileus.languages.cfn import Resource, Template, TemplateError, parse_template
 from pileus.services.cloudformation import errors
 from pileus.services.cloudformation.limits import LIMITS
 from pileus.values.errors import ServiceError
@@ -112,21 +112,15 @@ def read_template(text: str) -> Template:
         raise errors.validation(str(error)) from error
 
 
-def check_supported(template: Template, known_types: list[str]) -> None:
+def check_supported(template: Template) -> None:
     """Refuse, before anything is made, what this platform cannot carry out.
 
     Raises:
-        ServiceError: ValidationError naming transforms, types, attributes or policies.
+        ServiceError: ValidationError naming transforms, attributes or policies.
     """
     for transform in template.transforms:
         raise errors.no_sam() if transform == SAM else errors.unknown_transform(transform)
-    known = frozenset(known_types)
-    resources = template.resources.values()
-    types = dict.fromkeys(each.type for each in resources)
-    unknown = [t for t in types if t not in known and not t.startswith(CUSTOM)]
-    if unknown:
-        raise errors.unrecognized_types(unknown)
-    for resource in resources:
+    for resource in template.resources.values():
         if resource.creation_policy is not None:
             raise errors.not_supported(f"CreationPolicy (resource {resource.logical_id})")
         for member in (resource.deletion_policy, resource.update_replace_policy):
@@ -140,6 +134,21 @@ def check_supported(template: Template, known_types: list[str]) -> None:
                     "Template format error: Every DeletionPolicy and UpdateReplacePolicy must be a "
                     "string."
                 )
+
+
+def check_types(resources: Iterable[Resource], known_types: list[str]) -> None:
+    """Refuse types that no room knows, among the resources whose condition holds.
+
+    AWS knows more types than Pileus: a resource that will not be made needs none of them.
+
+    Raises:
+        ServiceError: ValidationError naming every such type.
+    """
+    known = frozenset(known_types)
+    types = dict.fromkeys(each.type for each in resources)
+    unknown = [t for t in types if t not in known and not t.startswith(CUSTOM)]
+    if unknown:
+        raise errors.unrecognized_types(unknown)
 
 
 def check_allowed(template: Template, allowed: list[str]) -> None:

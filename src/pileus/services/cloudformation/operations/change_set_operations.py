@@ -48,9 +48,8 @@ async def create_change_set(
     """Work out a change set; it is complete, or failed, when the call answers."""
     del body
     kind = request.get("ChangeSetType") or "UPDATE"
-    for member in ("ResourcesToImport", "ImportExistingResources"):
-        if request.get(member):
-            raise errors.not_supported(f"{member} in change sets")
+    if request.get("ResourcesToImport"):
+        raise errors.not_supported("ResourcesToImport in change sets")
     if kind not in ("CREATE", "UPDATE"):
         raise errors.not_supported(f"change sets of type {kind}")
     draft = await _drafted(call, request, kind)
@@ -103,6 +102,7 @@ async def _drafted(call: StreamCall, request: Mapping[str, Any], kind: str) -> _
         on_failure=_ON_FAILURE[request.get("OnStackFailure") or ""],
         client_token=request.get("ClientToken") or "",
         include_nested=bool(request.get("IncludeNestedStacks")),
+        imports_existing=bool(request.get("ImportExistingResources")),
     )
     return _Draft(stack, found is None, proposal, change_set)
 
@@ -136,6 +136,7 @@ def describe_change_set(call: ReadCall, request: Mapping[str, Any]) -> dict[str,
         "RollbackConfiguration": {},
         "Capabilities": wanted.capabilities,
         "Tags": tags_told(wanted.tags),
+        "ImportExistingResources": change_set.imports_existing,
         **page("Changes", change_set.changes, request, lambda change: change),
     }
     if change_set.on_failure:
