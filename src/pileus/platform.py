@@ -25,8 +25,9 @@ from pileus.compute.pools import Pools, PoolSettings
 from pileus.console.routes import Console, Hooks
 from pileus.deploy.accounts import DEFAULT_STAGE
 from pileus.deploy.environments import PREFIX as ENVIRONMENTS_PREFIX
-from pileus.gateway.app import GatewayApp
+from pileus.gateway.app import OWN_PREFIX, GatewayApp
 from pileus.gateway.aws import AwsFront
+from pileus.gateway.code_downloads import CodeDownloads
 from pileus.gateway.server import Server
 from pileus.gateway.websocket import open_websocket
 from pileus.kernel.credentials import Credentials
@@ -34,6 +35,7 @@ from pileus.kernel.kernel import Kernel
 from pileus.kernel.settings import InvalidSetting, Settings
 from pileus.ports.sms import SmsProvider
 from pileus.protocols.http import HttpRequest, HttpResponse
+from pileus.services.lambda_ import downloads
 from pileus.services.lambda_.parts import ComputeSettings, add_parts
 from pileus.services.sms_voice.inbound import receive_text
 from pileus.values.context import DEFAULT_ACCOUNT, CallContext
@@ -93,6 +95,7 @@ async def start(settings: Settings) -> Platform:
         pools=PoolSettings(idle_s=settings.idle_s),
     )
     add_parts(kernel, nodes, compute)
+    app.add_handler(downloads.PATH, _code_downloads(kernel))
     await kernel.start()
     _add_console(kernel, app, settings)
     return Platform(replace(settings, port=port), kernel, server, app, nodes, lock, kernel.endpoint)
@@ -165,6 +168,13 @@ def _nodes(settings: Settings, kernel: Kernel, server: Server) -> LocalNodes:
         blanks=BlankTarget(at_most=settings.blank_children),
     )
     return LocalNodes(node_settings, kernel.clock, door)
+
+
+def _code_downloads(kernel: Kernel) -> CodeDownloads:
+    def is_valid(blob: str, query: tuple[str, str]) -> bool:
+        return downloads.is_valid(kernel.signing_key, blob, query, kernel.clock.now_ms())
+
+    return CodeDownloads(kernel.blobs, OWN_PREFIX + downloads.PATH, is_valid)
 
 
 def _boot_id() -> str:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from pileus.testing.platform import Disks, MemoryPlatform
+from pileus.testing.platform import Disks, MemoryPlatform, Preparation
 
 
 class PowerCut(Exception):
@@ -20,16 +20,22 @@ class PowerCut(Exception):
 class Simulation:
     """One life of a platform, cut short at a commit, and the next one over the same disks."""
 
-    def __init__(self, seed: int, parts: dict[type, Any] | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        parts: dict[type, Any] | None = None,
+        prepare: Preparation | None = None,
+    ) -> None:
         self.seed = seed
         self.parts = parts
+        self.prepare = prepare
         self.disks = Disks()
         self.platform: MemoryPlatform
 
     async def start(self, crash_at: int | None) -> None:
         """Begin the first life; commit number ``crash_at`` is the first that is not made."""
         self.disks.state.crash_at = crash_at
-        self.platform = await MemoryPlatform.start(self.disks, self.seed, self.parts)
+        self.platform = await MemoryPlatform.start(self.disks, self.seed, self.parts, self.prepare)
 
     async def __call__(self, service: str, operation: str, **given: Any) -> dict[str, Any]:
         """An acknowledged call, or PowerCut."""
@@ -57,7 +63,9 @@ class Simulation:
         await self.platform.crash()
         self.disks.state.crashed.clear()
         self.disks.state.crash_at = None
-        self.platform = await MemoryPlatform.start(self.disks, self.seed + 1, self.parts)
+        self.platform = await MemoryPlatform.start(
+            self.disks, self.seed + 1, self.parts, self.prepare
+        )
 
 
 Scenario = Callable[[Simulation, dict[str, Any]], Awaitable[None]]
@@ -66,9 +74,14 @@ Check = Callable[[Simulation, dict[str, Any]], Awaitable[None]]
 """After the second life began: asserts that the notes hold."""
 
 
-async def commits_of(scenario: Scenario, seed: int, parts: dict[type, Any] | None = None) -> int:
+async def commits_of(
+    scenario: Scenario,
+    seed: int,
+    parts: dict[type, Any] | None = None,
+    prepare: Preparation | None = None,
+) -> int:
     """How many commits a life without a crash makes."""
-    simulation = Simulation(seed, parts)
+    simulation = Simulation(seed, parts, prepare)
     await simulation.start(None)
     await scenario(simulation, {})
     commits = simulation.disks.state.commits
@@ -77,12 +90,16 @@ async def commits_of(scenario: Scenario, seed: int, parts: dict[type, Any] | Non
 
 
 async def crash_everywhere(
-    scenario: Scenario, check: Check, seed: int, parts: dict[type, Any] | None = None
+    scenario: Scenario,
+    check: Check,
+    seed: int,
+    parts: dict[type, Any] | None = None,
+    prepare: Preparation | None = None,
 ) -> int:
     """Cut the power at every commit in turn; the number of lives that were cut."""
-    commits = await commits_of(scenario, seed, parts)
+    commits = await commits_of(scenario, seed, parts, prepare)
     for crash_at in range(commits + 1):
-        simulation = Simulation(seed, parts)
+        simulation = Simulation(seed, parts, prepare)
         notes: dict[str, Any] = {}
         try:
             await simulation.start(crash_at)

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from pileus.compute.packages import Packages
 from pileus.ports.blobs import Blobs
 
+_GONE = ".gone"
+
 
 class CodeStore:
-    """Archives fetched once, folders unpacked once; both below ``root_dir``, named by content."""
+    """Archives fetched once, folders unpacked once; a cache below ``root_dir``, kept for one boot.
+
+    Nothing here is flushed to disk, so what an earlier boot wrote may be torn and is fetched again.
+    Called from the event loop only.
+    """
 
     def __init__(self, blobs: Blobs, root_dir: Path, boot_id: str) -> None:
         self._blobs = blobs
-        self._archives = root_dir / "archives"
+        self._archives = root_dir / "archives" / boot_id
         self._packages = Packages(root_dir / "packages", boot_id)
         self._folders: dict[tuple[str, ...], Path] = {}
         self._fetching: dict[str, asyncio.Task[Path]] = {}
+        self._under_way = 0
+
+    @property
+    def is_working(self) -> bool:
+        """Whether something is being fetched or unpacked now, perhaps on another thread."""
+        return self._under_way > 0
 
     async def folder(self, blobs: Sequence[str]) -> Path:
         """The folder with the contents of the zip archives named, later ones over earlier ones.
@@ -30,27 +43,63 @@ class CodeStore:
         """
         key = tuple(blobs)
         folder = self._folders.get(key)
-        if folder is None or not folder.exists():
-            archives = [await self.archive(name) for name in blobs]
-            folder = self._folders[key] = await self._packages.unpack(archives)
+        while folder is None or not folder.exists():
+            self._under_way += 1
+            try:
+                archives = [await self.archive(name) for name in blobs]
+                folder = self._folders[key] = await self._packages.unpack(archives)
+            finally:
+                self._under_way -= 1
         return folder
 
     async def archive(self, blob: str) -> Path:
-        """The archive as a file."""
-        path = self._archives / blob.replace("/", "-")
+        """The archive as a file. Raises BlobNotFound."""
+        path = self._archive_path(blob)
         if path.exists():
             return path
         task = self._fetching.get(blob)
         if task is None:
             task = self._fetching[blob] = asyncio.create_task(self._fetch(blob, path))
             task.add_done_callback(lambda _: self._fetching.pop(blob, None))
-        return await asyncio.shield(task)
+        self._under_way += 1
+        try:
+            return await asyncio.shield(task)
+        finally:
+            self._under_way -= 1
+
+    async def forget(self, blob: str) -> None:
+        """Delete the archive and the folders that only it was unpacked to.
+
+        No instance may run on them any more; asked again, they are made again.
+        """
+        self._archive_path(blob).unlink(missing_ok=True)
+        for key in [key for key in self._folders if blob in key]:
+            folder = self._folders.pop(key)
+            if folder in self._folders.values() or not folder.exists():
+                # Packages of equal content share a folder.
+                continue
+            gone = folder.with_name(folder.name + _GONE)
+            folder.rename(gone)
+            await asyncio.to_thread(shutil.rmtree, gone)
+
+    def _archive_path(self, blob: str) -> Path:
+        return self._archives / blob.replace("/", "-")
 
     async def _fetch(self, blob: str, path: Path) -> Path:
-        self._archives.mkdir(parents=True, exist_ok=True)
+        if not self._archives.exists():
+            self._begin()
         draft = path.with_suffix(f".{os.getpid()}.partial")
-        with draft.open("wb") as file:
-            async for chunk in self._blobs.get(blob):
-                file.write(chunk)
-        draft.rename(path)
+        try:
+            with draft.open("wb") as file:
+                async for chunk in self._blobs.get(blob):
+                    file.write(chunk)
+            draft.rename(path)
+        finally:
+            draft.unlink(missing_ok=True)
         return path
+
+    def _begin(self) -> None:
+        """Make the folder of this boot, and drop those of earlier ones."""
+        root_dir = self._archives.parent
+        shutil.rmtree(root_dir, ignore_errors=True)
+        self._archives.mkdir(parents=True, exist_ok=True)

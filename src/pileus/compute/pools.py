@@ -141,6 +141,15 @@ class Pools:
                 del self._pools[key]
                 await self._drain(pool)
 
+    def reserve(self, scope: str, function: str, reserved: int | None) -> None:
+        """Set or lift a function's reserved concurrency from now on."""
+        self._gate_of(scope).reserve(function, reserved)
+
+    async def forget(self, scope: str, function: str) -> None:
+        """A deleted function: retire it and give its reserved concurrency back."""
+        await self.retire(scope, function)
+        self._gate_of(scope).forget(function)
+
     def figures(self, scope: str, function: str) -> FunctionFigures:
         """The counters of a function; zeros for one never called."""
         return self._figures.get((scope, function)) or FunctionFigures()
@@ -277,10 +286,14 @@ class Pools:
         task.add_done_callback(self._closing.discard)
 
     def _gate(self, target: Target) -> ConcurrencyGate:
-        gate = self._gates.get(target.scope)
-        if gate is None:
-            gate = self._gates[target.scope] = ConcurrencyGate(self._settings.limits)
+        gate = self._gate_of(target.scope)
         gate.reserve(target.function, target.reserved)
+        return gate
+
+    def _gate_of(self, scope: str) -> ConcurrencyGate:
+        gate = self._gates.get(scope)
+        if gate is None:
+            gate = self._gates[scope] = ConcurrencyGate(self._settings.limits)
         return gate
 
     def _throttled(self, target: Target, reason: str) -> NoReturn:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -16,13 +17,24 @@ from pileus.kernel.supervision import Supervisor
 from pileus.ports.clock import Clock
 
 CONCURRENT_MAX = 100
+_log = logging.getLogger("pileus.work")
 
 
 @dataclass(slots=True)
 class _Lane:
+    """``waiting`` is a heap of time, number and item; ``known`` holds the running ones too."""
+
     waiting: list[tuple[int, int, str]] = field(default_factory=list)
-    running: int = 0
+    known: set[str] = field(default_factory=set)
     timer: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> int:
+        return len(self.known) - len(self.waiting)
+
+
+def _always_many(lane: str) -> int:
+    return CONCURRENT_MAX
 
 
 class WorkQueue:
@@ -30,7 +42,7 @@ class WorkQueue:
 
     Args:
         run: must not raise; what it raises is logged and the item is forgotten until a restart.
-        concurrent_max: items of one lane that run at the same time.
+        limit: how many items of a lane may run at the same time, asked whenever one could begin.
     """
 
     def __init__(
@@ -38,39 +50,59 @@ class WorkQueue:
         clock: Clock,
         supervisor: Supervisor,
         run: Callable[[str, str], Awaitable[int | None]],
-        concurrent_max: int = CONCURRENT_MAX,
+        limit: Callable[[str], int] = _always_many,
     ) -> None:
         self._clock = clock
         self._supervisor = supervisor
         self._run = run
-        self._concurrent_max = concurrent_max
+        self._limit = limit
         self._lanes: dict[str, _Lane] = defaultdict(_Lane)
         self._numbers = count()
 
     def submit(self, lane: str, item: str, not_before_ms: int = 0) -> None:
-        """Let ``item`` run, in order of its time within the lane; returns at once."""
+        """Let ``item`` run, in order of its time within the lane; returns at once.
+
+        An item that waits or runs already is left as it is: a redelivery runs nothing twice.
+        """
         held = self._lanes[lane]
+        if item in held.known:
+            return
+        held.known.add(item)
         heapq.heappush(held.waiting, (not_before_ms, next(self._numbers), item))
         self._advance(lane, held)
 
     def pending(self, lane: str) -> int:
         """Items of a lane that wait or run."""
         held = self._lanes.get(lane)
-        return len(held.waiting) + held.running if held else 0
+        return len(held.known) if held else 0
+
+    def drop(self, lane: str) -> list[str]:
+        """Forget what waits in a lane, and tell what that was; what runs, runs on."""
+        held = self._lanes.get(lane)
+        if held is None:
+            return []
+        dropped = [item for _, _, item in sorted(held.waiting)]
+        held.known.difference_update(dropped)
+        held.waiting.clear()
+        self._advance(lane, held)
+        return dropped
 
     def _advance(self, lane: str, held: _Lane) -> None:
+        """Begin what may begin, and wake up for what is due next."""
         now_ms = self._clock.now_ms()
-        while held.waiting and held.running < self._concurrent_max and held.waiting[0][0] <= now_ms:
-            _, _, item = heapq.heappop(held.waiting)
-            held.running += 1
-            self._supervisor.spawn(f"work {lane} {item}", self._work(lane, held, item))
         if held.timer is not None:
             held.timer.cancel()
             held.timer = None
-        if held.waiting and held.running < self._concurrent_max:
-            delay_s = (held.waiting[0][0] - now_ms) / 1000
-            held.timer = self._supervisor.spawn(f"wait {lane}", self._wait(lane, held, delay_s))
-        elif not held.waiting and not held.running:
+        if held.waiting:
+            room = self._limit(lane) - held.running
+            while room > 0 and held.waiting and held.waiting[0][0] <= now_ms:
+                _, _, item = heapq.heappop(held.waiting)
+                room -= 1
+                self._supervisor.spawn(f"work {lane} {item}", self._work(lane, held, item))
+            if room > 0 and held.waiting:
+                delay_s = (held.waiting[0][0] - now_ms) / 1000
+                held.timer = self._supervisor.spawn(f"wait {lane}", self._wait(lane, held, delay_s))
+        elif not held.known:
             self._lanes.pop(lane, None)
 
     async def _wait(self, lane: str, held: _Lane, delay_s: float) -> None:
@@ -79,12 +111,15 @@ class WorkQueue:
         self._advance(lane, held)
 
     async def _work(self, lane: str, held: _Lane, item: str) -> None:
+        # A cancellation passes through: the platform ends, and nothing more is begun.
         again_ms: int | None = None
         try:
             again_ms = await self._run(lane, item)
-        finally:
-            held.running -= 1
-            self._lanes[lane] = held
-            if again_ms is not None:
-                heapq.heappush(held.waiting, (again_ms, next(self._numbers), item))
-            self._advance(lane, held)
+        except Exception:  # noqa: BLE001 - told in the log
+            # One broken item must not stop its lane; it is on disk and comes back at a restart.
+            _log.exception("work %s %s failed", lane, item)
+        if again_ms is None:
+            held.known.discard(item)
+        else:
+            heapq.heappush(held.waiting, (again_ms, next(self._numbers), item))
+        self._advance(lane, held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,15 +57,27 @@ class MemoryPlatform:
             registry=_REGISTRY,
         )
         self.kernel.add_observer(self.records.append)
+        self._parts: dict[type, Any] = {}
+        self._prepare: Preparation | None = None
 
     @staticmethod
     async def start(
-        disks: Disks | None = None, seed: int = 1, parts: dict[type, Any] | None = None
+        disks: Disks | None = None,
+        seed: int = 1,
+        parts: dict[type, Any] | None = None,
+        prepare: Preparation | None = None,
     ) -> MemoryPlatform:
-        """A started platform. ``parts`` are offered to rooms before it starts."""
+        """A started platform.
+
+        ``parts`` are offered to rooms and ``prepare`` is called before it starts; a restart does
+        both again.
+        """
         platform = MemoryPlatform(disks or Disks(), seed)
-        for kind, part in (parts or {}).items():
+        platform._parts, platform._prepare = parts or {}, prepare
+        for kind, part in platform._parts.items():
             platform.kernel.add_part(kind, part)
+        if prepare is not None:
+            prepare(platform)
         await platform.kernel.start()
         return platform
 
@@ -93,4 +106,9 @@ class MemoryPlatform:
         await self.crash()
         self.disks.state.crashed.clear()
         self.disks.state.crash_at = None
-        return await MemoryPlatform.start(self.disks, self.seed + 1 if seed is None else seed)
+        seed = self.seed + 1 if seed is None else seed
+        return await MemoryPlatform.start(self.disks, seed, self._parts, self._prepare)
+
+
+Preparation = Callable[[MemoryPlatform], None]
+"""Adds to a platform what it needs before it starts (``testing.compute.ScriptedCompute``)."""

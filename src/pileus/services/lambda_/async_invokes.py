@@ -5,28 +5,41 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.htm
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
+import uuid
+from dataclasses import dataclass
 
-import orjson
-
+from pileus.compute.calls import Call as ComputeCall
 from pileus.compute.calls import Result
-from pileus.compute.work_queue import WorkQueue
-from pileus.kernel.calls import StreamCall, WriteCall
-from pileus.kernel.deliveries import Delivery
+from pileus.compute.work_queue import CONCURRENT_MAX, WorkQueue
+from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.kernel.kernel import Kernel
-from pileus.kernel.targets import call_for
-from pileus.services.lambda_ import running, store
+from pileus.ports.state import StateUnavailable
+from pileus.services.lambda_ import outcomes, running, store
 from pileus.services.lambda_.limits import LIMITS
 from pileus.services.lambda_.model import AsyncConfiguration, AsyncEvent, Configuration, Function
 from pileus.services.lambda_.names import LATEST
-from pileus.values.arns import Arn
+from pileus.services.lambda_.outcomes import Condition, Ending
 from pileus.values.errors import ServiceError
-from pileus.values.times import iso8601
 
-_PRINCIPAL = "service:lambda.amazonaws.com"
 _INLINE_BYTES_MAX = 16 * 1024
-_AGE_EXCEEDED = "EventAgeExceeded"
-_EXHAUSTED = "RetriesExhausted"
+_STORE_PAUSE_MS = 1000
+_PAGE = 1000
+
+
+@dataclass(slots=True)
+class _Work:
+    """An event with what it runs on, as it stands now."""
+
+    event: AsyncEvent
+    function: Function
+    version: Configuration
+    settings: AsyncConfiguration
+
+    @property
+    def until_ms(self) -> int:
+        """When the event is too old to be tried."""
+        return self.event.accepted_ms + 1000 * (self.settings.age_s or LIMITS.age_s_default)
 
 
 class AsyncInvokes:
@@ -35,253 +48,221 @@ class AsyncInvokes:
     def __init__(self, kernel: Kernel, functions: running.Functions) -> None:
         self._kernel = kernel
         self._functions = functions
-        self._queue = WorkQueue(kernel.clock, kernel.supervisor, self._run)
+        self._queue = WorkQueue(kernel.clock, kernel.supervisor, self._run, self._limit)
 
     def submit(self, call: StreamCall, event: AsyncEvent) -> None:
         """Let an event run that is durable already."""
-        lane = f"{call.account}/{call.region}/{event.function}"
+        lane = _lane(call, event.function)
         self._queue.submit(lane, event.id, event.not_before_ms)
 
-    def recover(self, call: StreamCall) -> None:
-        """Submit what a previous run left in this space."""
-        rows = call.read(lambda view: view.state.range(("async",)))
-        for _, raw in rows:
-            self.submit(call, store.ASYNC.decode(raw))
+    def pending(self, call: StreamCall, function: str) -> int:
+        """Events of a function that wait or run."""
+        return self._queue.pending(_lane(call, function))
+
+    async def drop(self, call: StreamCall, function: str) -> None:
+        """Forget the events of a deleted function, whose records are gone already."""
+        # What runs keeps its payload until it ends.
+        for event_id in self._queue.drop(_lane(call, function)):
+            await call.blobs.delete(_payload_name(call, function, event_id))
+
+    async def recover(self, call: StreamCall) -> None:
+        """Submit what a previous run left in this space, and drop payloads it left behind."""
+        started_ms = call.now_ms
+        events = [
+            store.ASYNC.decode(raw)
+            for _, raw in call.read(lambda view: view.state.range(("async",)))
+        ]
+        for event in events:
+            self.submit(call, event)
+        kept = {event.blob for event in events}
+        await _delete_payloads(call, kept, started_ms)
+
+    def _limit(self, lane: str) -> int:
+        """No more at a time than reserved concurrency admits: the others would be throttled."""
+        account, region, name = lane.split("/", 2)
+        call = self._kernel.stream_call((account, region, "lambda"))
+        raw = call.read(lambda view: view.state.get(("function", name)))
+        reserved = None if raw is None else store.FUNCTIONS.decode(raw).reserved
+        return CONCURRENT_MAX if reserved is None else max(1, min(reserved, CONCURRENT_MAX))
 
     async def _run(self, lane: str, event_id: str) -> int | None:
         account, region, name = lane.split("/", 2)
         call = self._kernel.stream_call((account, region, "lambda"))
-        event, function, version = call.read(lambda view: _load(view, name, event_id))
+        try:
+            return await self._attempt(call, name, event_id)
+        except StateUnavailable:
+            # The event is on disk as it was before the attempt, which is made again.
+            return self._kernel.clock.now_ms() + _STORE_PAUSE_MS
+
+    async def _attempt(self, call: StreamCall, name: str, event_id: str) -> int | None:
+        """Run the event once; when to run it again, or None when it came to its end."""
+        chance = call.random_bytes(2)
+        event = call.read(lambda view: store.find_async(view, name, event_id))
         if event is None:
             return None
-        if function is None or version is None:
-            await call.write(lambda step: _forget(step, event))
+        work = call.read(lambda view: _load(view, event, chance))
+        if work is None:
+            # Its alias or version was deleted: there is nothing to run and nowhere to tell.
+            await call.write(lambda write: store.delete_async(write.state, event))
+            await _delete_payload(call, event)
             return None
-        settings = function.asynchronous.get(event.qualifier or LATEST) or AsyncConfiguration()
-        age_ms = 1000 * (settings.age_s or LIMITS.age_s_default)
-        if call.now_ms - event.accepted_ms >= age_ms:
-            await self._end(call, function, version, event, None, _AGE_EXCEEDED)
-            return None
-        payload = event.payload
-        if event.blob:
-            payload = b"".join([chunk async for chunk in call.blobs.get(event.blob)])
-        compute_call = running.compute_call(
-            event.id, payload, f"{account}/{region}", name, event.qualifier
-        )
+        if work.function.reserved == 0:
+            return await self._end(call, work, Ending(Condition.NO_CONCURRENCY))
+        if self._kernel.clock.now_ms() >= work.until_ms:
+            return await self._end(call, work, Ending(Condition.AGE_EXCEEDED))
         try:
-            result = await self._functions.invoke(
-                f"{account}/{region}", function, version, compute_call
-            )
+            result = await self._invoke(call, work)
         except ServiceError as error:
-            if not error.is_retryable and error.status != 502:
-                raise
+            # Throttled, or the platform's fault: it does not count as an attempt.
             event.throttles += 1
-            pause_s = min(
-                LIMITS.throttle_pause_first_s * 2 ** (event.throttles - 1),
-                LIMITS.throttle_pause_last_s,
+            pause_s = LIMITS.throttle_pause_first_s * 2 ** (event.throttles - 1)
+            pause_s = min(pause_s, LIMITS.throttle_pause_last_s)
+            return await self._again(
+                call, work, pause_s, Ending(Condition.AGE_EXCEEDED, None, error)
             )
-            return await self._again(call, event, pause_s)
         event.attempts += 1
-        retries = LIMITS.retries_default if settings.retries is None else settings.retries
-        if result.function_error and event.attempts <= retries:
-            pauses = LIMITS.retry_pauses_s
-            return await self._again(call, event, pauses[min(event.attempts, len(pauses)) - 1])
-        condition = _EXHAUSTED if result.function_error else "Success"
-        await self._end(call, function, version, event, result, condition)
+        if not result.function_error:
+            return await self._end(call, work, Ending(Condition.SUCCESS, result))
+        retries = work.settings.retries
+        if event.attempts > (LIMITS.retries_default if retries is None else retries):
+            return await self._end(call, work, Ending(Condition.EXHAUSTED, result))
+        pauses = LIMITS.retry_pauses_s
+        pause_s = pauses[min(event.attempts, len(pauses)) - 1]
+        return await self._again(call, work, pause_s, Ending(Condition.AGE_EXCEEDED, result))
+
+    async def _invoke(self, call: StreamCall, work: _Work) -> Result:
+        event = work.event
+        arn = store.arn_of(call, event.function, event.qualifier)
+        compute_call = ComputeCall(event.id, await _payload(call, event), arn, event.trace)
+        scope = running.scope_of(call.account, call.region)
+        return await self._functions.invoke(scope, work.function, work.version, compute_call)
+
+    async def _again(
+        self, call: StreamCall, work: _Work, pause_s: int, too_late: Ending
+    ) -> int | None:
+        """Note when the event runs again; it ends now when that would be past its age."""
+        event = work.event
+        event.not_before_ms = self._kernel.clock.now_ms() + pause_s * 1000
+        if event.not_before_ms > work.until_ms:
+            return await self._end(call, work, too_late)
+
+        def step(write: WriteCall) -> bool:
+            if store.find_async(write, event.function, event.id) is None:
+                return False
+            store.put_async(write.state, event)
+            return True
+
+        return event.not_before_ms if await call.write(step) else None
+
+    async def _end(self, call: StreamCall, work: _Work, ending: Ending) -> int | None:
+        """Forget the event and emit what its end is told, in one transaction; None."""
+        event, settings = work.event, work.settings
+        payload = await _payload(call, event)
+        is_success = ending.condition is Condition.SUCCESS
+        target = settings.on_success if is_success else settings.on_failure
+        letters = "" if is_success else work.version.dead_letter
+
+        def step(write: WriteCall) -> None:
+            if store.find_async(write, event.function, event.id) is None:
+                return
+            store.delete_async(write.state, event)
+            if target:
+                outcomes.tell(write, target, (event, work.version, ending), payload)
+            if letters:
+                write.emit(outcomes.dead_letter(letters, (event, work.version, ending), payload))
+
+        await call.write(step)
+        await _delete_payload(call, event)
         return None
 
-    async def _again(self, call: StreamCall, event: AsyncEvent, pause_s: int) -> int:
-        event.not_before_ms = self._kernel.clock.now_ms() + pause_s * 1000
 
-        def step(write: WriteCall) -> None:
-            write.state.put(("async", event.id), store.ASYNC.encode(event))
-
-        await call.write(step)
-        return event.not_before_ms
-
-    async def _end(
-        self,
-        call: StreamCall,
-        function: Function,
-        version: Configuration,
-        event: AsyncEvent,
-        result: Result | None,
-        condition: str,
-    ) -> None:
-        """Forget the event and emit what its end is told, in one transaction."""
-        payload = event.payload
-        if event.blob:
-            payload = b"".join([chunk async for chunk in call.blobs.get(event.blob)])
-        settings = function.asynchronous.get(event.qualifier or LATEST) or AsyncConfiguration()
-        is_success = condition == "Success"
-        target = settings.on_success if is_success else settings.on_failure
-
-        def step(write: WriteCall) -> None:
-            if write.state.get(("async", event.id)) is None:
-                return
-            _forget(write, event)
-            if target:
-                record = _record(write, function, version, event, result, condition, payload)
-                write.emit(_to_destination(write, target, record, is_success))
-            if not is_success and version.dead_letter:
-                write.emit(_to_dead_letters(version.dead_letter, event, result, payload))
-
-        await call.write(step)
-        if event.blob:
-            await call.blobs.delete(event.blob)
+def _lane(call: StreamCall, function: str) -> str:
+    return f"{call.account}/{call.region}/{function}"
 
 
-def _load(
-    view: Any, name: str, event_id: str
-) -> tuple[AsyncEvent | None, Function | None, Configuration | None]:
-    raw = view.state.get(("async", event_id))
-    if raw is None:
-        return None, None, None
-    event = store.ASYNC.decode(raw)
+def _load(view: ReadCall, event: AsyncEvent, chance: bytes) -> _Work | None:
+    """What an event runs on; None when its version or alias is gone."""
     try:
-        function = store.find_function(view, name)
-        return event, function, store.configuration(view, function, event.qualifier)
+        function = store.find_function(view, event.function)
+        version = store.chosen(view, function, event.qualifier, chance)
     except ServiceError:
-        # The function was deleted meanwhile: there is nothing to run any more.
-        return event, None, None
+        return None
+    settings = function.asynchronous.get(event.qualifier or LATEST) or AsyncConfiguration()
+    return _Work(event, function, version, settings)
 
 
-def _forget(call: WriteCall, event: AsyncEvent) -> None:
-    call.state.delete(("async", event.id))
+# -- payloads ----------------------------------------------------------------------------------
+
+
+def _payload_prefix(call: StreamCall) -> str:
+    return f"{call.account}/{call.region}/lambda/async/"
+
+
+def _payload_name(call: StreamCall, function: str, event_id: str) -> str:
+    return f"{_payload_prefix(call)}{function}/{event_id}"
+
+
+async def _payload(call: StreamCall, event: AsyncEvent) -> bytes:
+    if not event.blob:
+        return event.payload
+    return b"".join([chunk async for chunk in call.blobs.get(event.blob)])
+
+
+async def _delete_payload(call: StreamCall, event: AsyncEvent) -> None:
+    if event.blob:
+        await call.blobs.delete(event.blob)
+
+
+async def _delete_payloads(call: StreamCall, kept: set[str], before_ms: int) -> None:
+    """Delete the payloads older than ``before_ms`` that no event names."""
+    prefix, after = _payload_prefix(call), ""
+    while page := await call.blobs.list(prefix, after, _PAGE):
+        after = page[-1].name
+        for info in page:
+            if info.modified_ms < before_ms and info.name not in kept:
+                await call.blobs.delete(info.name)
+
+
+# -- acceptance --------------------------------------------------------------------------------
 
 
 async def accept(
-    call: StreamCall, function: Function, qualifier: str, payload: bytes, client_context: str
+    call: StreamCall, function: Function, qualifier: str, payload: bytes
 ) -> AsyncEvent:
     """Make an event durable; the same delivery is accepted once."""
     event = AsyncEvent(
-        id=(call.context.delivery_id and _request_id(call.context.delivery_id)) or call.new_id(),
+        id=_event_id(call),
         function=function.name,
         qualifier=qualifier,
         accepted_ms=call.now_ms,
         payload=payload,
         trace=call.context.trace,
-        client_context=client_context,
     )
     if len(payload) > _INLINE_BYTES_MAX:
         event.payload = b""
-        event.blob = f"{call.account}/lambda-async/{event.id}"
+        event.blob = _payload_name(call, function.name, event.id)
         await call.blobs.put(event.blob, payload)
 
-    def step(write: WriteCall) -> dict[str, bool]:
-        write.state.put(("async", event.id), store.ASYNC.encode(event))
-        return {"is_new": True}
+    def step(write: WriteCall) -> dict[str, str]:
+        store.put_async(write.state, event)
+        return {"id": event.id}
 
     await call.write(step, once=True)
+    if (
+        event.blob
+        and call.read(lambda view: store.find_async(view, event.function, event.id)) is None
+    ):
+        # A redelivery of an event that came to its end.
+        await _delete_payload(call, event)
     return event
 
 
-def _request_id(delivery_id: str) -> str:
-    """A request id that is the same at every redelivery, in the form of a UUID."""
-    digits = delivery_id.replace("-", "").ljust(32, "0")[:32]
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-
-
-def _json(payload: bytes) -> Any:
-    try:
-        return orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return payload.decode("utf-8", "replace")
-
-
-def _record(
-    call: WriteCall,
-    function: Function,
-    version: Configuration,
-    event: AsyncEvent,
-    result: Result | None,
-    condition: str,
-    payload: bytes,
-) -> dict[str, Any]:
-    """What a destination is given.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
-    """
-    arn = store.arn_of(call, function.name, event.qualifier or LATEST)
-    record: dict[str, Any] = {
-        "version": "1.0",
-        "timestamp": iso8601(call.now_ms),
-        "requestContext": {
-            "requestId": event.id,
-            "functionArn": arn,
-            "condition": condition,
-            "approximateInvokeCount": event.attempts,
-        },
-        "requestPayload": _json(payload),
-    }
-    if result is not None:
-        response = {"statusCode": 200, "executedVersion": version.version}
-        if result.function_error:
-            response["functionError"] = result.function_error
-        record["responseContext"] = response
-        record["responsePayload"] = _json(result.payload)
-    return record
-
-
-def _to_destination(
-    call: WriteCall, target: str, record: dict[str, Any], is_success: bool
-) -> Delivery:
-    arn = Arn.parse(target)
-    text = orjson.dumps(record).decode()
-    if arn.service != "events":
-        service, operation, given = call_for(target, text)
-        account, region = arn.account, arn.region
-    else:
-        service, operation = "events", "PutEvents"
-        outcome = "Success" if is_success else "Failure"
-        function_arn = record["requestContext"]["functionArn"]
-        account, region = arn.account or call.account, arn.region or call.region
-        entry = {
-            "EventBusName": arn.resource.rpartition("/")[2],
-            "Source": "lambda",
-            "DetailType": f"Lambda Function Invocation Result - {outcome}",
-            "Resources": [f"arn:aws:events:{region}:{account}:{arn.resource}", function_arn],
-            "Detail": text,
-        }
-        given = {"Entries": [entry]}
-    return Delivery(
-        service=service,
-        operation=operation,
-        input=given,
-        principal=_PRINCIPAL,
-        account=account,
-        region=region,
-    )
-
-
-def _to_dead_letters(
-    target: str, event: AsyncEvent, result: Result | None, payload: bytes
-) -> Delivery:
-    """The payload itself, with why it failed as message attributes.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
-    """
-    error = _json(result.payload) if result is not None else {}
-    message = error.get("errorMessage", "") if isinstance(error, dict) else ""
-    facts = {
-        "RequestID": ("String", event.id),
-        "ErrorCode": ("Number", "200"),
-        "ErrorMessage": ("String", str(message)[:1024]),
-    }
-    attributes = {
-        name: {"DataType": kind, "StringValue": value}
-        for name, (kind, value) in facts.items()
-        if value
-    }
-    arn = Arn.parse(target)
-    service, operation, given = call_for(
-        target, payload.decode("utf-8", "replace"), MessageAttributes=attributes
-    )
-    return Delivery(
-        service=service,
-        operation=operation,
-        input=given,
-        principal=_PRINCIPAL,
-        account=arn.account,
-        region=arn.region,
-    )
+def _event_id(call: StreamCall) -> str:
+    """The request id the function sees: as the caller was told, the same at every redelivery."""
+    context = call.context
+    if context.delivery_id:
+        digest = hashlib.sha256(context.delivery_id.encode()).digest()
+        return str(uuid.UUID(bytes=digest[:16], version=4))
+    if context.source == "client" and len(context.request_id) == len(str(uuid.UUID(int=0))):
+        return context.request_id
+    return call.new_id()

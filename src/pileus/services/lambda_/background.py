@@ -1,13 +1,15 @@
-"""What goes on without a request: asynchronous invocations and event sources."""
+"""What goes on without a request: asynchronous invocations, event sources, tidying up."""
 
 from __future__ import annotations
 
 from pileus.kernel.calls import StreamCall
 from pileus.services.lambda_.async_invokes import AsyncInvokes
+from pileus.services.lambda_.code_sweep import CodeSweep
 from pileus.services.lambda_.queue_source import QueueSources
 
 
 async def start(call: StreamCall) -> None:
     """Take up what a previous run left in this space."""
-    call.part(AsyncInvokes).recover(call)
+    await call.part(AsyncInvokes).recover(call)
     call.part(QueueSources).recover(call)
+    call.part(CodeSweep).ask(call)

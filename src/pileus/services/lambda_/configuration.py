@@ -11,7 +11,7 @@ from pileus.kernel.calls import Call
 from pileus.services.lambda_ import errors, store
 from pileus.services.lambda_.limits import LIMITS
 from pileus.services.lambda_.model import Configuration, Function, Layer
-from pileus.services.lambda_.names import LATEST
+from pileus.services.lambda_.names import LATEST, function_name
 from pileus.values.times import iso8601
 
 _IMPLEMENTED = ("python", "provided")
@@ -52,6 +52,13 @@ def check(request: Mapping[str, Any]) -> None:
 
 def check_new(request: Mapping[str, Any]) -> None:
     """What only CreateFunction must have."""
+    name = function_name(request["FunctionName"])[0]
+    if len(name) > LIMITS.name_characters_max:
+        raise errors.validation(
+            f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy "
+            "constraint: Member must have length less than or equal to "
+            f"{LIMITS.name_characters_max}"
+        )
     if not (request.get("Runtime") and request.get("Handler")):
         raise errors.invalid(_NEED_HANDLER_AND_RUNTIME)
 

@@ -28,10 +28,20 @@ def invalid(message: str) -> ServiceError:
     return ServiceError("InvalidParameterValueException", message, status=400, fields=_USER)
 
 
-def too_large(size_bytes: int, limit_bytes: int) -> ServiceError:
+def payload_too_large(size_bytes: int, kind: str, limit_bytes: int) -> ServiceError:
     return ServiceError(
-        "RequestTooLargeException",
-        f"Request must be smaller than {limit_bytes} bytes for the InvokeFunction operation",
+        "RequestEntityTooLargeException",
+        f"{size_bytes} byte payload is too large for the {kind} invocation type "
+        f"(limit {limit_bytes} bytes)",
+        status=413,
+        fields=_USER,
+    )
+
+
+def request_too_large(operation: str, limit_bytes: int) -> ServiceError:
+    return ServiceError(
+        "RequestEntityTooLargeException",
+        f"Request must be smaller than {limit_bytes} bytes for the {operation} operation",
         status=413,
         fields=_USER,
     )
@@ -48,6 +58,20 @@ def precondition_failed() -> ServiceError:
         "GetAlias API to retrieve the latest Revision Id",
         status=412,
         fields=_USER,
+    )
+
+
+def validation(message: str) -> ServiceError:
+    return ServiceError("ValidationException", message)
+
+
+def unusable_package(message: str) -> ServiceError:
+    return ServiceError("InvalidZipFileException", message, status=502)
+
+
+def code_gone(function: str, version: str) -> ServiceError:
+    return ServiceError(
+        "ServiceException", f"The package of {function}:{version} is gone.", status=500
     )
 
 

@@ -12,6 +12,8 @@ class Limits:
     payload_bytes_max: int = 6_291_456
     async_payload_bytes_max: int = 1_048_576
     zip_bytes_max: int = 52_428_800
+    request_bytes_max: int = 69_905_067
+    name_characters_max: int = 64
     environment_bytes_max: int = 4096
     layers_max: int = 5
     log_tail_bytes: int = 4096
@@ -24,6 +26,7 @@ class Limits:
     unreserved_min: int = 100
     role_keys_s: int = 43_200
     list_max: int = 50
+    tags_max: int = 50
 
 
 LIMITS = Limits()

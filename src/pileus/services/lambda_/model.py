@@ -111,7 +111,7 @@ class Mapping(msgspec.Struct, kw_only=True):
     reports_failures: bool = False
     concurrency_max: int = 0
     modified_ms: int = 0
-    last_result: str = "No records processed"
+    last_result: str = ""
     tags: dict[str, str] = {}
 
 
@@ -125,7 +125,6 @@ class AsyncEvent(msgspec.Struct, kw_only=True):
     payload: bytes = b""
     blob: str = ""
     trace: str = ""
-    client_context: str = ""
     attempts: int = 0
     throttles: int = 0
     not_before_ms: int = 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from pileus.compute.errors import PackageError
 from pileus.compute.packages import check_archive
-from pileus.kernel.calls import StreamCall
+from pileus.kernel.calls import ReadCall, StreamCall
 from pileus.services.lambda_ import errors, store
+from pileus.services.lambda_.code_sweep import CodeSweep, code_prefix
 from pileus.services.lambda_.configuration import base64_sha256
 from pileus.services.lambda_.limits import LIMITS
 from pileus.services.lambda_.model import Code, Layer
@@ -21,45 +22,50 @@ HOST_LAYER = "pileus-host"
 """A layer that is always there: the platform's own interpreter environment, read-only."""
 
 
-async def store_code(call: StreamCall, given: Mapping[str, Any]) -> Code:
+async def store_code(call: StreamCall, given: Mapping[str, Any], operation: str) -> Code:
     """Keep the package that ``given`` (FunctionCode, LayerVersionContentInput) names.
+
+    What comes of the operation is not known yet: a package that it does not use is swept.
 
     Raises:
         ServiceError: InvalidParameterValueException for no package, one that cannot be unzipped
             or is too large, or an S3 object that cannot be read.
     """
-    body: Body
+    body = await _source(call, given, operation)
+    digest, size_bytes = hashlib.sha256(), 0
+
+    async def hashed() -> AsyncIterator[bytes]:
+        nonlocal size_bytes
+        async for chunk in body:
+            digest.update(chunk)
+            size_bytes += len(chunk)
+            yield chunk
+
+    blob = code_prefix(call) + call.random_bytes(16).hex()
+    call.part(CodeSweep).ask(call)
+    await call.blobs.put(blob, hashed())
+    try:
+        if size_bytes == 0:
+            raise errors.invalid("Uploaded file must be a non-empty zip")
+        check_archive(await call.part(Functions).code.archive(blob))
+    except (PackageError, ServiceError) as error:
+        await call.blobs.delete(blob)
+        await call.part(Functions).code.forget(blob)
+        raise errors.invalid(getattr(error, "message", str(error))) from error
+    return Code(blob=blob, sha256=base64_sha256(digest.digest()), size_bytes=size_bytes)
+
+
+async def _source(call: StreamCall, given: Mapping[str, Any], operation: str) -> Body:
     if given.get("ZipFile") is not None:
         data = given["ZipFile"]
         if len(data) > LIMITS.zip_bytes_max:
-            raise errors.invalid(
-                "Request must be smaller than 69905067 bytes for the CreateFunction operation"
-            )
-        body = BytesBody(data)
-    elif given.get("S3Bucket") and given.get("S3Key"):
-        body = await _from_s3(call, given)
-    else:
-        raise errors.invalid("Please provide a source for function code.")
-    digest, size = hashlib.sha256(), 0
-
-    async def hashed() -> Any:
-        nonlocal size
-        async for chunk in body:
-            digest.update(chunk)
-            size += len(chunk)
-            yield chunk
-
-    draft = f"{call.account}/lambda/{call.random_bytes(16).hex()}"
-    await call.blobs.put(draft, hashed())
-    if size == 0:
-        await call.blobs.delete(draft)
-        raise errors.invalid("Uploaded file must be a non-empty zip")
-    try:
-        check_archive(await call.part(Functions).code.archive(draft))
-    except PackageError as error:
-        await call.blobs.delete(draft)
-        raise errors.invalid(str(error)) from error
-    return Code(blob=draft, sha256=base64_sha256(digest.digest()), size_bytes=size)
+            raise errors.request_too_large(operation, LIMITS.request_bytes_max)
+        return BytesBody(data)
+    if given.get("S3Bucket") and given.get("S3Key"):
+        return await _from_s3(call, given)
+    if given.get("ImageUri"):
+        raise errors.invalid("Pileus does not run container-image functions yet.")
+    raise errors.invalid("Please provide a source for function code.")
 
 
 async def _from_s3(call: StreamCall, given: Mapping[str, Any]) -> Body:
@@ -76,26 +82,35 @@ async def _from_s3(call: StreamCall, given: Mapping[str, Any]) -> Body:
     return reply.body or BytesBody(b"")
 
 
-def find_layers(call: StreamCall, arns: Sequence[str]) -> list[Layer]:
-    """The layers with those ARNs; raises InvalidParameterValueException for one that is not there."""
+def find_layers(view: ReadCall, arns: Sequence[str]) -> list[Layer]:
+    """The layers with those ARNs.
 
-    def look(view: Any) -> list[Layer]:
-        found = []
-        for arn in arns:
-            parts = arn.split(":")
-            if len(parts) != 8 or not parts[7].isdecimal():
-                raise errors.invalid(f"Layer version {arn} is not a layer version ARN.")
-            if parts[6] == HOST_LAYER:
-                found.append(Layer(arn=arn, blob="", size_bytes=0))
-                continue
-            raw = view.state.get(("layer", parts[6], int(parts[7])))
-            if raw is None:
-                raise errors.invalid(f"Layer version {arn} does not exist.")
-            code = store.LAYERS.decode(raw).code
-            found.append(Layer(arn=arn, blob=code.blob, size_bytes=code.size_bytes))
-        return found
+    Asked inside the transaction that names them, so that none is swept in between.
 
-    return call.read(look)
+    Raises:
+        ServiceError: InvalidParameterValueException for one that is not there, and for two
+            versions of one layer.
+    """
+    found: dict[str, Layer] = {}
+    for arn in arns:
+        layer_arn, _, number = arn.rpartition(":")
+        name = layer_arn.rpartition(":")[2]
+        if len(arn.split(":")) != 8 or not number.isdecimal():
+            raise errors.invalid(f"Layer version {arn} is not a layer version ARN.")
+        if layer_arn in found:
+            raise errors.invalid(
+                "Two different versions of the same layer are not allowed to be referenced in the "
+                f"same function. {found[layer_arn].arn} and {arn} are versions of the same layer."
+            )
+        if name == HOST_LAYER:
+            found[layer_arn] = Layer(arn=arn, blob="", size_bytes=0)
+            continue
+        raw = view.state.get(("layer", name, int(number)))
+        if raw is None:
+            raise errors.invalid(f"Layer version {arn} does not exist.")
+        code = store.LAYERS.decode(raw).code
+        found[layer_arn] = Layer(arn=arn, blob=code.blob, size_bytes=code.size_bytes)
+    return list(found.values())
 
 
 async def check_role(call: StreamCall, role: str, function: str) -> None:

@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+from collections.abc import Iterator
 from collections.abc import Mapping as Dictionary
 from functools import lru_cache
 from typing import Any
 
 import orjson
 
+from pileus.compute.calls import Call as ComputeCall
 from pileus.compute.pollers import Pollers
-from pileus.kernel.calls import StreamCall, WriteCall
+from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.kernel.kernel import Kernel
 from pileus.languages.event_pattern import compile_pattern
 from pileus.services.lambda_ import running, store
@@ -29,6 +31,7 @@ _WAIT_S = 20
 _PER_RECEIVE = 10
 _BATCHES_MAX = 10
 _THROTTLE_PAUSE_S = 1.0
+_EVENT_BYTES_MAX = 6_291_456
 _matcher = lru_cache(maxsize=512)(compile_pattern)
 
 Message = Dictionary[str, Any]
@@ -41,7 +44,6 @@ class QueueSources:
         self._kernel = kernel
         self._functions = functions
         self._pollers = Pollers(kernel.clock, kernel.supervisor)
-        self._running: dict[str, asyncio.Semaphore] = {}
 
     def follow(self, call: StreamCall, mapping: Mapping) -> None:
         """Begin, change or end polling, as the mapping says now."""
@@ -49,27 +51,34 @@ class QueueSources:
             self._pollers.stop(mapping.id)
             return
         account, region = call.account, call.region
-        self._running[mapping.id] = asyncio.Semaphore(mapping.concurrency_max or _BATCHES_MAX)
-        self._pollers.start(mapping.id, lambda: self._poll(account, region, mapping))
+        slots = asyncio.Semaphore(mapping.concurrency_max or _BATCHES_MAX)
+        self._pollers.start(mapping.id, lambda: self._poll(account, region, mapping, slots))
 
     def forget(self, mapping_id: str) -> None:
         """End polling of a mapping that was deleted."""
         self._pollers.stop(mapping_id)
-        self._running.pop(mapping_id, None)
 
     def recover(self, call: StreamCall) -> None:
         """Poll for every mapping of this space."""
         for _, raw in call.read(lambda view: view.state.range(("mapping",))):
             self.follow(call, store.MAPPINGS.decode(raw))
 
-    async def _poll(self, account: str, region: str, mapping: Mapping) -> None:
+    async def _poll(
+        self, account: str, region: str, mapping: Mapping, slots: asyncio.Semaphore
+    ) -> None:
         """Receive one batch and hand it to the function beside the next receive."""
-        slots = self._running[mapping.id]
+        call = self._kernel.stream_call((account, region, "lambda"))
         await slots.acquire()
         try:
-            call = self._kernel.stream_call((account, region, "lambda"))
+            # Messages of a function that is gone stay in the queue.
+            call.read(lambda view: _target(view, mapping))
             messages = await self._receive(call, mapping)
             wanted = await self._filtered(call, mapping, messages)
+        except ServiceError as error:
+            slots.release()
+            result = _problem(error)
+            await call.write(lambda write: _note_result(write, mapping.id, result))
+            raise
         except BaseException:
             slots.release()
             raise
@@ -84,12 +93,13 @@ class QueueSources:
         """Up to a batch; with a window, what arrives until it is over or the batch is full."""
         messages: list[Message] = []
         until_ms: int | None = None
-        while len(messages) < mapping.batch_size:
+        size_bytes = 0
+        while len(messages) < mapping.batch_size and size_bytes < _EVENT_BYTES_MAX:
             wait_s = _WAIT_S
             if until_ms is not None:
                 wait_s = min(_WAIT_S, max(0, (until_ms - call.clock.now_ms() + 999) // 1000))
             given = {
-                "QueueUrl": _queue_url(mapping.source),
+                "QueueUrl": queue_url(mapping.source),
                 "MaxNumberOfMessages": min(_PER_RECEIVE, mapping.batch_size - len(messages)),
                 "WaitTimeSeconds": wait_s,
                 "AttributeNames": ["All"],
@@ -98,6 +108,7 @@ class QueueSources:
             reply = await _as_lambda(call, mapping, "ReceiveMessage", given)
             found = reply.get("Messages") or []
             messages += found
+            size_bytes += sum(len(message["Body"]) for message in found)
             if messages and until_ms is None:
                 until_ms = call.clock.now_ms() + mapping.window_s * 1000
             if (
@@ -130,13 +141,17 @@ class QueueSources:
         messages: list[Message],
         slots: asyncio.Semaphore,
     ) -> None:
+        result = "OK"
         try:
-            done = await self._invoke(call, mapping, messages)
-            await self._delete(call, mapping, done)
-            result = "OK" if len(done) == len(messages) else "PROBLEM: Function call failed"
+            for batch in _events(mapping, messages):
+                done = await self._invoke(call, mapping, batch)
+                await self._delete(call, mapping, done)
+                if len(done) < len(batch):
+                    result = "PROBLEM: Function call failed"
         except ServiceError as error:
+            # The messages come back after their visibility timeout.
             _log.warning("event source %s: %s", mapping.source, error)
-            result = f"PROBLEM: {error.message}"
+            result = _problem(error)
             await call.clock.sleep(_THROTTLE_PAUSE_S)
         finally:
             slots.release()
@@ -146,27 +161,22 @@ class QueueSources:
         self, call: StreamCall, mapping: Mapping, messages: list[Message]
     ) -> list[Message]:
         """Run the function on a batch; the messages that were dealt with."""
-        function, version = call.read(lambda view: _target(view, mapping))
+        chance = call.random_bytes(2)
+        function, version = call.read(lambda view: _target(view, mapping, chance))
         records = [_event_record(mapping, message) for message in messages]
-        scope = running.scope_of(call.account, call.region)
-        result = await self._functions.invoke(
-            scope,
-            function,
-            version,
-            running.compute_call(
-                call.new_id(),
-                orjson.dumps({"Records": records}),
-                scope,
-                function.name,
-                mapping.qualifier,
-            ),
+        compute_call = ComputeCall(
+            call.new_id(),
+            orjson.dumps({"Records": records}),
+            store.arn_of(call, function.name, mapping.qualifier),
         )
+        scope = running.scope_of(call.account, call.region)
+        result = await self._functions.invoke(scope, function, version, compute_call)
         if result.function_error:
             return []
         if not mapping.reports_failures:
             return messages
         failed = _reported_failures(result.payload)
-        if failed is None:
+        if failed is None or not failed <= {message["MessageId"] for message in messages}:
             return []
         return [message for message in messages if message["MessageId"] not in failed]
 
@@ -176,13 +186,33 @@ class QueueSources:
                 {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]}
                 for index, message in enumerate(messages[at : at + _PER_RECEIVE])
             ]
-            given = {"QueueUrl": _queue_url(mapping.source), "Entries": entries}
+            given = {"QueueUrl": queue_url(mapping.source), "Entries": entries}
             await _as_lambda(call, mapping, "DeleteMessageBatch", given)
 
 
-def _target(view: Any, mapping: Mapping) -> tuple[Function, Configuration]:
+def _events(mapping: Mapping, messages: list[Message]) -> Iterator[list[Message]]:
+    """The batch, cut where an invocation's payload would be too large."""
+    batch: list[Message] = []
+    size_bytes = 0
+    for message in messages:
+        added = len(orjson.dumps(_event_record(mapping, message))) + 1
+        if batch and size_bytes + added > _EVENT_BYTES_MAX - len('{"Records":[]}'):
+            yield batch
+            batch, size_bytes = [], 0
+        batch.append(message)
+        size_bytes += added
+    yield batch
+
+
+def _target(
+    view: ReadCall, mapping: Mapping, chance: bytes = bytes(2)
+) -> tuple[Function, Configuration]:
     function = store.find_function(view, mapping.function)
-    return function, store.configuration(view, function, mapping.qualifier)
+    return function, store.chosen(view, function, mapping.qualifier, chance)
+
+
+def _problem(error: ServiceError) -> str:
+    return f"PROBLEM: {error.message}"
 
 
 def _note_result(call: WriteCall, mapping_id: str, result: str) -> None:
@@ -192,7 +222,7 @@ def _note_result(call: WriteCall, mapping_id: str, result: str) -> None:
     mapping = store.MAPPINGS.decode(raw)
     if mapping.last_result != result:
         mapping.last_result = result
-        call.state.put(("mapping", mapping_id), store.MAPPINGS.encode(mapping))
+        store.put_mapping(call.state, mapping)
 
 
 async def _as_lambda(
@@ -202,7 +232,8 @@ async def _as_lambda(
     return (await call.invoke("sqs", operation, given, principal=principal)).output
 
 
-def _queue_url(arn: str) -> str:
+def queue_url(arn: str) -> str:
+    """How the sqs room is asked for the queue of an ARN."""
     queue = Arn.parse(arn)
     return f"http://sqs.{queue.region}.amazonaws.com/{queue.account}/{queue.resource}"
 

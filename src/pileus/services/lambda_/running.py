@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pileus.compute.calls import Call as ComputeCall
 from pileus.compute.calls import Result, Target
 from pileus.compute.code_store import CodeStore
 from pileus.compute.environment import Identity, variables
+from pileus.compute.errors import PackageError
 from pileus.compute.pools import Pools
 from pileus.kernel.credentials import issue
 from pileus.kernel.kernel import Kernel
+from pileus.ports.blobs import BlobNotFound
 from pileus.ports.nodes import InstanceSpec, RuntimeUnavailable
 from pileus.services.lambda_ import configuration as configurations
 from pileus.services.lambda_ import errors
 from pileus.services.lambda_.limits import LIMITS
 from pileus.services.lambda_.model import Configuration, Function
-from pileus.services.lambda_.names import function_arn
 from pileus.values.context import CallContext, Principal
 from pileus.values.errors import ServiceError
 
@@ -59,17 +60,50 @@ class Functions:
         Raises:
             ServiceError: throttled, or a runtime this machine lacks.
         """
-        target = await self._target(scope, function, version)
         try:
+            target = await self._target(scope, function, version)
             return await self.pools.invoke(target, call)
         except RuntimeUnavailable as error:
             raise errors.runtime_missing(str(error)) from error
+        except PackageError as error:
+            raise errors.unusable_package(str(error)) from error
+        except BlobNotFound as error:
+            raise errors.code_gone(function.name, version.version) from error
 
-    async def retire(self, scope: str, name: str) -> None:
-        """End the instances of a function that changed or is gone."""
-        for key in [key for key in self._targets if key[:2] == (scope, name)]:
-            del self._targets[key]
-        await self.pools.retire(scope, name)
+    async def invoke_to_its_end(
+        self, scope: str, function: Function, version: Configuration, call: ComputeCall
+    ) -> Result:
+        """The same for a caller who may go away meanwhile: the function runs on, as on AWS."""
+        work = self._kernel.supervisor.spawn(
+            f"invocation {call.request_id}", self._outcome(scope, function, version, call)
+        )
+        outcome: Result | ServiceError = await asyncio.shield(work)
+        if isinstance(outcome, ServiceError):
+            raise outcome
+        return outcome
+
+    async def _outcome(
+        self, scope: str, function: Function, version: Configuration, call: ComputeCall
+    ) -> Result | ServiceError:
+        try:
+            return await self.invoke(scope, function, version, call)
+        except ServiceError as error:
+            return error
+
+    async def retire(self, scope: str, name: str, version: str | None = None) -> None:
+        """End the instances of a function that changed (or of one version that is gone)."""
+        self._drop_targets(scope, name, version)
+        await self.pools.retire(scope, name, version)
+
+    async def forget(self, scope: str, name: str) -> None:
+        """End the instances of a function that is gone."""
+        self._drop_targets(scope, name, None)
+        await self.pools.forget(scope, name)
+
+    def _drop_targets(self, scope: str, name: str, version: str | None) -> None:
+        for key in list(self._targets):
+            if key[:2] == (scope, name) and version in (None, key[2]):
+                del self._targets[key]
 
     async def _target(self, scope: str, function: Function, version: Configuration) -> Target:
         key = (scope, function.name, version.version)
@@ -169,16 +203,3 @@ class Functions:
 def scope_of(account: str, region: str) -> str:
     """How pools name an account and region."""
     return f"{account}/{region}"
-
-
-def compute_call(
-    request_id: str, payload: bytes, scope: str, name: str, qualifier: str
-) -> ComputeCall:
-    """A call as pools take it."""
-    account, _, region = scope.partition("/")
-    return ComputeCall(request_id, payload, function_arn(region, account, name, qualifier))
-
-
-def data_dir_code(data_dir: Path) -> Path:
-    """Where unpacked code lies below the data folder."""
-    return data_dir / "code"

@@ -5,7 +5,7 @@
 ``alias, name, alias``        Alias
 ``layer, name, number``       LayerVersion; ``layer_last, name`` the highest number ever given
 ``mapping, id``               Mapping
-``async, id``                 AsyncEvent
+``async, function, id``       AsyncEvent
 """
 
 from __future__ import annotations
@@ -47,31 +47,83 @@ def put_function(state: Any, function: Function) -> None:
     state.put(("function", function.name), FUNCTIONS.encode(function))
 
 
+def find_mapping(call: ReadCall, mapping_id: str) -> Mapping:
+    """The event source mapping; raises ResourceNotFoundException."""
+    raw = call.state.get(("mapping", mapping_id))
+    if raw is None:
+        raise errors.resource_not_found("The resource you requested does not exist.")
+    return MAPPINGS.decode(raw)
+
+
+def put_mapping(state: Any, mapping: Mapping) -> None:
+    state.put(("mapping", mapping.id), MAPPINGS.encode(mapping))
+
+
 def find_alias(call: ReadCall, name: str, alias: str) -> Alias:
-    """The alias; raises ResourceNotFoundException."""
+    """The alias, asked for as such; raises ResourceNotFoundException."""
     raw = call.state.get(("alias", name, alias))
     if raw is None:
-        arn = function_arn(call.region, call.account, name, alias)
+        arn = arn_of(call, name, alias)
         raise errors.resource_not_found(f"Cannot find alias arn: {arn}")
     return ALIASES.decode(raw)
 
 
+def _alias(call: ReadCall, name: str, qualifier: str) -> Alias:
+    """The alias by which a function is asked for; raises ResourceNotFoundException."""
+    raw = call.state.get(("alias", name, qualifier))
+    if raw is None:
+        raise errors.not_found(arn_of(call, name, qualifier))
+    return ALIASES.decode(raw)
+
+
 def configuration(call: ReadCall, function: Function, qualifier: str) -> Configuration:
-    """The configuration of ``$LATEST``, a version, or an alias's version."""
+    """The configuration of ``$LATEST``, a version, or an alias's version.
+
+    Raises ResourceNotFoundException.
+    """
     if not qualifier or qualifier == LATEST:
         return function.latest
     version = qualifier
     if not is_version(qualifier):
-        raw = call.state.get(("alias", function.name, qualifier))
-        if raw is None:
-            raise errors.not_found(arn_of(call, function.name, qualifier))
-        version = ALIASES.decode(raw).version
+        version = _alias(call, function.name, qualifier).version
     if version == LATEST:
         return function.latest
     raw = call.state.get(("version", function.name, int(version)))
     if raw is None:
         raise errors.not_found(arn_of(call, function.name, qualifier))
     return VERSIONS.decode(raw)
+
+
+def chosen(call: ReadCall, function: Function, qualifier: str, chance: bytes) -> Configuration:
+    """The configuration that a call goes to: an alias may share its calls between two versions.
+
+    ``chance`` is two random bytes.
+    """
+    if not qualifier or is_version(qualifier):
+        return configuration(call, function, qualifier)
+    alias = _alias(call, function.name, qualifier)
+    draw = int.from_bytes(chance, "big") / 65536
+    version = alias.version
+    for other, weight in alias.weights.items():
+        if draw < weight:
+            version = other
+            break
+        draw -= weight
+    return configuration(call, function, version)
+
+
+def find_async(call: ReadCall, function: str, event_id: str) -> AsyncEvent | None:
+    """An accepted event that has not come to its end."""
+    raw = call.state.get(("async", function, event_id))
+    return None if raw is None else ASYNC.decode(raw)
+
+
+def put_async(state: Any, event: AsyncEvent) -> None:
+    state.put(("async", event.function, event.id), ASYNC.encode(event))
+
+
+def delete_async(state: Any, event: AsyncEvent) -> None:
+    state.delete(("async", event.function, event.id))
 
 
 def arn_of(call: Call, name: str, qualifier: str = "") -> str:

@@ -48,16 +48,25 @@ def publish(call: WriteCall, function: Function, description: str) -> Configurat
 
 
 def delete(call: WriteCall, function: Function, qualifier: str) -> None:
-    """Delete one version that no alias names."""
+    """Delete one version that no alias names, with what was configured for it."""
     if not is_version(qualifier):
-        raise errors.invalid("Cannot delete an alias with DeleteFunction; use DeleteAlias.")
+        raise errors.invalid("Deletion of aliases is not currently supported.")
     if not qualifier.isdecimal():
         raise errors.invalid("$LATEST version cannot be deleted without deleting the function.")
     store.configuration(call, function, qualifier)
-    for _, raw in call.state.range(("alias", function.name)):
-        alias = store.ALIASES.decode(raw)
-        if qualifier in (alias.version, *alias.weights):
-            raise errors.conflict(
-                f"Cannot delete version {qualifier} because it is referenced by alias {alias.name}."
-            )
+    aliases = [store.ALIASES.decode(raw) for _, raw in call.state.range(("alias", function.name))]
+    names = [alias.name for alias in aliases if qualifier in (alias.version, *alias.weights)]
+    if names:
+        raise errors.conflict(
+            "Unable to delete version because the following aliases reference it: "
+            f"[{', '.join(names)}]"
+        )
     call.state.delete(("version", function.name, int(qualifier)))
+    forget_qualifier(call, function, qualifier)
+
+
+def forget_qualifier(call: WriteCall, function: Function, qualifier: str) -> None:
+    """Drop policy and asynchronous settings of a version or alias that is gone."""
+    function.policies.pop(qualifier, None)
+    function.asynchronous.pop(qualifier, None)
+    store.put_function(call.state, function)

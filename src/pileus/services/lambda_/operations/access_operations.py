@@ -10,12 +10,15 @@ from typing import Any
 
 import orjson
 
-from pileus.kernel.calls import Call, ReadCall, WriteCall
-from pileus.kernel.operations import read, write
-from pileus.services.lambda_ import errors, paging, store, versions
+from pileus.kernel.calls import Call, ReadCall, StreamCall, WriteCall
+from pileus.kernel.operations import read, stream, write
+from pileus.services.lambda_ import errors, outcomes, paging, store, versions
 from pileus.services.lambda_.limits import LIMITS
 from pileus.services.lambda_.model import AsyncConfiguration, Function
-from pileus.services.lambda_.names import LATEST
+from pileus.services.lambda_.names import LATEST, is_version
+from pileus.services.lambda_.running import Functions, scope_of
+from pileus.values.body import Body
+from pileus.values.errors import ServiceError
 from pileus.values.times import utc
 
 
@@ -24,6 +27,11 @@ def add_permission(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any
     """Let a service or account use the function."""
     name, qualifier = store.split(request)
     function = store.find_function(call, name, qualifier)
+    if qualifier == LATEST:
+        raise errors.invalid("We currently do not support adding policies for $LATEST.")
+    if qualifier and not is_version(qualifier):
+        store.find_alias(call, function.name, qualifier)
+    store.configuration(call, function, qualifier)
     versions.check_revision(function.latest.revision, request)
     statements = function.policies.setdefault(qualifier, [])
     if any(s["Sid"] == request["StatementId"] for s in statements):
@@ -72,10 +80,15 @@ def remove_permission(call: WriteCall, request: Mapping[str, Any]) -> None:
     """Remove one statement."""
     name, qualifier = store.split(request)
     function = store.find_function(call, name, qualifier)
-    statements = function.policies.get(qualifier, [])
+    statements = function.policies.get(qualifier)
+    if not statements:
+        raise errors.resource_not_found("No policy is associated with the given resource.")
+    versions.check_revision(function.latest.revision, request)
     kept = [s for s in statements if s["Sid"] != request["StatementId"]]
     if len(kept) == len(statements):
-        raise errors.resource_not_found("No policy is associated with the given resource.")
+        raise errors.resource_not_found(
+            f"Statement {request['StatementId']} is not found in resource policy."
+        )
     function.policies[qualifier] = kept
     store.put_function(call.state, function)
 
@@ -92,23 +105,32 @@ def get_policy(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     return {"Policy": orjson.dumps(policy).decode(), "RevisionId": function.latest.revision}
 
 
-@write
-def put_function_concurrency(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
+@stream
+async def put_function_concurrency(
+    call: StreamCall, request: Mapping[str, Any], body: Body | None
+) -> dict[str, Any]:
     """Reserve concurrency for a function; 0 stops it."""
-    function = store.find_function(call, request["FunctionName"])
     wanted = request["ReservedConcurrentExecutions"]
-    others = sum(
-        other.reserved or 0
-        for _, raw in call.state.range(("function",))
-        if (other := store.FUNCTIONS.decode(raw)).name != function.name
-    )
-    if LIMITS.concurrency - others - wanted < LIMITS.unreserved_min:
-        raise errors.invalid(
-            "Specified ReservedConcurrentExecutions for function decreases account's "
-            f"UnreservedConcurrentExecution below its minimum value of [{LIMITS.unreserved_min}]."
+
+    def step(write: WriteCall) -> str:
+        function = store.find_function(write, request["FunctionName"])
+        others = sum(
+            other.reserved or 0
+            for _, raw in write.state.range(("function",))
+            if (other := store.FUNCTIONS.decode(raw)).name != function.name
         )
-    function.reserved = wanted
-    store.put_function(call.state, function)
+        if LIMITS.concurrency - others - wanted < LIMITS.unreserved_min:
+            raise errors.invalid(
+                "Specified ReservedConcurrentExecutions for function decreases account's "
+                "UnreservedConcurrentExecution below its minimum value of "
+                f"[{LIMITS.unreserved_min}]."
+            )
+        function.reserved = wanted
+        store.put_function(write.state, function)
+        return function.name
+
+    name = await call.write(step)
+    call.part(Functions).pools.reserve(scope_of(call.account, call.region), name, wanted)
     return {"ReservedConcurrentExecutions": wanted}
 
 
@@ -119,12 +141,20 @@ def get_function_concurrency(call: ReadCall, request: Mapping[str, Any]) -> dict
     return {} if function.reserved is None else {"ReservedConcurrentExecutions": function.reserved}
 
 
-@write
-def delete_function_concurrency(call: WriteCall, request: Mapping[str, Any]) -> None:
+@stream
+async def delete_function_concurrency(
+    call: StreamCall, request: Mapping[str, Any], body: Body | None
+) -> None:
     """Let a function share the account's concurrency again."""
-    function = store.find_function(call, request["FunctionName"])
-    function.reserved = None
-    store.put_function(call.state, function)
+
+    def step(write: WriteCall) -> str:
+        function = store.find_function(write, request["FunctionName"])
+        function.reserved = None
+        store.put_function(write.state, function)
+        return function.name
+
+    name = await call.write(step)
+    call.part(Functions).pools.reserve(scope_of(call.account, call.region), name, None)
 
 
 @write
@@ -147,7 +177,12 @@ def update_function_event_invoke_config(
 
 def _function(call: ReadCall, request: Mapping[str, Any]) -> tuple[Function, str]:
     name, qualifier = store.split(request)
-    return store.find_function(call, name, qualifier), qualifier or LATEST
+    try:
+        function = store.find_function(call, name)
+        store.configuration(call, function, qualifier)
+    except ServiceError:
+        raise errors.resource_not_found("The function doesn't exist.") from None
+    return function, qualifier or LATEST
 
 
 def _no_settings(call: Call, function: Function, qualifier: str) -> Exception:
@@ -159,6 +194,11 @@ def _configure(
     call: WriteCall, request: Mapping[str, Any], settings: AsyncConfiguration
 ) -> dict[str, Any]:
     function, qualifier = _function(call, request)
+    named = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
+    if all(request.get(name) is None for name in named):
+        raise errors.invalid(
+            "You must specify at least one of error handling or destination setting."
+        )
     if request.get("MaximumRetryAttempts") is not None:
         settings.retries = request["MaximumRetryAttempts"]
     if request.get("MaximumEventAgeInSeconds") is not None:
@@ -168,6 +208,7 @@ def _configure(
         settings.on_success = destinations["OnSuccess"].get("Destination") or ""
     if "OnFailure" in destinations:
         settings.on_failure = destinations["OnFailure"].get("Destination") or ""
+    outcomes.check_destinations(call, function.name, settings.on_success, settings.on_failure)
     settings.modified_ms = call.now_ms
     function.asynchronous[qualifier] = settings
     store.put_function(call.state, function)

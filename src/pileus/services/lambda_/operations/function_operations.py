@@ -6,67 +6,69 @@ https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.kernel.operations import read, stream, write
-from pileus.services.lambda_ import configuration, errors, packages, paging, store, versions
-from pileus.services.lambda_.model import Code, Configuration, Function, Layer
+from pileus.services.lambda_ import (
+    configuration,
+    downloads,
+    errors,
+    packages,
+    paging,
+    store,
+    versions,
+)
+from pileus.services.lambda_.async_invokes import AsyncInvokes
+from pileus.services.lambda_.code_sweep import CodeSweep
+from pileus.services.lambda_.model import Code, Configuration, Function
 from pileus.services.lambda_.names import LATEST, function_name
 from pileus.services.lambda_.running import Functions, scope_of
 from pileus.values.body import Body
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    code: Code | None = None
-    layers: list[Layer] | None = None
-
-
-async def _prepare(call: StreamCall, request: Mapping[str, Any]) -> _Prepared:
+async def _prepare(call: StreamCall, request: Mapping[str, Any]) -> None:
     configuration.check(request)
     if request.get("Role"):
         name = function_name(request["FunctionName"])[0]
         await packages.check_role(call, request["Role"], name)
-    layers = request.get("Layers")
-    return _Prepared(
-        layers=None if layers is None else packages.find_layers(call, layers),
-    )
 
 
-async def _prepare_new(call: StreamCall, request: Mapping[str, Any]) -> _Prepared:
+async def _prepare_new(call: StreamCall, request: Mapping[str, Any]) -> Code:
     configuration.check_new(request)
-    prepared = await _prepare(call, request)
-    code = await packages.store_code(call, request.get("Code") or {})
-    return _Prepared(code, prepared.layers)
+    await _prepare(call, request)
+
+    def early(view: ReadCall) -> None:
+        _check_is_new(view, function_name(request["FunctionName"])[0])
+        packages.find_layers(view, request.get("Layers") or ())
+
+    call.read(early)
+    return await packages.store_code(call, request.get("Code") or {}, "CreateFunction")
+
+
+def _check_is_new(call: ReadCall, name: str) -> None:
+    if call.state.get(("function", name)) is not None:
+        raise errors.conflict(f"Function already exist: {name}")
 
 
 @write(prepare=_prepare_new)
-def create_function(
-    call: WriteCall, request: Mapping[str, Any], prepared: _Prepared
-) -> dict[str, Any]:
+def create_function(call: WriteCall, request: Mapping[str, Any], code: Code) -> dict[str, Any]:
     """Make a function; it can be invoked at once."""
     name = function_name(request["FunctionName"])[0]
-    if call.state.get(("function", name)) is not None:
-        raise errors.conflict(f"Function already exist: {name}")
-    assert prepared.code is not None
+    _check_is_new(call, name)
     latest = Configuration(
         version=LATEST,
         runtime=request["Runtime"],
         handler=request["Handler"],
         role=request["Role"],
-        code=prepared.code,
+        code=code,
         modified_ms=call.now_ms,
         revision=call.new_id(),
     )
-    configuration.apply(latest, request, prepared.layers)
+    configuration.apply(latest, request, packages.find_layers(call, request.get("Layers") or ()))
     function = Function(name=name, latest=latest, tags=dict(request.get("Tags") or {}))
+    published = versions.publish(call, function, "") if request.get("Publish") else latest
     store.put_function(call.state, function)
-    published = latest
-    if request.get("Publish"):
-        published = versions.publish(call, function, "")
-        store.put_function(call.state, function)
     return configuration.shown(call, function, published)
 
 
@@ -89,7 +91,7 @@ def get_function(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
         "Configuration": configuration.shown(call, function, found, qualifier),
         "Code": {
             "RepositoryType": "S3",
-            "Location": f"{call.context.endpoint}/_pileus/code/{found.code.blob}",
+            "Location": downloads.link(call, found.code.blob),
         },
     }
     if function.tags:
@@ -114,30 +116,32 @@ def list_functions(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]
     return paging.page("Functions", shown, request)
 
 
-async def _prepare_code(call: StreamCall, request: Mapping[str, Any]) -> Code:
-    call.read(lambda view: store.find_function(view, request["FunctionName"]))
-    return await packages.store_code(call, request)
-
-
 @stream
 async def update_function_code(
     call: StreamCall, request: Mapping[str, Any], body: Body | None
 ) -> dict[str, Any]:
     """Give a function other code; instances of the old code finish what they do."""
-    code = await _prepare_code(call, request)
+
+    def early(view: ReadCall) -> None:
+        function = store.find_function(view, request["FunctionName"])
+        versions.check_revision(function.latest.revision, request)
+
+    call.read(early)
+    code = await packages.store_code(call, request, "UpdateFunctionCode")
 
     def step(write: WriteCall) -> dict[str, Any]:
         function = store.find_function(write, request["FunctionName"])
         versions.check_revision(function.latest.revision, request)
-        if request.get("DryRun"):
-            return configuration.shown(write, function, function.latest)
         function.latest.code = code
         if request.get("Architectures"):
             function.latest.architectures = list(request["Architectures"])
+        if request.get("DryRun"):
+            return configuration.shown(write, function, function.latest)
         return _changed(write, function, bool(request.get("Publish")))
 
     output = await call.write(step)
-    await call.part(Functions).retire(scope_of(call.account, call.region), output["FunctionName"])
+    if not request.get("DryRun"):
+        await _retire(call, output["FunctionName"], LATEST)
     return output
 
 
@@ -147,17 +151,25 @@ async def update_function_configuration(
 ) -> dict[str, Any]:
     """Change a function's configuration."""
     call.read(lambda view: store.find_function(view, request["FunctionName"]))
-    prepared = await _prepare(call, request)
+    await _prepare(call, request)
 
     def step(write: WriteCall) -> dict[str, Any]:
         function = store.find_function(write, request["FunctionName"])
         versions.check_revision(function.latest.revision, request)
-        configuration.apply(function.latest, request, prepared.layers)
+        layers = request.get("Layers")
+        found = None if layers is None else packages.find_layers(write, layers)
+        configuration.apply(function.latest, request, found)
         return _changed(write, function, False)
 
     output = await call.write(step)
-    await call.part(Functions).retire(scope_of(call.account, call.region), output["FunctionName"])
+    await _retire(call, output["FunctionName"], LATEST)
+    call.part(CodeSweep).ask(call)
     return output
+
+
+async def _retire(call: StreamCall, name: str, version: str) -> None:
+    scope = scope_of(call.account, call.region)
+    await call.part(Functions).retire(scope, name, version)
 
 
 def _changed(call: WriteCall, function: Function, is_published: bool) -> dict[str, Any]:
@@ -174,7 +186,7 @@ def _changed(call: WriteCall, function: Function, is_published: bool) -> dict[st
 async def delete_function(
     call: StreamCall, request: Mapping[str, Any], body: Body | None
 ) -> dict[str, Any]:
-    """Delete a function with its versions and aliases, or one version."""
+    """Delete a function with its versions, aliases and waiting events, or one version."""
     name, qualifier = store.split(request)
 
     def step(write: WriteCall) -> None:
@@ -183,11 +195,16 @@ async def delete_function(
             versions.delete(write, function, qualifier)
             return
         write.state.delete(("function", name))
-        for kind in ("version", "alias"):
+        for kind in ("version", "alias", "async"):
             write.state.delete_range((kind, name))
 
     await call.write(step)
-    await call.part(Functions).retire(scope_of(call.account, call.region), name)
+    call.part(CodeSweep).ask(call)
+    if qualifier:
+        await _retire(call, name, qualifier)
+    else:
+        await call.part(AsyncInvokes).drop(call, name)
+        await call.part(Functions).forget(scope_of(call.account, call.region), name)
     return {}
 
 
@@ -202,25 +219,3 @@ def get_account_settings(call: ReadCall, request: Mapping[str, Any]) -> dict[str
             "FunctionCount": len(functions),
         },
     }
-
-
-@write
-def tag_resource(call: WriteCall, request: Mapping[str, Any]) -> None:
-    """Add tags to a function."""
-    function = store.find_function(call, request["Resource"])
-    function.tags = {**function.tags, **request["Tags"]}
-    store.put_function(call.state, function)
-
-
-@write
-def untag_resource(call: WriteCall, request: Mapping[str, Any]) -> None:
-    """Remove tags from a function."""
-    function = store.find_function(call, request["Resource"])
-    function.tags = {k: v for k, v in function.tags.items() if k not in request["TagKeys"]}
-    store.put_function(call.state, function)
-
-
-@read
-def list_tags(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
-    """A function's tags."""
-    return {"Tags": store.find_function(call, request["Resource"]).tags}

@@ -15,8 +15,7 @@ from pileus.kernel.operations import Reply, stream
 from pileus.services.lambda_ import async_invokes, errors, store
 from pileus.services.lambda_.async_invokes import AsyncInvokes
 from pileus.services.lambda_.limits import LIMITS
-from pileus.services.lambda_.model import Alias, Configuration, Function
-from pileus.services.lambda_.names import is_version
+from pileus.services.lambda_.model import Configuration, Function
 from pileus.services.lambda_.running import Functions, scope_of
 from pileus.values.body import Body
 
@@ -24,18 +23,16 @@ from pileus.values.body import Body
 @stream
 async def invoke(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Run a function now, later (Event), or not at all (DryRun)."""
-    payload = await _payload(call, request, body)
+    kind = request.get("InvocationType") or "RequestResponse"
+    payload = await _payload(kind, request, body)
     chance = call.random_bytes(2)
     function, version, qualifier = call.read(lambda view: _found(view, request, chance))
-    kind = request.get("InvocationType") or "RequestResponse"
     if kind == "DryRun":
         return Reply({"StatusCode": 204, "ExecutedVersion": version.version}, status=204)
     if kind == "Event":
-        context = request.get("ClientContext") or ""
-        event = await async_invokes.accept(call, function, qualifier, payload, context)
+        event = await async_invokes.accept(call, function, qualifier, payload)
         call.part(AsyncInvokes).submit(call, event)
         return Reply({"StatusCode": 202}, status=202)
-    scope = scope_of(call.account, call.region)
     compute_call = ComputeCall(
         request_id=call.context.request_id or call.new_id(),
         payload=payload,
@@ -43,7 +40,8 @@ async def invoke(call: StreamCall, request: Mapping[str, Any], body: Body | None
         trace=call.context.trace,
         client_context=_client_context(request),
     )
-    result = await call.part(Functions).invoke(scope, function, version, compute_call)
+    scope = scope_of(call.account, call.region)
+    result = await call.part(Functions).invoke_to_its_end(scope, function, version, compute_call)
     output: dict[str, Any] = {
         "StatusCode": 200,
         "ExecutedVersion": version.version,
@@ -57,17 +55,17 @@ async def invoke(call: StreamCall, request: Mapping[str, Any], body: Body | None
     return Reply(output)
 
 
-async def _payload(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> bytes:
-    is_async = request.get("InvocationType") == "Event"
-    limit = LIMITS.async_payload_bytes_max if is_async else LIMITS.payload_bytes_max
+async def _payload(kind: str, request: Mapping[str, Any], body: Body | None) -> bytes:
+    limit = LIMITS.async_payload_bytes_max if kind == "Event" else LIMITS.payload_bytes_max
     payload = request.get("Payload") or b""
     if body is not None:
+        size_bytes = body.size_bytes
         try:
             payload = await body.read(limit)
         except ValueError:
-            raise errors.too_large(limit + 1, limit) from None
+            raise errors.payload_too_large(size_bytes or limit + 1, kind, limit) from None
     if len(payload) > limit:
-        raise errors.too_large(len(payload), limit)
+        raise errors.payload_too_large(len(payload), kind, limit)
     if not payload:
         return b"{}"
     try:
@@ -84,20 +82,7 @@ def _found(
 ) -> tuple[Function, Configuration, str]:
     name, qualifier = store.split(request)
     function = store.find_function(view, name, qualifier)
-    if qualifier and not is_version(qualifier):
-        alias = store.find_alias(view, name, qualifier)
-        chosen = _weighted(alias, int.from_bytes(chance, "big") / 65536)
-        return function, store.configuration(view, function, chosen), qualifier
-    return function, store.configuration(view, function, qualifier), qualifier
-
-
-def _weighted(alias: Alias, draw: float) -> str:
-    """The version a call goes to: a second one gets its share of the calls."""
-    for version, weight in alias.weights.items():
-        if draw < weight:
-            return version
-        draw -= weight
-    return alias.version
+    return function, store.chosen(view, function, qualifier, chance), qualifier
 
 
 def _client_context(request: Mapping[str, Any]) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.calls import Call, ReadCall, StreamCall, WriteCall
-from pileus.kernel.operations import Reply, read, stream, write
-from pileus.services.lambda_ import errors, packages, paging, store
+from pileus.kernel.operations import Reply, read, stream
+from pileus.services.lambda_ import downloads, errors, packages, paging, store
+from pileus.services.lambda_.code_sweep import CodeSweep
 from pileus.services.lambda_.model import LayerVersion
 from pileus.values.body import Body
 from pileus.values.times import iso8601
@@ -21,9 +22,9 @@ async def publish_layer_version(
     name = request["LayerName"].rpartition(":")[2]
     if name == packages.HOST_LAYER:
         raise errors.invalid(f"The layer {name} is the platform's own.")
-    code = await packages.store_code(call, request["Content"])
+    code = await packages.store_code(call, request["Content"], "PublishLayerVersion")
 
-    def step(write: WriteCall) -> dict[str, Any]:
+    def step(write: WriteCall) -> int:
         last = int(write.state.get(("layer_last", name)) or b"0") + 1
         write.state.put(("layer_last", name), str(last).encode())
         layer = LayerVersion(
@@ -37,9 +38,14 @@ async def publish_layer_version(
             architectures=list(request.get("CompatibleArchitectures") or ()),
         )
         write.state.put(("layer", name, last), store.LAYERS.encode(layer))
-        return {**_shown(write, layer), "Content": _content(write, layer)}
+        return last
 
-    return Reply(await call.write(step), status=201)
+    version = await call.write(step, once=True)
+    return Reply(call.read(lambda view: _whole(view, _find(view, name, version))), status=201)
+
+
+def _whole(call: Call, layer: LayerVersion) -> dict[str, Any]:
+    return {**_shown(call, layer), "Content": _content(call, layer)}
 
 
 def _arn(call: Call, layer: LayerVersion) -> str:
@@ -65,7 +71,7 @@ def _shown(call: Call, layer: LayerVersion) -> dict[str, Any]:
 
 def _content(call: Call, layer: LayerVersion) -> dict[str, Any]:
     return {
-        "Location": f"{call.context.endpoint}/_pileus/code/{layer.code.blob}",
+        "Location": downloads.link(call, layer.code.blob),
         "CodeSha256": layer.code.sha256,
         "CodeSize": layer.code.size_bytes,
     }
@@ -81,8 +87,7 @@ def _find(call: ReadCall, name: str, version: int) -> LayerVersion:
 @read
 def get_layer_version(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """One version of a layer."""
-    layer = _find(call, request["LayerName"], request["VersionNumber"])
-    return {**_shown(call, layer), "Content": _content(call, layer)}
+    return _whole(call, _find(call, request["LayerName"], request["VersionNumber"]))
 
 
 @read
@@ -91,8 +96,7 @@ def get_layer_version_by_arn(call: ReadCall, request: Mapping[str, Any]) -> dict
     name, _, version = request["Arn"].rpartition(":")
     if not version.isdecimal():
         raise errors.invalid(f"{request['Arn']} is not a layer version ARN.")
-    layer = _find(call, name, int(version))
-    return {**_shown(call, layer), "Content": _content(call, layer)}
+    return _whole(call, _find(call, name, int(version)))
 
 
 @read
@@ -122,8 +126,11 @@ def list_layers(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     return paging.page("Layers", shown, request)
 
 
-@write
-def delete_layer_version(call: WriteCall, request: Mapping[str, Any]) -> None:
+@stream
+async def delete_layer_version(
+    call: StreamCall, request: Mapping[str, Any], body: Body | None
+) -> None:
     """Forget a version; functions that use it keep it. One that is not there is no error."""
-    name = request["LayerName"].rpartition(":")[2]
-    call.state.delete(("layer", name, request["VersionNumber"]))
+    key = ("layer", request["LayerName"].rpartition(":")[2], request["VersionNumber"])
+    await call.write(lambda write: write.state.delete(key))
+    call.part(CodeSweep).ask(call)

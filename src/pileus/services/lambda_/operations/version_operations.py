@@ -8,7 +8,8 @@ from typing import Any
 from pileus.kernel.calls import Call, ReadCall, WriteCall
 from pileus.kernel.operations import read, write
 from pileus.services.lambda_ import configuration, errors, paging, store, versions
-from pileus.services.lambda_.model import Alias
+from pileus.services.lambda_.model import Alias, Function
+from pileus.services.lambda_.names import LATEST
 
 
 @write
@@ -49,11 +50,26 @@ def _shown(call: Call, name: str, alias: Alias) -> dict[str, Any]:
     return shown
 
 
-def _weights(request: Mapping[str, Any]) -> dict[str, float]:
-    weights = (request.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-    if len(weights) > 1:
+def _point(call: ReadCall, function: Function, alias: Alias, request: Mapping[str, Any]) -> None:
+    """Let the alias name what the request says; raises for versions that cannot be named."""
+    alias.version = request.get("FunctionVersion") or alias.version
+    store.configuration(call, function, alias.version)
+    if "RoutingConfig" not in request:
+        return
+    alias.weights = dict((request["RoutingConfig"] or {}).get("AdditionalVersionWeights") or {})
+    if len(alias.weights) > 1:
         raise errors.invalid("Number of items in AdditionalVersionWeights cannot be greater than 1")
-    return dict(weights)
+    for version in alias.weights:
+        if version == alias.version:
+            raise errors.invalid(
+                f"Invalid function version {version}. Function version {version} is already "
+                "included in routing configuration."
+            )
+        if alias.version == LATEST:
+            raise errors.invalid(
+                "$LATEST is not supported for an alias pointing to more than 1 version"
+            )
+        store.configuration(call, function, version)
 
 
 @write
@@ -64,16 +80,13 @@ def create_alias(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     if call.state.get(("alias", function.name, name)) is not None:
         arn = store.arn_of(call, function.name, name)
         raise errors.conflict(f"Alias already exists: {arn}")
-    weights = _weights(request)
-    for version in (request["FunctionVersion"], *weights):
-        store.configuration(call, function, version)
     alias = Alias(
         name=name,
         version=request["FunctionVersion"],
         description=request.get("Description") or "",
-        weights=weights,
         revision=call.new_id(),
     )
+    _point(call, function, alias, request)
     call.state.put(("alias", function.name, name), store.ALIASES.encode(alias))
     return _shown(call, function.name, alias)
 
@@ -91,12 +104,8 @@ def update_alias(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     function = store.find_function(call, request["FunctionName"])
     alias = store.find_alias(call, function.name, request["Name"])
     versions.check_revision(alias.revision, request)
-    alias.version = request.get("FunctionVersion") or alias.version
     alias.description = request.get("Description", alias.description)
-    if "RoutingConfig" in request:
-        alias.weights = _weights(request)
-    for version in (alias.version, *alias.weights):
-        store.configuration(call, function, version)
+    _point(call, function, alias, request)
     alias.revision = call.new_id()
     call.state.put(("alias", function.name, alias.name), store.ALIASES.encode(alias))
     return _shown(call, function.name, alias)
@@ -107,6 +116,7 @@ def delete_alias(call: WriteCall, request: Mapping[str, Any]) -> None:
     """Forget an alias; one that is not there is no error."""
     function = store.find_function(call, request["FunctionName"])
     call.state.delete(("alias", function.name, request["Name"]))
+    versions.forget_qualifier(call, function, request["Name"])
 
 
 @read

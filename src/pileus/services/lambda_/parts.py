@@ -1,0 +1,88 @@
+"""The platform's objects that run functions, made and bound together in one place.
+
+The platform hands in real nodes, tests scripted ones; everything above the Nodes port is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pileus.compute.calls import Usage
+from pileus.compute.code_store import CodeStore
+from pileus.compute.log_shipping import LogShipper
+from pileus.compute.pools import Pools, PoolServices, PoolSettings
+from pileus.kernel.kernel import Kernel
+from pileus.ports.nodes import Nodes
+from pileus.services.lambda_.async_invokes import AsyncInvokes
+from pileus.services.lambda_.code_sweep import CodeSweep
+from pileus.services.lambda_.queue_source import QueueSources
+from pileus.services.lambda_.running import Functions
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeSettings:
+    """What does not follow from the ports.
+
+    Attributes:
+        code_dir: archives and unpacked packages lie below it; a cache of what is in Blobs.
+        boot_id: changes with every boot of the machine; files of another boot are not trusted.
+        pools: how long instances live, and the quotas.
+    """
+
+    code_dir: Path
+    boot_id: str
+    pools: PoolSettings = field(default_factory=PoolSettings)
+
+
+def add_parts(kernel: Kernel, nodes: Nodes, settings: ComputeSettings) -> None:
+    """Give the kernel pools of instances, what runs on them, and their output's way to the logs.
+
+    Call it before the kernel starts.
+    """
+    code = CodeStore(kernel.blobs, settings.code_dir, settings.boot_id)
+    shipper = LogShipper(kernel)
+    functions = Functions(kernel, code)
+    services = PoolServices(
+        nodes=nodes,
+        clock=kernel.clock,
+        chance=kernel.chance,
+        credentials=functions.credentials,
+        write_log=shipper.write,
+        meter=_meter(kernel),
+    )
+    functions.pools = Pools(services, settings.pools)
+    kernel.add_part(LogShipper, shipper)
+    kernel.add_part(Pools, functions.pools)
+    kernel.add_part(CodeStore, code)
+    kernel.add_part(Functions, functions)
+    kernel.add_part(AsyncInvokes, AsyncInvokes(kernel, functions))
+    kernel.add_part(QueueSources, QueueSources(kernel, functions))
+    kernel.add_part(CodeSweep, CodeSweep(kernel, code))
+
+
+def _meter(kernel: Kernel) -> Callable[[Usage], None]:
+    def meter(usage: Usage) -> None:
+        account, _, region = usage.target.scope.partition("/")
+        kernel.meter.add_quantity(account, "lambda:gb_seconds", usage.gigabyte_seconds)
+        kernel.meter.add_quantity(account, "lambda:requests", 0 if usage.throttle else 1)
+        kernel.observe(
+            "invocation",
+            account=account,
+            region=region,
+            function=usage.target.function,
+            version=usage.target.version,
+            cold=usage.is_cold,
+            duration_ms=usage.duration_ns / 1e6,
+            init_ms=usage.init_ns / 1e6,
+            billed_ms=usage.billed_ms,
+            memory_mb=usage.target.spec.memory_mb,
+            memory_peak_mb=usage.memory_peak_mb,
+            error=usage.is_error,
+            throttle=usage.throttle,
+            concurrency=usage.concurrency,
+            gb_seconds=usage.gigabyte_seconds,
+        )
+
+    return meter
