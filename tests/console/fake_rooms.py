@@ -119,6 +119,8 @@ class FakeRooms:
             }
             for name, kind in kinds.items()
         ]
+        policy = {**rows[-2], "LogicalResourceId": "ResultsPolicy"}
+        rows.append({**policy, "ResourceType": "AWS::S3::BucketPolicy"})
         return {"StackResourceSummaries": rows}
 
     def _lambda_ListFunctions(self, _: Any) -> dict[str, Any]:

@@ -179,7 +179,8 @@ class Feed:
         service, given = str(record["service"]), record.get("input") or {}
         if service == "s3" and not error:
             self._note_segment(view, record, given)
-        if not pages:
+        # The rooms' own way of writing the log tail is no news beside the log tail.
+        if not pages or (service == "logs" and record.get("source") != "client"):
             return
         region = str(record.get("region") or DEFAULT_REGION)
         target = place_of_target(service, given, view.account, region)

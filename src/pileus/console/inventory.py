@@ -10,6 +10,19 @@ from pileus.console.asking import Asker
 
 Description = Mapping[str, Any]
 OBJECTS_COUNTED_MAX = 1000
+NODE_TYPES = frozenset(
+    {
+        "AWS::DynamoDB::Table",
+        "AWS::Events::EventBus",
+        "AWS::Events::Rule",
+        "AWS::Lambda::Function",
+        "AWS::S3::Bucket",
+        "AWS::SNS::Topic",
+        "AWS::SQS::Queue",
+        "AWS::SageMaker::Endpoint",
+    }
+)
+"""What of a stack stands on the map."""
 NEXT_TOKEN = ("NextToken", "NextToken")
 
 
@@ -109,7 +122,9 @@ async def _read_stacks(asker: Asker, inventory: Inventory) -> None:
         async for page in pages:
             for resource in page.get("StackResourceSummaries") or []:
                 physical = resource.get("PhysicalResourceId")
-                if physical:
+                # A bucket's policy and a function's version go by the same names as the things
+                # themselves.
+                if physical and resource["ResourceType"] in NODE_TYPES:
                     known = (name, resource["LogicalResourceId"], resource["ResourceType"])
                     inventory.stack_resources[physical] = known
 

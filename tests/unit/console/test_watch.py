@@ -78,7 +78,7 @@ async def test_the_map_shows_what_is_declared() -> None:
     nodes = {node["id"]: node for node in resources["nodes"]}
     assert nodes[video]["stack"] == "corb-dev" and nodes[video]["logical_id"] == "VideoIngress"
     assert nodes[rule]["detail"] == "result_type: segments_analysed"
-    assert f"arn:aws:s3:::{VIDEO_BUCKET}" in nodes
+    assert nodes[f"arn:aws:s3:::{RESULTS_BUCKET}"]["logical_id"] == "corbresults"
 
 
 async def test_the_map_learns_from_what_passes() -> None:

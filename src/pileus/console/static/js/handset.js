@@ -7,6 +7,8 @@ const OWN_NUMBER = "+12025550142";
 const QUICK = ["status", "clean lobby", "alarm lobby 5", "help"];
 const PAUSE_SHOWN_MS = 5 * 60_000;
 const KEPT = 200;
+const HEARD = "Write to the app as its users would. Replies come back here.";
+const UNHEARD = "No app in this account takes texts yet: one does when it has a two-way phone number.";
 
 /** Shows `sms` messages; sends what is typed. */
 export class Handset {
@@ -22,9 +24,12 @@ export class Handset {
       this.#seen.clear();
       this.#waiting.clear();
       this.#lastAt = 0;
-      this.#list.replaceChildren(make("li.hint", {}, "Write to the app as its users would. Replies come back here."));
+      this.#list.replaceChildren(make("li.hint", {}, UNHEARD));
       for (const item of hello.sms ?? []) this.#take(item);
     });
+    const hear = (resources) => this.#tellHearer(resources?.nodes?.some((node) => node.id === "sms:in"));
+    live.on("hello", (hello) => hear(hello.resources?.[0]));
+    live.on("resources", ({ items }) => hear(items.at(-1)));
     live.on("sms", ({ items }) => items.forEach((item) => this.#take(item)));
     byId("quick").replaceChildren(...QUICK.map((text) => make("button", {
       type: "button", textContent: text, on: { click: () => this.#send(text) },
@@ -37,6 +42,11 @@ export class Handset {
       field.value = "";
       if (text) this.#send(text);
     });
+  }
+
+  #tellHearer(isHeard) {
+    const hint = this.#list.querySelector(".hint");
+    if (hint) setText(hint, isHeard ? HEARD : UNHEARD);
   }
 
   async #send(text) {

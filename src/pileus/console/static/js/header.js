@@ -1,7 +1,7 @@
 // The bar on top: where the platform is, which stage is shown, how it fares.
 
 import { byId, make, setText } from "./dom.js";
-import { bytes, span } from "./format.js";
+import { bytes, span, whole } from "./format.js";
 
 const STATE_WORDS = { ok: "Live", degraded: "Degraded", down: "Down", connecting: "Connecting" };
 
@@ -61,6 +61,7 @@ export class Header {
     if (this.#health.uptime_s !== undefined) told.push(["Up", span(this.#health.uptime_s)]);
     if (this.#health.memory_bytes) told.push(["Memory", bytes(this.#health.memory_bytes)]);
     if (this.#health.sandbox) told.push(["Sandbox", this.#health.sandbox]);
+    if (this.#health.deliveries_pending) told.push(["Deliveries waiting", whole(this.#health.deliveries_pending)]);
     const lost = (this.#health.dropped_results ?? 0) + (this.#health.bad_lines ?? 0);
     if (lost) told.push(["Results unread", String(lost)]);
     byId("vitals").replaceChildren(...told.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));

@@ -182,14 +182,19 @@ function groupByHow(links) {
   return groups;
 }
 
+/** What a node is called, and what is said beside it: generated names of rules say nothing. */
+function words({ kind, name, detail }) {
+  if (kind === "rule" && detail) return [detail.replace(/^\w+: /, ""), detail.split(":")[0]];
+  if (kind === "schedule" && detail) return [detail, "schedule"];
+  return [shortName(name), kind === "function" ? "" : detail];
+}
+
 /** A name on one or two lines; below a name of one line its detail. */
 function texts(node) {
-  // Generated names of rules say nothing; what a rule looks for does.
-  const isRule = node.kind === "rule" && node.detail;
-  const [said, aside] = isRule ? [node.detail.replace(/^\w+: /, ""), node.detail.split(":")[0]] : [shortName(node.name), node.detail];
+  const [said, aside] = words(node);
   const names = linesOf(said, token("--map-name"), TEXT_ROOM, 2);
   const lines = names.map((text) => ["name", text]);
-  if (lines.length === 1 && aside && node.kind !== "function") {
+  if (lines.length === 1 && aside) {
     lines.push(["detail", linesOf(aside, token("--map-detail"), TEXT_ROOM, 1)[0]]);
   }
   const first = lines.length === 1 ? 27.5 : 20;
