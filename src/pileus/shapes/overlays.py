@@ -82,7 +82,13 @@ def _sqs(raw: Raw) -> None:
             operation["output"]["resultWrapper"] = f"{operation['name']}Result"
 
 
-_OVERLAYS = {"sqs": _sqs}
+def _s3(raw: Raw) -> None:
+    # S3 takes the names of filter rules in any case, and shows them as ``Prefix`` and ``Suffix``.
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/API_FilterRule.html
+    del raw["shapes"]["FilterRuleName"]["enum"]
+
+
+_OVERLAYS = {"s3": _s3, "sqs": _sqs}
 
 
 def apply(name: str, raw: Raw) -> None:

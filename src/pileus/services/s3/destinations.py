@@ -44,8 +44,11 @@ def checked(config: Mapping[str, Any], new_ids: Iterator[str]) -> dict[str, Any]
                 raise errors.invalid_argument("The ARN could not be parsed", member, target)
             if not entry.get("Events"):
                 raise errors.malformed_xml()
-            _check_rules(entry)
-            entries.append({**entry, "Id": entry.get("Id") or next(new_ids)})
+            rules = _checked_rules(entry)
+            kept = {**entry, "Id": entry.get("Id") or next(new_ids)}
+            if rules:
+                kept["Filter"] = {"Key": {"FilterRules": rules}}
+            entries.append(kept)
         if entries:
             found[kind] = entries
     if config.get("EventBridgeConfiguration") is not None:
@@ -62,15 +65,17 @@ def rules_of(entry: Mapping[str, Any]) -> dict[str, str]:
     return rules
 
 
-def _check_rules(entry: Mapping[str, Any]) -> None:
-    seen = set()
+def _checked_rules(entry: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The filter's rules, their names as S3 shows them."""
+    rules: list[dict[str, str]] = []
     for rule in ((entry.get("Filter") or {}).get("Key") or {}).get("FilterRules") or ():
         name = (rule.get("Name") or "").lower()
         if name not in ("prefix", "suffix"):
             raise errors.invalid_argument("filter rule name must be either prefix or suffix")
-        if name in seen:
+        if any(each["Name"].lower() == name for each in rules):
             raise errors.invalid_argument(f"Cannot specify more than one {name} rule in a filter.")
-        seen.add(name)
+        rules.append({"Name": name.capitalize(), "Value": rule.get("Value") or ""})
+    return rules
 
 
 def _check_overlaps(entries: Sequence[Mapping[str, Any]]) -> None:

@@ -209,11 +209,15 @@ async def _update_bucket(call: StreamCall, request: ResourceRequest) -> Resource
     new, old = request.properties, request.old_properties
     _check(new)
     name = request.physical_id
+    acl = templates.canned_acl(new.get("AccessControl") or "Private")
+    is_other_acl = acl != templates.canned_acl(old.get("AccessControl") or "Private")
+    # A public ACL has to go before the owner can own everything, and can only come after.
+    if is_other_acl and acl == "private":
+        await call.invoke("s3", "PutBucketAcl", {"Bucket": name, "ACL": acl})
     for property_name in _SETTINGS:
         if new.get(property_name) != old.get(property_name):
             await _set(call, name, property_name, new.get(property_name))
-    if new.get("AccessControl") != old.get("AccessControl"):
-        acl = templates.canned_acl(new.get("AccessControl") or "Private")
+    if is_other_acl and acl != "private":
         await call.invoke("s3", "PutBucketAcl", {"Bucket": name, "ACL": acl})
     return _described(call, name)
 

@@ -13,6 +13,7 @@ from typing import Any
 from pileus.kernel.calls import ReadCall, WriteCall
 from pileus.kernel.operations import OperationCode, Reply, read, write
 from pileus.services.s3 import errors, store, tagging
+from pileus.services.s3.access import ENFORCED
 from pileus.services.s3.limits import LIMITS
 from pileus.services.s3.model import Bucket
 
@@ -194,6 +195,8 @@ get_public_access_block, put_public_access_block, delete_public_access_block = (
 def _checked_ownership(call: WriteCall, bucket: Bucket, config: Any) -> Any:
     if len(config["Rules"]) != 1:
         raise errors.malformed_xml()
+    if config["Rules"][0]["ObjectOwnership"] == ENFORCED and bucket.acl != "private":
+        raise errors.acl_with_ownership()
     return config
 
 
