@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance.commands import Commands
 from tests.conformance.live import LivePlatform
 
 
@@ -30,3 +31,11 @@ def make_platform(tmp_path: Path) -> Iterator[Callable[..., LivePlatform]]:
     yield make
     for platform in made:
         platform.stop()
+
+
+@pytest.fixture
+def commands(live_platform: LivePlatform, tmp_path: Path) -> Commands:
+    """A shell in an empty folder."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return Commands(live_platform, folder, tmp_path / "cache")

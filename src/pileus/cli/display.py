@@ -64,7 +64,7 @@ class DeploymentDisplay:
 
     def warn(self, what: str) -> None:
         """Something that works, but not as written."""
-        self._console.print(f"[yellow]warning:[/] {escape(what)}")
+        self._console.print(f"[yellow]warning:[/] {escape(what)}", soft_wrap=True)
 
     def resource(self, event: ResourceProgress) -> None:
         """An event of the stack."""

@@ -12,6 +12,7 @@ from rich.table import Table
 from pileus.cli.connection import open_api, stage_options
 from pileus.deploy.inventory import inventory
 
+_WIDE = 240
 _COLUMNS = {
     "stacks": ("name", "status"),
     "functions": (
@@ -47,7 +48,7 @@ def command(stage: str | None, region: str | None, endpoint: str, is_json: bool)
     if is_json:
         click.echo(json.dumps(found, indent=2))
         return
-    console = Console(highlight=False)
+    console = _console()
     console.print(f"account {found['account']}, {found['region']}")
     for kind, columns in _COLUMNS.items():
         if found[kind]:
@@ -56,6 +57,12 @@ def command(stage: str | None, region: str | None, endpoint: str, is_json: bool)
         console.print("nothing is deployed here")
     for kind, reason in found["unanswered"].items():
         Console(stderr=True).print(f"{kind} unknown: {reason}", markup=False)
+
+
+def _console() -> Console:
+    """As wide as the terminal; nothing is cut off where there is none."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDE)
 
 
 def _table(kind: str, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> Table:

@@ -10,7 +10,7 @@ from pileus.values.context import CallContext
 
 
 def _resource_arn(context: CallContext, operation: str, input: Mapping[str, Any]) -> str:
-    names = input.get("repositoryNames") or ()
+    names: list[str] = input.get("repositoryNames") or []
     if len(names) != 1:
         return "*"
     registry = input.get("registryId") or context.account
