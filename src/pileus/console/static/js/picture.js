@@ -21,11 +21,12 @@ class SourceView {
     this.run = "";
   }
 
-  /** Detections of a later run replace all of an earlier one: its time begins at zero again. */
-  begin(run) {
-    if (run === this.run) return;
-    if (this.run) this.clear();
+  /** Detections of a later run replace all of an earlier one; true when these are such. */
+  begins(run) {
+    if (run === this.run) return false;
+    this.clear();
     this.run = run;
+    return true;
   }
 
   addFrames(frames) {
@@ -70,10 +71,11 @@ export class SourcePanel {
   get state() {
     const view = this.#views.get(this.#shown);
     const pts = this.#picture?.pts ?? null;
+    const hasBoxes = this.#clock?.hasBoxes(this.#now()) ?? false;
     return {
       source: this.#shown, pts, mode: this.#stream?.name ?? "", skipped: this.#stream?.skipped ?? 0,
-      delayMs: this.#clock?.delayMs ?? 0, hasBoxes: this.#clock?.hasBoxes(this.#now()) ?? false,
-      ...(view && pts !== null ? view.boxes.at(pts) : { boxes: [], exact: false }),
+      delayMs: this.#clock?.delayMs ?? 0, hasBoxes,
+      ...(view && hasBoxes && pts !== null ? view.boxes.at(pts) : { boxes: [], exact: false }),
     };
   }
 
@@ -107,17 +109,21 @@ export class SourcePanel {
     this.#view(record.source).record = record;
   }
 
-  #people({ source, run, points, frames }) {
+  #run(source, run) {
     const view = this.#view(source);
-    view.begin(run);
+    if (view.begins(run) && source === this.#shown) this.#clock?.forgetDetections();
+    return view;
+  }
+
+  #people({ source, run, points, frames }) {
+    const view = this.#run(source, run);
     for (const [pts, people] of points) insertPoint(view.points, pts, people);
     view.boxes.add(frames);
     this.#detected(view);
   }
 
   #detections({ source, run, frames }) {
-    const view = this.#view(source);
-    view.begin(run);
+    const view = this.#run(source, run);
     view.addFrames(frames);
     this.#detected(view);
   }
@@ -161,7 +167,7 @@ export class SourcePanel {
 
   #step() {
     const target = this.#clock?.target(this.#now()) ?? null;
-    const newer = target === null ? null : this.#stream.pictureFor(target);
+    const newer = target === null ? null : this.#stream.pictureFor(target, this.#clock.rate);
     if (newer) {
       this.#picture?.close();
       this.#picture = newer;
@@ -185,8 +191,7 @@ export class SourcePanel {
     const context = fitCanvas(canvas, shownWidth, shownHeight);
     context.imageSmoothingQuality = "high";
     context.drawImage(this.#picture.image, 0, 0, shownWidth, shownHeight);
-    const view = this.#views.get(this.#shown);
-    drawBoxes(context, view.boxes.at(this.#picture.pts).boxes, shownWidth, shownHeight, token("--box"));
+    drawBoxes(context, this.state.boxes, shownWidth, shownHeight, token("--box"));
   }
 
   #tellNumbers() {

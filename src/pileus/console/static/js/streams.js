@@ -8,10 +8,11 @@ import { socketAddress } from "./live.js";
 
 const HEADER_BYTES = 21;
 const KIND = { picture: 0, key: 1, description: 3 };
-const AHEAD = 6;
+const AHEAD = 8;
 const WAITING_MAX = 3000;
 const WAITING_BYTES_MAX = 96 << 20;
 const JUMP_MS = 1500;
+const SOON_MS = 600;
 const RETRY_MS = 1000;
 
 /** Encoded units in order of arrival; decoded pictures in order of time. */
@@ -43,10 +44,14 @@ class PictureStream {
     this.tell.arrived(unit.pts, unit.capturedAt);
   }
 
-  /** The newest picture not after `target`: {pts, image, close}; null when there is no newer one. */
-  pictureFor(target) {
-    this.jumpTo(target);
-    this.decodeAhead(target);
+  /**
+   * The newest picture not after `target`: {pts, image, close}; null when there is no newer one.
+   * @param {number} rate source milliseconds per millisecond
+   */
+  pictureFor(target, rate) {
+    const speed = Math.max(1, rate);
+    this.jumpTo(target, JUMP_MS * speed);
+    this.decodeAhead(target + SOON_MS * speed);
     let found = null;
     while (this.ready.length && this.ready[0].pts <= target + 1) {
       found?.close();
@@ -57,8 +62,8 @@ class PictureStream {
   }
 
   /** When the shown moment has left the waiting units far behind, go on at the nearest keyframe. */
-  jumpTo(target) {
-    if (!this.units.length || this.units[0].pts >= target - JUMP_MS) return;
+  jumpTo(target, behindMs) {
+    if (!this.units.length || this.units[0].pts >= target - behindMs) return;
     let at = -1;
     this.units.forEach((unit, index) => { if (unit.isKey && unit.pts <= target) at = index; });
     if (at > 0) this.dropTo(at);
@@ -129,10 +134,10 @@ export class H264Stream extends PictureStream {
     }
   }
 
-  decodeAhead(target) {
+  decodeAhead(until) {
     while (this.units.length && this.ready.length + (this.decoder?.decodeQueueSize ?? 0) < AHEAD) {
       const next = this.units[0];
-      if (next.pts > target + 600) return;
+      if (next.pts > until) return;
       if (this.needsKey && !next.isKey) {
         this.shift();
         this.skipped += 1;
@@ -240,8 +245,8 @@ export class JpegStream extends PictureStream {
     }
   }
 
-  decodeAhead(target) {
-    while (this.units.length && this.ready.length + this.decoding < AHEAD && this.units[0].pts <= target + 600) {
+  decodeAhead(until) {
+    while (this.units.length && this.ready.length + this.decoding < AHEAD && this.units[0].pts <= until) {
       const unit = this.shift();
       this.decoding += 1;
       createImageBitmap(new Blob([unit.data], { type: "image/jpeg" }))

@@ -5,6 +5,7 @@
 
 const PATIENCE_MS = 7000;
 const MARGIN_MS = 180;
+const AHEAD_MS_MAX = 1500;
 const WAITS_KEPT = 10;
 const SNAP_MS = 4000;
 const SAMPLE_SPAN_MS = 3000;
@@ -47,9 +48,19 @@ export class PresentationClock {
     this.#horizonAt = now;
   }
 
+  /** The detections told so far were of an earlier run of the source. */
+  forgetDetections() {
+    this.#horizon = -Infinity;
+    this.#horizonAt = -Infinity;
+    this.#boxWaits = [];
+  }
+
   /** True while detections keep up, so that every picture shown has its boxes. */
   hasBoxes(now) {
-    return now - this.#horizonAt < PATIENCE_MS && this.#samples.length > 0 && now - this.#capturedAt(this.#horizon) < 2 * PATIENCE_MS;
+    if (!this.#samples.length || now - this.#horizonAt > PATIENCE_MS) return false;
+    // Nobody detects in pictures that are still to come: those detections are of another run.
+    const isOfThisRun = this.#horizon - this.#samples.at(-1)[1] < AHEAD_MS_MAX * Math.max(1, this.#rate);
+    return isOfThisRun && now - this.#capturedAt(this.#horizon) < 2 * PATIENCE_MS;
   }
 
   /** Source milliseconds per millisecond. */
@@ -83,7 +94,7 @@ export class PresentationClock {
     }
     this.#mediaAt = now;
     this.#media = Math.min(this.#media, known);
-    this.#lag = now - this.#capturedAt(this.#media);
+    this.#lag = Math.max(0, now - this.#capturedAt(this.#media));
     return this.#media;
   }
 
