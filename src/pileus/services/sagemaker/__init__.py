@@ -1,0 +1,1 @@
+"""Models behind endpoints, as Amazon SageMaker hosts them."""

@@ -1,0 +1,1 @@
+"""Timers and deliveries of this room: none; deployments resume in ``background``."""
