@@ -4,7 +4,7 @@ import { byId, make, setText } from "./dom.js";
 import { clockMinute } from "./format.js";
 
 const OWN_NUMBER = "+12025550142";
-const QUICK = ["status", "clean lobby", "alarm lobby 5", "help"];
+const quickTexts = (room) => ["status", `clean ${room}`, `alarm ${room} 5`, "help"];
 const PAUSE_SHOWN_MS = 5 * 60_000;
 const KEPT = 200;
 const HEARD = "Write to the app as its users would. Replies come back here.";
@@ -17,6 +17,7 @@ export class Handset {
   #waiting = new Map();
   #seen = new Set();
   #lastAt = 0;
+  #room = "";
 
   constructor(live) {
     live.on("hello", (hello) => {
@@ -31,9 +32,10 @@ export class Handset {
     live.on("hello", (hello) => hear(hello.resources?.[0]));
     live.on("resources", ({ items }) => hear(items.at(-1)));
     live.on("sms", ({ items }) => items.forEach((item) => this.#take(item)));
-    byId("quick").replaceChildren(...QUICK.map((text) => make("button", {
-      type: "button", textContent: text, on: { click: () => this.#send(text) },
-    })));
+    const know = (sources) => { if (sources?.length) this.#offer(sources[0].source); };
+    live.on("hello", (hello) => know(hello.sources));
+    live.on("sources", ({ items }) => know(items));
+    this.#offer("lobby");
     setText(byId("handset-number"), OWN_NUMBER);
     byId("composer").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -42,6 +44,15 @@ export class Handset {
       field.value = "";
       if (text) this.#send(text);
     });
+  }
+
+  /** Ready texts about a room, which is called as its source. */
+  #offer(room) {
+    if (room === this.#room) return;
+    this.#room = room;
+    byId("quick").replaceChildren(...quickTexts(room).map((text) => make("button", {
+      type: "button", textContent: text, on: { click: () => this.#send(text) },
+    })));
   }
 
   #tellHearer(isHeard) {

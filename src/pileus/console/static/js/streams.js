@@ -12,6 +12,7 @@ const AHEAD = 8;
 const WAITING_MAX = 3000;
 const WAITING_BYTES_MAX = 96 << 20;
 const JUMP_MS = 1500;
+const RESTART_MS = 1000;
 const SOON_MS = 600;
 const RETRY_MS = 1000;
 
@@ -25,6 +26,7 @@ class PictureStream {
     this.ready = [];
     this.skipped = 0;
     this.lastPts = -Infinity;
+    this.lastCapturedAt = -Infinity;
     this.isClosed = false;
     this.hasShown = false;
     this.size = null;
@@ -32,12 +34,13 @@ class PictureStream {
 
   /** A unit arrived: {pts, capturedAt, isKey, data}. */
   take(unit) {
-    if (unit.pts < this.lastPts - 5000) {
-      // Time went back: the source began anew.
+    if (unit.pts < this.lastPts - RESTART_MS && unit.capturedAt > this.lastCapturedAt) {
+      // Taken later, yet earlier in the source's own time: the source began anew.
       this.forget();
       this.tell.restarted();
     }
     this.lastPts = unit.pts;
+    this.lastCapturedAt = unit.capturedAt;
     this.units.push(unit);
     this.bytes += unit.data.byteLength;
     if (this.units.length > WAITING_MAX || this.bytes > WAITING_BYTES_MAX) this.dropTo(this.units.length >> 1);
@@ -87,7 +90,6 @@ class PictureStream {
   forget() {
     this.units = [];
     this.bytes = 0;
-    this.lastPts = -Infinity;
     for (const picture of this.ready) picture.close();
     this.ready = [];
   }
@@ -116,6 +118,8 @@ export class H264Stream extends PictureStream {
     this.socket.binaryType = "arraybuffer";
     this.socket.onmessage = (event) => this.parse(event.data);
     this.socket.onclose = () => {
+      // The seconds that the platform holds come again with the next connection.
+      this.forget();
       if (!this.isClosed) this.timer = setTimeout(() => this.connect(), RETRY_MS);
     };
   }
@@ -214,6 +218,7 @@ export class JpegStream extends PictureStream {
     } catch {
       // Ended by us, or the platform went away: the live socket tells the user, we only come back.
     }
+    this.forget();
     if (!this.isClosed) this.timer = setTimeout(() => this.connect(), RETRY_MS);
   }
 
