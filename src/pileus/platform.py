@@ -37,6 +37,8 @@ from pileus.ports.sms import SmsProvider
 from pileus.protocols.http import HttpRequest, HttpResponse
 from pileus.services.lambda_ import downloads
 from pileus.services.lambda_.parts import ComputeSettings, add_parts
+from pileus.services.sagemaker.parts import ModelSettings, add_model_parts
+from pileus.services.sagemaker.running import Endpoints
 from pileus.services.sms_voice.inbound import receive_text
 from pileus.values.context import DEFAULT_ACCOUNT, CallContext
 
@@ -60,6 +62,7 @@ class Platform:
         """Stop in the order opposite to starting: no new calls, user code, the rest, the store."""
         await self.server.close()
         await self.kernel.part(Pools).close()
+        await self.kernel.part(Endpoints).pools.close()
         await self.nodes.close()
         await self.kernel.part(LogShipper).flush()
         await self.kernel.close()
@@ -95,6 +98,8 @@ async def start(settings: Settings) -> Platform:
         pools=PoolSettings(idle_s=settings.idle_s),
     )
     add_parts(kernel, nodes, compute)
+    models_dir = settings.data_dir.resolve() / "models"
+    add_model_parts(kernel, nodes, ModelSettings(models_dir, _boot_id(), settings.idle_s))
     app.add_handler(downloads.PATH, _code_downloads(kernel))
     await kernel.start()
     _add_console(kernel, app, settings)
