@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
-from pileus.services.s3 import collecting, lifecycle
+from pileus.services.s3 import collecting, lifecycle, store
 
 
 async def start(call: StreamCall) -> None:
@@ -21,8 +21,8 @@ async def start(call: StreamCall) -> None:
         def step(write: WriteCall) -> None:
             for blob in pending:
                 write.state.delete(("pending", blob))
-                write.state.put(("garbage", blob), b"")
+                store.put_garbage(write.state, blob)
 
         await call.write(step)
-    collecting.collect(call)
+    collecting.ensure(call)
     lifecycle.ensure(call)

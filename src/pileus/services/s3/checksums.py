@@ -22,6 +22,8 @@ COMPOSITE = "COMPOSITE"
 _DIGEST_BYTES = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
 _UNSUPPORTED = ("SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128")
 _MEMBERS = {algorithm: f"Checksum{algorithm}" for algorithm in ALGORITHMS}
+_ALGORITHMS = {member: algorithm for algorithm, member in _MEMBERS.items()}
+_ALL_MEMBERS = frozenset(_ALGORITHMS) | {f"Checksum{name}" for name in _UNSUPPORTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,13 @@ def given(request: Mapping[str, Any]) -> tuple[str, str]:
     Raises:
         ServiceError: InvalidRequest for several, or one that is no digest of its algorithm.
     """
-    found = [(name, request[m]) for name, m in _MEMBERS.items() if request.get(m)]
+    given = _ALL_MEMBERS & request.keys()
+    if not given:
+        return "", ""
     for name in _UNSUPPORTED:
-        if request.get(f"Checksum{name}"):
+        if f"Checksum{name}" in given:
             _check_known(name)
+    found = [(_ALGORITHMS[member], request[member]) for member in given if request[member]]
     if not found:
         return "", ""
     if len(found) > 1:
@@ -123,27 +128,22 @@ class Tally:
         if self._checksum is not None:
             self._checksum.update(piece)
 
-    @property
-    def etag(self) -> str:
-        """Hex MD5 of everything so far."""
-        return self._md5.hexdigest()
+    def finish(self) -> tuple[str, Digest | None]:
+        """The hex MD5 and the checksum that was asked for.
 
-    def digest(self) -> Digest | None:
-        """The checksum that was asked for."""
-        if self._checksum is None:
-            return None
-        return Digest(self._expected.algorithm, encoded(self._checksum))
-
-    def check(self) -> None:
-        """Raises BadDigest where the bytes are not what the client said."""
+        Raises:
+            ServiceError: BadDigest where the bytes are not what the client said.
+        """
         wanted = self._expected
         if wanted.md5 and wanted.md5 != self._md5.digest():
             calculated = base64.b64encode(self._md5.digest()).decode()
             raise errors.bad_digest(base64.b64encode(wanted.md5).decode(), calculated)
-        if wanted.value:
-            digest = self.digest()
-            if digest is None or digest.value != wanted.value:
+        digest = None
+        if self._checksum is not None:
+            digest = Digest(wanted.algorithm, encoded(self._checksum))
+            if wanted.value and digest.value != wanted.value:
                 raise errors.bad_checksum(wanted.algorithm)
+        return self._md5.hexdigest(), digest
 
 
 def shown(digest: Digest | None) -> dict[str, str]:

@@ -12,9 +12,11 @@ from weakref import WeakSet
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.ports.blobs import BlobsUnavailable
 from pileus.ports.state import Space, StateUnavailable
+from pileus.services.s3 import store
 
 _ROWS_PER_ROUND = 256
 _RETRY_S = 5.0
+_LOOK_EVERY_MS = 3_600_000
 
 
 class _Reader(Protocol):
@@ -28,7 +30,7 @@ class Collector:
     Attributes:
         readers: bodies that are being sent.
         writing: blobs whose upload began since the platform started and is not settled.
-        running: spaces in which a round is under way.
+        running: spaces whose garbage is being seen to.
     """
 
     def __init__(self) -> None:
@@ -51,8 +53,11 @@ def protect(call: StreamCall, reader: _Reader) -> None:
     call.own(Collector).readers.add(reader)
 
 
-def collect(call: StreamCall) -> None:
-    """See to it that the garbage of this space goes; returns at once."""
+def ensure(call: StreamCall) -> None:
+    """See to it that the garbage of this space goes from now on; returns at once.
+
+    Called at start-up and whenever a blob is made: without blobs there is no garbage.
+    """
     collector = call.own(Collector)
     if call.space not in collector.running:
         collector.running.add(call.space)
@@ -60,22 +65,17 @@ def collect(call: StreamCall) -> None:
 
 
 async def _run(call: StreamCall, collector: Collector) -> None:
-    try:
-        while True:
-            blobs = call.read(_garbage)
-            if not blobs:
-                return
-            busy = collector.read_now()
-            free = [blob for blob in blobs if blob not in busy]
-            if not (free and await _delete(call, free)):
-                await call.clock.sleep(_RETRY_S)
-    finally:
-        collector.running.discard(call.space)
+    while True:
+        blobs = await call.until(store.GARBAGE, call.clock.now_ms() + _LOOK_EVERY_MS, _garbage)
+        busy = collector.read_now()
+        free = [blob for blob in blobs or () if blob not in busy]
+        if blobs and not (free and await _delete(call, free)):
+            await call.clock.sleep(_RETRY_S)
 
 
-def _garbage(call: ReadCall) -> list[str]:
-    rows = call.state.range(("garbage",), limit=_ROWS_PER_ROUND)
-    return [str(key[1]) for key, _ in rows]
+def _garbage(call: ReadCall) -> list[str] | None:
+    rows = call.state.range(store.GARBAGE, limit=_ROWS_PER_ROUND)
+    return [str(key[1]) for key, _ in rows] or None
 
 
 async def _delete(call: StreamCall, blobs: list[str]) -> bool:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pileus.kernel.calls import StreamCall, WriteCall
 from pileus.ports.state import StateUnavailable
@@ -16,6 +15,7 @@ from pileus.services.s3.limits import LIMITS
 from pileus.services.s3.model import Content, Digest, Part, Version
 from pileus.values.body import Body
 
+T = TypeVar("T")
 Piece = bytes | Content
 """Bytes at hand, or a blob still to be read."""
 
@@ -27,8 +27,8 @@ class Received:
     size_bytes: int
     etag: str
     digest: Digest | None
-    data: bytes
-    blob: str
+    data: bytes = b""
+    blob: str = ""
 
     def keep(self, call: WriteCall) -> Content:
         """Within the transaction that refers to the bytes: make them stay."""
@@ -42,31 +42,52 @@ class Received:
         return Content(self.size_bytes, row=row)
 
 
-@asynccontextmanager
-async def received(
-    call: StreamCall, body: Body, expected: Expected, size_bytes_max: int
-) -> AsyncIterator[Received]:
-    """Take in ``body``; what was stored is discarded when the block does not keep it.
+async def take_in(
+    call: StreamCall,
+    body: Body,
+    expected: Expected,
+    size_bytes_max: int,
+    step: Callable[[WriteCall, Received], T],
+) -> T:
+    """Receive ``body``, then run ``step``, which keeps it, in one transaction; its result.
+
+    What was stored is discarded when the step does not come to pass.
 
     Raises:
-        ServiceError: EntityTooLarge, BadDigest, or what the body itself raises.
+        ServiceError: EntityTooLarge, BadDigest, what the body itself raises, what ``step`` raises.
     """
-    if body.size_bytes is not None and body.size_bytes > size_bytes_max:
-        raise errors.entity_too_large(body.size_bytes, size_bytes_max)
+    size_bytes = body.size_bytes
+    if size_bytes is not None and size_bytes > size_bytes_max:
+        raise errors.entity_too_large(size_bytes, size_bytes_max)
     tally = Tally(expected)
-    pieces = aiter(body)
-    head = await _head(pieces, body.size_bytes)
-    if len(head) <= LIMITS.inline_bytes_max:
+    if size_bytes is not None and size_bytes <= LIMITS.inline_bytes_max:
+        head, pieces = await body.read(), None
+    else:
+        pieces = aiter(body)
+        head = await _head(pieces)
+    if pieces is None or len(head) <= LIMITS.inline_bytes_max:
         tally.update(head)
-        tally.check()
-        yield Received(tally.size_bytes, tally.etag, tally.digest(), head, "")
-        return
+        etag, digest = tally.finish()
+        received = Received(len(head), etag, digest, data=head)
+        return await call.write(lambda write: step(write, received))
+    return await _through_blob(call, tally, _checked(head, pieces, tally, size_bytes_max), step)
+
+
+async def _through_blob(
+    call: StreamCall,
+    tally: Tally,
+    pieces: AsyncIterator[bytes],
+    step: Callable[[WriteCall, Received], T],
+) -> T:
     blob = call.random_bytes(16).hex()
     writing = call.own(collecting.Collector).writing
     writing.add(blob)
+    collecting.ensure(call)
     try:
-        await _store(call, blob, _checked(head, pieces, tally, size_bytes_max))
-        yield Received(tally.size_bytes, tally.etag, tally.digest(), b"", blob)
+        await _store(call, blob, pieces)
+        etag, digest = tally.finish()
+        received = Received(tally.size_bytes, etag, digest, blob=blob)
+        return await call.write(lambda write: step(write, received))
     except BaseException:
         call.spawn("s3 abandoned upload", _abandon(call, blob))
         raise
@@ -74,7 +95,7 @@ async def received(
         writing.discard(blob)
 
 
-async def _head(pieces: AsyncIterator[bytes], size_bytes: int | None) -> bytes:
+async def _head(pieces: AsyncIterator[bytes]) -> bytes:
     """The body up to where it is known to be small or not."""
     found: list[bytes] = []
     total = 0
@@ -96,7 +117,7 @@ async def _checked(
         if tally.size_bytes > size_bytes_max:
             raise errors.entity_too_large(tally.size_bytes, size_bytes_max)
         yield piece
-    tally.check()
+    tally.finish()
 
 
 async def _store(call: StreamCall, blob: str, pieces: AsyncIterator[bytes]) -> None:
@@ -128,14 +149,13 @@ async def _abandon(call: StreamCall, blob: str) -> None:
     def step(write: WriteCall) -> None:
         if write.state.get(("pending", blob)) is not None:
             write.state.delete(("pending", blob))
-            write.state.put(("garbage", blob), b"")
+            store.put_garbage(write.state, blob)
 
     try:
         await call.write(step)
     except StateUnavailable:
         # It stays pending on disk, and the next start discards it.
         return
-    collecting.collect(call)
 
 
 # ---------------------------------------------------------------- out

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.ports.state import Space, StateUnavailable
-from pileus.services.s3 import collecting, errors, store, versions
+from pileus.services.s3 import errors, store, versions
 from pileus.services.s3.limits import LIMITS
 from pileus.services.s3.model import Bucket, Version
 from pileus.services.s3.notices import announce
@@ -155,7 +155,6 @@ async def _run(call: StreamCall, lifecycles: Lifecycles) -> None:
             except StateUnavailable:
                 await call.clock.sleep(_RETRY_S)
                 continue
-            collecting.collect(call)
             now_ms = call.clock.now_ms()
             await call.clock.sleep((_midnight(now_ms + 1) - now_ms) / 1000)
     finally:

@@ -39,6 +39,7 @@ _LOCKS = {
     "ObjectLockLegalHoldStatus": "x-amz-object-lock-legal-hold",
 }
 _CUSTOMER_KEYS = ("SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
+_NOT_HERE = frozenset({*_LOCKS, *_CUSTOMER_KEYS, "WriteOffsetBytes"})
 
 
 def of_request(request: Mapping[str, Any], default: Encryption | None = None) -> Settings:
@@ -65,6 +66,8 @@ def of_request(request: Mapping[str, Any], default: Encryption | None = None) ->
 
 def refuse_unsupported(request: Mapping[str, Any]) -> None:
     """Raises NotImplemented for what is not here, by name."""
+    if _NOT_HERE.isdisjoint(request):
+        return
     for member, header in _LOCKS.items():
         if request.get(member):
             raise errors.unsupported(f"object lock ({header})")

@@ -31,6 +31,9 @@ VERSIONS = RecordCodec(Version)
 UPLOADS = RecordCodec(Upload)
 PARTS = RecordCodec(Part)
 
+GARBAGE = ("garbage",)
+"""Where garbage lies, and what wakes whoever collects it."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
@@ -107,7 +110,13 @@ def discard(state: Any, content: Content) -> None:
     if content.row:
         state.delete(("body", content.row))
     elif content.blob:
-        state.put(("garbage", content.blob), b"")
+        put_garbage(state, content.blob)
+
+
+def put_garbage(state: Any, blob: str) -> None:
+    """Let a blob go after the commit."""
+    state.put(("garbage", blob), b"")
+    state.wake(GARBAGE)
 
 
 def discard_upload(state: Any, upload_id: str) -> None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pileus.kernel.calls import StreamCall, WriteCall
-from pileus.kernel.operations import stream
-from pileus.services.s3 import collecting, conditions, errors, names, store, versions
+from pileus.kernel.calls import WriteCall
+from pileus.kernel.operations import write
+from pileus.services.s3 import conditions, errors, names, store, versions
 from pileus.services.s3.limits import LIMITS
 from pileus.services.s3.model import Bucket
 from pileus.services.s3.notices import announce
-from pileus.values.body import Body
 from pileus.values.errors import ServiceError
 
 _DIRECTORY_ONLY = {
@@ -23,21 +22,13 @@ _DIRECTORY_ONLY = {
 }
 
 
-@stream
-async def delete_object(
-    call: StreamCall, request: Mapping[str, Any], body: Body | None
-) -> dict[str, Any]:
+@write
+def delete_object(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Delete an object or one of its versions; one that is not there is no error."""
     for member, header in _DIRECTORY_ONLY.items():
         if request.get(member) is not None:
             raise errors.not_implemented_header(header)
-
-    def step(write: WriteCall) -> dict[str, Any]:
-        return _delete(write, store.bucket_of(write, request), request)
-
-    output = await call.write(step)
-    collecting.collect(call)
-    return output
+    return _delete(call, store.bucket_of(call, request), request)
 
 
 def _delete(call: WriteCall, bucket: Bucket, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,32 +58,24 @@ def _delete(call: WriteCall, bucket: Bucket, request: Mapping[str, Any]) -> dict
     return {"DeleteMarker": True, "VersionId": left.version_id} if is_marker else {}
 
 
-@stream
-async def delete_objects(
-    call: StreamCall, request: Mapping[str, Any], body: Body | None
-) -> dict[str, Any]:
+@write
+def delete_objects(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Delete up to 1,000 objects in one commit; each succeeds or fails by itself."""
     given = request["Delete"]
     objects = given.get("Objects") or []
     if not 1 <= len(objects) <= LIMITS.delete_objects_max:
         raise errors.malformed_xml()
     is_quiet = bool(given.get("Quiet"))
-
-    def step(write: WriteCall) -> dict[str, Any]:
-        bucket = store.bucket_of(write, request)
-        output: dict[str, Any] = {"Deleted": [], "Errors": []}
-        for each in objects:
-            try:
-                done = _delete(write, bucket, _wanted(each))
-            except ServiceError as error:
-                output["Errors"].append(_failed(each, error))
-            else:
-                if not is_quiet:
-                    output["Deleted"].append(_deleted(each, done))
-        return output
-
-    output = await call.write(step)
-    collecting.collect(call)
+    bucket = store.bucket_of(call, request)
+    output: dict[str, Any] = {"Deleted": [], "Errors": []}
+    for each in objects:
+        try:
+            done = _delete(call, bucket, _wanted(each))
+        except ServiceError as error:
+            output["Errors"].append(_failed(each, error))
+        else:
+            if not is_quiet:
+                output["Deleted"].append(_deleted(each, done))
     return {name: rows for name, rows in output.items() if rows}
 
 

@@ -16,7 +16,6 @@ from pileus.kernel.operations import read, stream, write
 from pileus.services.s3 import (
     access,
     checksums,
-    collecting,
     conditions,
     contents,
     errors,
@@ -145,46 +144,35 @@ def _part_checksum(upload: Upload, wanted: Expected) -> Expected:
 async def _store_part(
     call: StreamCall, request: Mapping[str, Any], body: Body, wanted: Expected
 ) -> Part:
-    async with contents.received(call, body, wanted, LIMITS.part_bytes_max) as received:
+    def step(write: WriteCall, received: contents.Received) -> Part:
+        upload = _upload_of(write, request)
+        number = request["PartNumber"]
+        raw = write.state.get(("part", upload.id, number))
+        if raw is not None:
+            store.discard(write.state, store.PARTS.decode(raw).content)
+        part = Part(
+            number=number,
+            size_bytes=received.size_bytes,
+            etag=received.etag,
+            modified_ms=write.now_ms,
+            content=received.keep(write),
+            digest=received.digest,
+        )
+        store.put_part(write.state, upload.id, part)
+        return part
 
-        def step(write: WriteCall) -> Part:
-            upload = _upload_of(write, request)
-            number = request["PartNumber"]
-            raw = write.state.get(("part", upload.id, number))
-            if raw is not None:
-                store.discard(write.state, store.PARTS.decode(raw).content)
-            part = Part(
-                number=number,
-                size_bytes=received.size_bytes,
-                etag=received.etag,
-                modified_ms=write.now_ms,
-                content=received.keep(write),
-                digest=received.digest,
-            )
-            store.put_part(write.state, upload.id, part)
-            return part
-
-        part = await call.write(step)
-    collecting.collect(call)
-    return part
+    return await contents.take_in(call, body, wanted, LIMITS.part_bytes_max, step)
 
 
-@stream
-async def complete_multipart_upload(
-    call: StreamCall, request: Mapping[str, Any], body: Body | None
-) -> dict[str, Any]:
+@write
+def complete_multipart_upload(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Make the parts an object. Their bytes stay where they are: the object refers to them."""
-
-    def step(write: WriteCall) -> dict[str, Any]:
-        bucket = store.bucket_of(write, request)
-        version = _complete(write, bucket, request)
-        return told(write, bucket, request["Key"], version)
-
-    output = await call.write(step)
-    collecting.collect(call)
-    name, key = request["Bucket"], request["Key"]
+    bucket = store.bucket_of(call, request)
+    version = _complete(call, bucket, request)
+    name, key = bucket.name, request["Key"]
     location = f"{call.context.endpoint}/{name}/{quote(key)}"
-    return {"Location": location, "Bucket": name, "Key": key, **output}
+    output = {"Location": location, "Bucket": name, "Key": key}
+    return {**output, **told(call, bucket, key, version)}
 
 
 def _complete(call: WriteCall, bucket: Bucket, request: Mapping[str, Any]) -> Version:
@@ -286,19 +274,12 @@ def _digest(request: Mapping[str, Any], upload: Upload, parts: Sequence[Part]) -
     return digest
 
 
-@stream
-async def abort_multipart_upload(
-    call: StreamCall, request: Mapping[str, Any], body: Body | None
-) -> None:
+@write
+def abort_multipart_upload(call: WriteCall, request: Mapping[str, Any]) -> None:
     """End an upload without an object."""
-
-    def step(write: WriteCall) -> None:
-        upload = _upload_of(write, request)
-        store.discard_upload(write.state, upload.id)
-        store.delete_upload(write.state, upload)
-
-    await call.write(step)
-    collecting.collect(call)
+    upload = _upload_of(call, request)
+    store.discard_upload(call.state, upload.id)
+    store.delete_upload(call.state, upload)
 
 
 @read

@@ -15,7 +15,6 @@ from pileus.kernel.operations import stream
 from pileus.services.s3 import (
     access,
     checksums,
-    collecting,
     conditions,
     contents,
     errors,
@@ -45,18 +44,14 @@ async def put_object(
     if (given.size_bytes or 0) > LIMITS.inline_bytes_max:
         # Before a large body is taken in for nothing.
         call.read(lambda view: store.bucket_of(view, request))
-    async with contents.received(
-        call, given, checksums.expected(request), LIMITS.object_bytes_max
-    ) as received:
 
-        def step(write: WriteCall) -> dict[str, Any]:
-            bucket = store.bucket_of(write, request)
-            version = put_version(write, bucket, request, received, settings)
-            return told(write, bucket, request["Key"], version)
+    def step(write: WriteCall, received: contents.Received) -> dict[str, Any]:
+        bucket = store.bucket_of(write, request)
+        version = put_version(write, bucket, request, received, settings)
+        return told(write, bucket, request["Key"], version)
 
-        output = await call.write(step)
-    collecting.collect(call)
-    return output
+    expected = checksums.expected(request)
+    return await contents.take_in(call, given, expected, LIMITS.object_bytes_max, step)
 
 
 def put_version(
@@ -144,16 +139,15 @@ async def copy_object(
         original.digest.algorithm if original.digest else ""
     )
     reading = contents.Reading(call, pieces, 0, original.size_bytes)
-    expected = Expected(algorithm=algorithm)
-    async with contents.received(call, reading, expected, LIMITS.object_bytes_max) as received:
 
-        def step(write: WriteCall) -> tuple[dict[str, Any], Version]:
-            bucket = store.bucket_of(write, request)
-            version = put_version(write, bucket, request, received, settings, "ObjectCreated:Copy")
-            return told(write, bucket, request["Key"], version), version
+    def step(write: WriteCall, received: contents.Received) -> tuple[dict[str, Any], Version]:
+        bucket = store.bucket_of(write, request)
+        version = put_version(write, bucket, request, received, settings, "ObjectCreated:Copy")
+        return told(write, bucket, request["Key"], version), version
 
-        output, version = await call.write(step)
-    collecting.collect(call)
+    output, version = await contents.take_in(
+        call, reading, Expected(algorithm=algorithm), LIMITS.object_bytes_max, step
+    )
     result = {"ETag": output.pop("ETag"), "LastModified": utc(version.modified_ms)}
     for member in checksums.shown(version.digest):
         result[member] = output.pop(member)
