@@ -13,6 +13,8 @@ from pileus.values.context import DEFAULT_ACCOUNT, DEFAULT_REGION
 
 DEFAULT_STAGE = "dev"
 SECRET = "test"
+ENVIRONMENTS_PREFIX = "/pileus/environments/"
+"""The parameter ``<prefix><stage>`` of the first account holds that stage's account."""
 _FIRST = 10**11
 _COUNT = 9 * 10**11
 

@@ -6,11 +6,9 @@ So every client sees the same list, and it goes with the data folder.
 from __future__ import annotations
 
 from pileus.deploy.accounts import DEFAULT_STAGE, Environment, environment_of
+from pileus.deploy.accounts import ENVIRONMENTS_PREFIX as PREFIX
 from pileus.deploy.api import Api
 from pileus.values.context import DEFAULT_ACCOUNT
-
-PREFIX = "/pileus/environments/"
-"""``<PREFIX><stage>`` holds the stage's account; the console's switch reads the same names."""
 
 
 def register(api: Api, environment: Environment) -> None:

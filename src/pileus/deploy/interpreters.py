@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 
 _RUNTIME = re.compile(r"python3\.(\d+)\Z")
 _OLDEST_MINOR, _NEWEST_MINOR = 9, 14
+_START_S_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,23 @@ def python_for(runtime: str) -> Python | None:
     wanted = int(match[1])
     if wanted == own.minor:
         return own
-    found = [own]
-    for minor in range(_OLDEST_MINOR, _NEWEST_MINOR + 1):
+    minors = sorted(
+        {own.minor, *range(_OLDEST_MINOR, _NEWEST_MINOR + 1)},
+        key=lambda minor: (abs(minor - wanted), -minor),
+    )
+    for minor in minors:
+        if minor == own.minor:
+            return own
         path = shutil.which(f"python3.{minor}")
-        if path is not None and minor != own.minor:
-            found.append(Python(minor, path, False))
-    return min(found, key=lambda one: (abs(one.minor - wanted), -one.minor))
+        if path is not None and _starts(path):
+            return Python(minor, path, False)
+    return own
+
+
+def _starts(path: str) -> bool:
+    """Whether what lies on the path under that name is more than a name."""
+    try:
+        done = subprocess.run([path, "-I", "-c", ""], capture_output=True, timeout=_START_S_MAX)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
