@@ -12,6 +12,8 @@ from typing import Any
 
 from pileus.testing.platform import Disks, MemoryPlatform, Preparation
 
+_DOWN_MS = 10
+
 
 class PowerCut(Exception):
     """The platform stopped before it answered; the call may or may not have taken effect."""
@@ -59,8 +61,9 @@ class Simulation:
             raise PowerCut
 
     async def come_back(self) -> None:
-        """Begin the second life, which is not cut."""
+        """Begin the second life, which is not cut, a moment later."""
         await self.platform.crash()
+        await self.platform.clock.advance(_DOWN_MS)
         self.disks.state.crashed.clear()
         self.disks.state.crash_at = None
         self.platform = await MemoryPlatform.start(
