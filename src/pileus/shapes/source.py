@@ -61,8 +61,8 @@ def models_version() -> str:
 
 
 def cache_folder() -> Path:
-    """Where reduced models are kept: ``$PILEUS_CACHE`` or ``~/.cache/pileus``, below ``shapes``."""
-    base = os.environ.get("PILEUS_CACHE")
+    """Where reduced models are kept: ``$PILEUS_CACHE_DIR`` or ``~/.cache/pileus``, below ``shapes``."""
+    base = os.environ.get("PILEUS_CACHE_DIR")
     root = Path(base) if base else Path.home() / ".cache" / "pileus"
     return root / "shapes" / f"{models_version()}-{_FORMAT}"
 

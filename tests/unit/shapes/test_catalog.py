@@ -68,7 +68,7 @@ def test_every_service_of_aws_is_known_by_its_metadata() -> None:
 def test_the_cache_is_rebuilt_when_it_is_damaged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PILEUS_CACHE", str(tmp_path))
+    monkeypatch.setenv("PILEUS_CACHE_DIR", str(tmp_path))
     first = source.load("sts")
     kept = source.cache_folder() / "sts.json"
     assert kept.exists()
@@ -80,7 +80,7 @@ def test_the_cache_is_rebuilt_when_it_is_damaged(
 def test_an_unwritable_cache_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    monkeypatch.setenv("PILEUS_CACHE", str(blocked))
+    monkeypatch.setenv("PILEUS_CACHE_DIR", str(blocked))
     assert "GetCallerIdentity" in source.load("sts")["operations"]
 
 
