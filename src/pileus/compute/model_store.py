@@ -5,14 +5,15 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-inference.html
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shutil
 import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
 
 from pileus.compute.code_store import CodeStore
 from pileus.compute.errors import PackageError
-from pileus.compute.packages import Packages
 from pileus.ports.blobs import Blobs
 
 UNPACKED_BYTES_MAX = 10 * 1024**3
@@ -21,17 +22,26 @@ MODEL_DIR = "ml/model"
 """The model below its folder, so that the folder shown at ``/opt`` has AWS's path."""
 _ENTRIES_MAX = 200_000
 _COPY_BYTES = 1 << 20
+_DONE = ".pileus-complete"
+_GONE = ".gone"
 
 
 class ModelStore:
-    """Archives unpacked once per content below ``root_dir``. Called from the event loop only."""
+    """A folder for each archive, below ``root_dir``, named by its blob; a cache of what Blobs hold.
+
+    A folder counts only with its marker, which names the boot it was written in: after a power
+    loss everything is unpacked again, so nothing needs to be flushed. Called from the event loop
+    only.
+
+    Args:
+        boot_id: changes with every boot of the machine (``/proc/sys/kernel/random/boot_id``).
+    """
 
     def __init__(self, blobs: Blobs, root_dir: Path, boot_id: str) -> None:
-        self._code = CodeStore(blobs, root_dir, boot_id)
-        self._packages = Packages(
-            root_dir / "unpacked", boot_id, extract_model, bytes_max=UNPACKED_BYTES_MAX
-        )
-        self._folders: dict[str, Path] = {}
+        self._fetched = CodeStore(blobs, root_dir, boot_id)
+        self._unpacked = root_dir / "unpacked"
+        self._boot_id = boot_id
+        self._under_way: dict[str, asyncio.Task[Path]] = {}
 
     async def folder(self, blob: str) -> Path:
         """The folder whose ``ml/model`` holds the archive's contents.
@@ -40,19 +50,43 @@ class ModelStore:
             BlobNotFound: the archive is gone.
             PackageError: it is no archive, too large, or reaches outside its folder.
         """
-        folder = self._folders.get(blob)
-        if folder is None or not folder.exists():
-            archive = await self._code.archive(blob)
-            folder = self._folders[blob] = await self._packages.unpack([archive])
+        folder = self._folder(blob)
+        if _is_complete(folder, self._boot_id):
+            return folder
+        task = self._under_way.get(blob)
+        if task is None:
+            task = self._under_way[blob] = asyncio.create_task(self._make(blob, folder))
+            task.add_done_callback(lambda _: self._under_way.pop(blob, None))
+        return await asyncio.shield(task)
+
+    async def forget(self, blob: str) -> None:
+        """Delete the archive's folder; no instance may run on it any more."""
+        await asyncio.to_thread(_remove, self._folder(blob))
+
+    def _folder(self, blob: str) -> Path:
+        return self._unpacked / blob.replace("/", "-")
+
+    async def _make(self, blob: str, folder: Path) -> Path:
+        archive = await self._fetched.archive(blob)
+        try:
+            await asyncio.to_thread(self._unpack, archive, folder)
+        finally:
             # The blob stays; a second copy of a large archive would only take room.
             archive.unlink(missing_ok=True)
         return folder
 
-    def forget_all_but(self, blobs: frozenset[str]) -> None:
-        """Delete the folders of archives not named; for when the platform starts and nothing runs."""
-        for blob in [blob for blob in self._folders if blob not in blobs]:
-            del self._folders[blob]
-        self._packages.forget_all_but(list(self._folders.values()))
+    def _unpack(self, archive: Path, folder: Path) -> None:
+        _remove(folder)
+        scratch = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
+        _remove(scratch)
+        scratch.mkdir(parents=True, mode=0o755)
+        try:
+            extract_model(archive, scratch, UNPACKED_BYTES_MAX)
+            (scratch / _DONE).write_text(self._boot_id)
+            scratch.rename(folder)
+        except BaseException:
+            _remove(scratch)
+            raise
 
 
 def extract_model(archive: Path, folder: Path, bytes_max: int) -> int:
@@ -138,3 +172,18 @@ def _refuse_links_above(folder: Path, target: Path) -> None:
     for parent in target.relative_to(folder).parents:
         if (folder / parent).is_symlink():
             raise PackageError(f"The entry {target.name!r} lies behind a symbolic link.")
+
+
+def _is_complete(folder: Path, boot_id: str) -> bool:
+    marker = folder / _DONE
+    return marker.exists() and marker.read_text() == boot_id
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder; it is out of the way at once, however long that takes."""
+    gone = folder.with_name(folder.name + _GONE)
+    if gone.exists():
+        shutil.rmtree(gone)
+    if folder.exists():
+        folder.rename(gone)
+        shutil.rmtree(gone)

@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from pileus.compute.errors import PackageError
@@ -25,9 +25,6 @@ _DONE = ".pileus-complete"
 _BAD_ZIP = "Could not unzip uploaded file. Please check your file, then try to upload again."
 _TOO_LARGE = f"Unzipped size must be smaller than {UNZIPPED_BYTES_MAX} bytes"
 
-Extract = Callable[[Path, Path, int], int]
-"""Unpacks an archive into a folder: at most so many bytes; the bytes written."""
-
 
 class Packages:
     """Folders of unpacked code below ``root_dir``, named by content.
@@ -37,21 +34,11 @@ class Packages:
 
     Args:
         boot_id: changes with every boot of the machine (``/proc/sys/kernel/random/boot_id``).
-        extract: how an archive is unpacked; None for zip files.
-        bytes_max: the most that is unpacked into one folder; None for Lambda's limit.
     """
 
-    def __init__(
-        self,
-        root_dir: Path,
-        boot_id: str,
-        extract: Extract | None = None,
-        bytes_max: int | None = None,
-    ) -> None:
+    def __init__(self, root_dir: Path, boot_id: str) -> None:
         self._root_dir = root_dir
         self._boot_id = boot_id
-        self._extract = extract or _extract
-        self._bytes_max = bytes_max
         self._under_way: dict[str, asyncio.Task[Path]] = {}
 
     async def unpack(self, archives: Sequence[Path]) -> Path:
@@ -89,9 +76,9 @@ class Packages:
         _remove(scratch)
         scratch.mkdir(parents=True, mode=0o755)
         try:
-            left = self._bytes_max or UNZIPPED_BYTES_MAX
+            left = UNZIPPED_BYTES_MAX
             for archive in archives:
-                left -= self._extract(archive, scratch, left)
+                left -= _extract(archive, scratch, left)
             (scratch / _DONE).write_text(self._boot_id)
             scratch.rename(folder)
         except BaseException:

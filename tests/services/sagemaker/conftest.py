@@ -107,19 +107,27 @@ class Bench:
         given = {"EndpointName": "e", "ContentType": "application/json", **given}
         return await self("InvokeEndpoint", "sagemaker-runtime", Body=body, **given)
 
+    async def discarded(self) -> None:
+        """Wait until archives that serve no more are gone; files go on a thread, in real time."""
+        await self.platform.clock.advance(120_000)
+        name = "discarding archives that serve no more"
+        await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == name))
+
     async def together(self, *bodies: bytes) -> list[Any]:
         """Requests made at the same moment: their outputs or errors."""
+        return list(await self.platform.clock.run(self.begin(*bodies)))
+
+    def begin(self, *bodies: bytes) -> asyncio.Future[list[Any]]:
+        """The same under way, while time stands still."""
         kernel, context = self.platform.kernel, self.platform.context
         given = {"EndpointName": "e", "ContentType": "application/json"}
 
         async def one(body: bytes) -> Any:
             request = {**given, "Body": body}
-            return (
-                await kernel.invoke(context, "sagemaker-runtime", "InvokeEndpoint", request)
-            ).output
+            reply = await kernel.invoke(context, "sagemaker-runtime", "InvokeEndpoint", request)
+            return reply.output
 
-        work = asyncio.gather(*map(one, bodies), return_exceptions=True)
-        return list(await self.platform.clock.run(work))
+        return asyncio.gather(*map(one, bodies), return_exceptions=True)
 
 
 def one_instance() -> dict[str, Any]:

@@ -146,6 +146,7 @@ async def test_an_update_serves_the_other_configuration(bench: Bench) -> None:
     assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", "c2")
     assert (await bench.invoke())["InvokedProductionVariant"] == "new"
     assert bench.nodes.running_count == 1
+    await bench.discarded()
     assert len(await bench.platform.kernel.blobs.list("000000000000/sagemaker/")) == 1
 
 
@@ -170,6 +171,7 @@ async def test_while_a_deployment_is_under_way_nothing_else_begins(bench: Bench)
     await bench.invoke()
     await bench("DeleteEndpoint", EndpointName="e")
     assert bench.nodes.running_count == 0
+    await bench.discarded()
     assert await bench.platform.kernel.blobs.list("000000000000/sagemaker/") == []
 
 
@@ -183,6 +185,21 @@ async def test_a_deployment_goes_on_after_a_crash(bench: Bench, start_bench) -> 
     again: Bench = await start_bench(disks)
     assert (await again.settled())["EndpointStatus"] == "InService"
     assert (await again.invoke())["Body"] == b"[1]"
+
+
+async def test_archives_nobody_serves_are_deleted_at_the_next_start(
+    bench: Bench, start_bench
+) -> None:
+    await bench.served()
+    await bench("CreateEndpoint", EndpointName="other", EndpointConfigName="c")
+    await bench.settled("other")
+    await bench("DeleteEndpoint", EndpointName="e")
+    await bench.platform.crash()
+    disks = bench.platform.disks
+    disks.state.crashed.clear()
+    again: Bench = await start_bench(disks)
+    assert len(await again.platform.kernel.blobs.list("000000000000/sagemaker/")) == 1
+    assert (await again.invoke(EndpointName="other"))["Body"] == b"[1]"
 
 
 async def test_listings_are_sorted_filtered_and_cut(bench: Bench) -> None:

@@ -75,6 +75,19 @@ async def test_a_wait_of_a_minute_is_too_long(bench: Bench) -> None:
     assert bench.endpoints.waiting("000000000000/us-east-1", "e", "all") == 0
 
 
+async def test_who_waited_is_served_by_what_serves_then(bench: Bench) -> None:
+    bench.programs["inference.py"] = Program(_slow(30.0))
+    await bench.served()
+    await bench.config("c2", {"VariantName": "new"})
+    requests = bench.begin(b"0", b"1")
+    await bench("UpdateEndpoint", EndpointName="e", EndpointConfigName="c2")
+    await bench.settled()
+    assert not requests.done()
+    answers = await bench.platform.clock.run(requests)
+    assert [answer["InvokedProductionVariant"] for answer in answers] == ["all", "new"]
+    assert bench.nodes.running_count == 1
+
+
 async def test_a_serverless_variant_refuses_what_is_over_its_concurrency(bench: Bench) -> None:
     bench.programs["inference.py"] = Program(_slow(5.0))
     await bench.model()

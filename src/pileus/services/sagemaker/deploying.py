@@ -6,7 +6,7 @@ No instance is started: the first request does that.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ UNCHECKED = "unchecked"
 _SUBMIT = "SAGEMAKER_SUBMIT_DIRECTORY"
 _CODE = "code"
 _REASON_LENGTH_MAX = 1024
+_DRAIN_S = 2 * LIMITS.invoke_s_max
 
 
 class DeploymentFailed(PileusError):
@@ -99,14 +100,16 @@ async def _deploy(call: StreamCall, endpoints: Endpoints, name: str, deployment:
             await _prepare(call, endpoints, variant, fetched)
     except DeploymentFailed as failed:
         failure = str(failed)[:_REASON_LENGTH_MAX]
+        await discard(call, set(fetched.values()))
     finished = endpoint
     has_ended = await call.write(lambda write: _finish(write, finished, failure))
-    unused = set(fetched.values()) if failure or not has_ended else set()
-    if has_ended and not failure:
-        await endpoints.retire(scope_of(call.account, call.region), endpoint.name)
-        unused = {variant.blob for variant in endpoint.variants}
-    for blob in unused:
-        await call.blobs.delete(blob)
+    if failure:
+        return
+    if not has_ended:
+        await discard(call, set(fetched.values()))
+        return
+    await endpoints.retire(scope_of(call.account, call.region), endpoint.name)
+    discard_later(call, {variant.blob for variant in endpoint.variants})
 
 
 def _finish(call: WriteCall, prepared: Endpoint, failure: str) -> bool:
@@ -125,6 +128,32 @@ def _finish(call: WriteCall, prepared: Endpoint, failure: str) -> bool:
     endpoint.modified_ms = call.now_ms
     store.put(call, "endpoint", endpoint)
     return True
+
+
+def blob_prefix(call: StreamCall) -> str:
+    """Where the copies of archives of this account and region lie."""
+    return f"{call.account}/sagemaker/{call.region}/"
+
+
+async def discard(call: StreamCall, blobs: Iterable[str]) -> None:
+    """Delete copies of archives and what was unpacked from them."""
+    for blob in blobs:
+        await call.part(Endpoints).models.forget(blob)
+        await call.blobs.delete(blob)
+
+
+def discard_later(call: StreamCall, blobs: Iterable[str]) -> None:
+    """The same once no request that began before can still be running.
+
+    A stop of the platform before then leaves them to ``background``.
+    """
+    kept = sorted(blobs)
+
+    async def work() -> None:
+        await call.clock.sleep(_DRAIN_S)
+        await discard(call, kept)
+
+    call.spawn("discarding archives that serve no more", work())
 
 
 async def _prepare(
@@ -166,7 +195,7 @@ async def _fetch(call: StreamCall, endpoints: Endpoints, variant: Variant) -> st
         body = reply.body
         if body is None:
             raise errors.invalid("the object has no body")
-        blob = f"{call.account}/sagemaker/{call.random_bytes(16).hex()}"
+        blob = f"{blob_prefix(call)}{call.random_bytes(16).hex()}"
         await call.blobs.put(blob, _chunks(body))
     except ServiceError as error:
         raise DeploymentFailed(

@@ -28,8 +28,8 @@ class VariantQueue:
         """Requests that wait now."""
         return len(self._waiting)
 
-    async def enter(self, variant: Variant) -> None:
-        """Take a place; :meth:`leave` gives it back.
+    async def enter(self, variant: Variant) -> bool:
+        """Take a place; :meth:`leave` gives it back. True when it had to be waited for.
 
         Raises:
             ServiceError: ThrottlingException from a serverless variant, ServiceUnavailable when too
@@ -37,7 +37,7 @@ class VariantQueue:
         """
         if self.running < variant.concurrency_max and not self._waiting:
             self.running += 1
-            return
+            return False
         if variant.serverless:
             raise errors.throttled()
         if len(self._waiting) >= LIMITS.queue_length_max:
@@ -57,6 +57,7 @@ class VariantQueue:
             raise errors.unavailable(
                 f"No instance of variant {variant.name} was free for {LIMITS.queue_s_max:.0f} seconds."
             )
+        return True
 
     def leave(self, variant: Variant) -> None:
         """Give a place back: to who waits longest, unless the variant shrank meanwhile."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -47,32 +47,43 @@ class Endpoints:
         """Ids of deployments under way in this process."""
 
     async def invoke(
-        self, scope: str, endpoint: Endpoint, variant: Variant, call: ComputeCall
-    ) -> Result:
-        """Wait for an instance of the variant and run one request on it.
+        self, scope: str, look: Callable[[], tuple[Endpoint, Variant]], call: ComputeCall
+    ) -> tuple[Variant, Result]:
+        """Wait for an instance and run one request on it.
+
+        Args:
+            look: the endpoint and the variant as they are now; asked again after a wait, because
+                what served then may be gone.
 
         Raises:
             ServiceError: no instance in time, or none can be made on this machine.
         """
+        endpoint, variant = look()
         key = (scope, endpoint.name, variant.name)
         queue = self._queues.get(key)
         if queue is None:
             queue = self._queues[key] = VariantQueue(self._kernel.clock)
-        await queue.enter(variant)
+        has_waited = await queue.enter(variant)
+        try:
+            if has_waited:
+                endpoint, variant = look()
+        except ServiceError:
+            queue.leave(variant)
+            raise
         # A caller who goes away must not take the instance with it: it would load its model anew.
         name = f"request {call.request_id} of endpoint {endpoint.name}"
-        work = self._kernel.supervisor.spawn(name, self._run(key, endpoint, variant, call))
+        work = self._kernel.supervisor.spawn(name, self._run(scope, endpoint, variant, call))
         work.add_done_callback(lambda _: queue.leave(variant))
         outcome: Result | ServiceError = await asyncio.shield(work)
         if isinstance(outcome, ServiceError):
             raise outcome
-        return outcome
+        return variant, outcome
 
     async def _run(
-        self, key: _QueueKey, endpoint: Endpoint, variant: Variant, call: ComputeCall
+        self, scope: str, endpoint: Endpoint, variant: Variant, call: ComputeCall
     ) -> Result | ServiceError:
         try:
-            target = await self._target(key, endpoint, variant)
+            target = await self._target((scope, endpoint.name, variant.name), endpoint, variant)
             return await self.pools.invoke(target, call)
         except (BlobNotFound, PackageError, RuntimeUnavailable) as error:
             return errors.unavailable(str(error))
@@ -83,8 +94,9 @@ class Endpoints:
 
     async def retire(self, scope: str, name: str) -> None:
         """End the instances of an endpoint that changed or is gone; busy ones after their request."""
-        for key in [key for key in self._targets if key[:2] == (scope, name)]:
-            del self._targets[key]
+        for known in (self._targets, self._queues):
+            for key in [key for key in known if key[:2] == (scope, name)]:
+                del known[key]
         await self.pools.retire(scope, name)
 
     def waiting(self, scope: str, endpoint: str, variant: str) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.kernel.operations import read, stream
 from pileus.services.sagemaker import errors, store
-from pileus.services.sagemaker.deploying import deploy, planned
+from pileus.services.sagemaker.deploying import deploy, discard_later, planned
 from pileus.services.sagemaker.listing import page
 from pileus.services.sagemaker.model import (
     CREATING,
@@ -96,8 +96,7 @@ async def delete_endpoint(
 
     gone = await call.write(step, once=True)
     await call.part(Endpoints).retire(scope_of(call.account, call.region), gone["name"])
-    for blob in gone["blobs"]:
-        await call.blobs.delete(blob)
+    discard_later(call.in_account(call.account, call.region), gone["blobs"])
     return {}
 
 

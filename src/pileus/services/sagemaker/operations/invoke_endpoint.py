@@ -45,7 +45,11 @@ async def invoke_endpoint(
         if request.get(member):
             raise errors.runtime_invalid(f"Pileus does not support {member} of InvokeEndpoint yet.")
     draw = int.from_bytes(call.random_bytes(4), "big") / 2**32
-    endpoint, variant = call.read(lambda view: _found(view, request, draw))
+
+    def look() -> tuple[Endpoint, Variant]:
+        return call.read(lambda view: _found(view, request, draw))
+
+    endpoint, variant = look()
     payload = request.get("Body") or b""
     if variant.serverless and len(payload) > LIMITS.serverless_bytes_max:
         raise errors.runtime_invalid(
@@ -60,7 +64,7 @@ async def invoke_endpoint(
         client_context=model_context(request.get("ContentType") or "", request.get("Accept") or ""),
     )
     scope = scope_of(call.account, call.region)
-    result = await call.part(Endpoints).invoke(scope, endpoint, variant, compute_call)
+    variant, result = await call.part(Endpoints).invoke(scope, look, compute_call)
     if result.function_error:
         raise _model_error(call, endpoint, result)
     head, answer = split_answer(result.payload)
