@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -131,6 +132,20 @@ def test_a_range_is_a_slice(first: int, last: int, size: int) -> None:
         assert last < first
     else:
         assert body[slice(*found)] == body[first : last + 1] != b""
+
+
+@pytest.mark.parametrize("body", [b"x", LARGE])
+async def test_a_redelivered_put_happens_once(s3: S3, body: bytes) -> None:
+    await s3("PutBucketVersioning", VersioningConfiguration={"Status": "Enabled"})
+    kernel, context = s3.platform.kernel, replace(s3.platform.context, delivery_id="d")
+    request = {"Bucket": "bucket", "Key": "k", "Body": body}
+    answers = [
+        await s3.platform.clock.run(kernel.invoke(context, "s3", "PutObject", request))
+        for _ in range(2)
+    ]
+    assert answers[0].output == answers[1].output
+    assert len((await s3("ListObjectVersions"))["Versions"]) == 1
+    assert await s3.blobs() == (len(body) > 16_384)
 
 
 async def test_content_md5(s3: S3) -> None:

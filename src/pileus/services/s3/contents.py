@@ -51,7 +51,8 @@ async def take_in(
 ) -> T:
     """Receive ``body``, then run ``step``, which keeps it, in one transaction; its result.
 
-    What was stored is discarded when the step does not come to pass.
+    The result must be JSON: a redelivered call gets that of the first one. What was stored is
+    discarded when the step does not come to pass.
 
     Raises:
         ServiceError: EntityTooLarge, BadDigest, what the body itself raises, what ``step`` raises.
@@ -69,7 +70,7 @@ async def take_in(
         tally.update(head)
         etag, digest = tally.finish()
         received = Received(len(head), etag, digest, data=head)
-        return await call.write(lambda write: step(write, received))
+        return await call.write(lambda write: step(write, received), once=True)
     return await _through_blob(call, tally, _checked(head, pieces, tally, size_bytes_max), step)
 
 
@@ -87,7 +88,11 @@ async def _through_blob(
         await _store(call, blob, pieces)
         etag, digest = tally.finish()
         received = Received(tally.size_bytes, etag, digest, blob=blob)
-        return await call.write(lambda write: step(write, received))
+        result = await call.write(lambda write: step(write, received), once=True)
+        if call.context.delivery_id is not None:
+            # A redelivery does not run the step again, and then nothing keeps the blob.
+            call.spawn("s3 repeated upload", _abandon(call, blob))
+        return result
     except BaseException:
         call.spawn("s3 abandoned upload", _abandon(call, blob))
         raise

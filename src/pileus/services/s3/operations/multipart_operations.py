@@ -72,12 +72,8 @@ async def upload_part(
     given = body if body is not None else BytesBody(request.get("Body") or b"")
     upload = call.read(lambda view: _upload_of(view, request))
     wanted = _part_checksum(upload, checksums.expected(request))
-    part = await _store_part(call, request, given, wanted)
-    return {
-        "ETag": f'"{part.etag}"',
-        **settings.shown_encryption(upload.settings.encryption),
-        **checksums.shown_value(part.digest),
-    }
+    told, _ = await _store_part(call, request, given, wanted)
+    return {**told, **settings.shown_encryption(upload.settings.encryption)}
 
 
 @stream
@@ -100,14 +96,10 @@ async def upload_part_copy(
     if request.get("CopySourceRange"):
         start, stop = ranges.of_copy(request["CopySourceRange"], version.size_bytes)
     reading = contents.Reading(call, pieces, start, stop)
-    part = await _store_part(call, request, reading, Expected(algorithm=upload.algorithm))
-    result = {
-        "ETag": f'"{part.etag}"',
-        "LastModified": utc(part.modified_ms),
-        **checksums.shown_value(part.digest),
-    }
+    expected = Expected(algorithm=upload.algorithm)
+    told, modified_ms = await _store_part(call, request, reading, expected)
     output: dict[str, Any] = {
-        "CopyPartResult": result,
+        "CopyPartResult": {**told, "LastModified": utc(modified_ms)},
         **settings.shown_encryption(upload.settings.encryption),
     }
     if bucket.has_versions:
@@ -143,8 +135,10 @@ def _part_checksum(upload: Upload, wanted: Expected) -> Expected:
 
 async def _store_part(
     call: StreamCall, request: Mapping[str, Any], body: Body, wanted: Expected
-) -> Part:
-    def step(write: WriteCall, received: contents.Received) -> Part:
+) -> tuple[dict[str, str], int]:
+    """Keep the part; what is told of it, and when it was stored (epoch ms)."""
+
+    def step(write: WriteCall, received: contents.Received) -> tuple[dict[str, str], int]:
         upload = _upload_of(write, request)
         number = request["PartNumber"]
         raw = write.state.get(("part", upload.id, number))
@@ -159,7 +153,7 @@ async def _store_part(
             digest=received.digest,
         )
         store.put_part(write.state, upload.id, part)
-        return part
+        return {"ETag": f'"{part.etag}"', **checksums.shown_value(part.digest)}, part.modified_ms
 
     return await contents.take_in(call, body, wanted, LIMITS.part_bytes_max, step)
 

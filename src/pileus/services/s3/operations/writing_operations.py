@@ -140,16 +140,16 @@ async def copy_object(
     )
     reading = contents.Reading(call, pieces, 0, original.size_bytes)
 
-    def step(write: WriteCall, received: contents.Received) -> tuple[dict[str, Any], Version]:
+    def step(write: WriteCall, received: contents.Received) -> dict[str, Any]:
         bucket = store.bucket_of(write, request)
         version = put_version(write, bucket, request, received, settings, "ObjectCreated:Copy")
-        return told(write, bucket, request["Key"], version), version
+        return {**told(write, bucket, request["Key"], version), "At": version.modified_ms}
 
-    output, version = await contents.take_in(
+    output = await contents.take_in(
         call, reading, Expected(algorithm=algorithm), LIMITS.object_bytes_max, step
     )
-    result = {"ETag": output.pop("ETag"), "LastModified": utc(version.modified_ms)}
-    for member in checksums.shown(version.digest):
+    result = {"ETag": output.pop("ETag"), "LastModified": utc(output.pop("At"))}
+    for member in [name for name in output if name.startswith("Checksum")]:
         result[member] = output.pop(member)
     if source.has_versions:
         output["CopySourceVersionId"] = original.version_id
