@@ -19,22 +19,25 @@ from pileus.adapters.local_node.capabilities import Tier
 from pileus.adapters.local_node.nodes import LocalNodes, LocalNodeSettings
 from pileus.adapters.segment_log import SegmentLog
 from pileus.adapters.sms_handset import HandsetSms
+from pileus.adapters.sms_twilio import TwilioSms
 from pileus.adapters.sqlite_state import SqliteState
 from pileus.compute.log_shipping import LogShipper
 from pileus.compute.pools import Pools, PoolSettings
 from pileus.console.routes import Console, Hooks
-from pileus.deploy.accounts import DEFAULT_STAGE
-from pileus.deploy.environments import PREFIX as ENVIRONMENTS_PREFIX
+from pileus.deploy.accounts import DEFAULT_STAGE, ENVIRONMENTS_PREFIX
 from pileus.gateway.app import OWN_PREFIX, GatewayApp
 from pileus.gateway.aws import AwsFront
 from pileus.gateway.code_downloads import CodeDownloads
+from pileus.gateway.inbound import AnswersHandler, TwilioWebhook
 from pileus.gateway.server import Server
 from pileus.gateway.websocket import open_websocket
+from pileus.kernel.calls import StreamCall
 from pileus.kernel.credentials import Credentials
 from pileus.kernel.kernel import Kernel
 from pileus.kernel.settings import InvalidSetting, Settings
 from pileus.ports.sms import SmsProvider
 from pileus.protocols.http import HttpRequest, HttpResponse
+from pileus.services.cloudformation import answers
 from pileus.services.lambda_ import downloads
 from pileus.services.lambda_.parts import ComputeSettings, add_parts
 from pileus.services.sagemaker.parts import ModelSettings, add_model_parts
@@ -88,7 +91,7 @@ async def start(settings: Settings) -> Platform:
     app = GatewayApp(_aws_front(kernel, settings))
     server = Server(app, kernel.clock, open_websocket=open_websocket)
     app.add_handler("health", _health)
-    kernel.add_part(SmsProvider, HandsetSms())  # type: ignore[type-abstract]
+    _add_sms(kernel, app, settings)
     port = await server.start(settings.host, settings.port)
     kernel.endpoint = f"http://{settings.host}:{port}"
     nodes = _nodes(replace(settings, port=port), kernel, server)
@@ -101,9 +104,45 @@ async def start(settings: Settings) -> Platform:
     models_dir = settings.data_dir.resolve() / "models"
     add_model_parts(kernel, nodes, ModelSettings(models_dir, _boot_id(), settings.idle_s))
     app.add_handler(downloads.PATH, _code_downloads(kernel))
+    app.add_handler(answers.PATH.removeprefix(OWN_PREFIX), _answers(kernel))
     await kernel.start()
     _add_console(kernel, app, settings)
     return Platform(replace(settings, port=port), kernel, server, app, nodes, lock, kernel.endpoint)
+
+
+def _add_sms(kernel: Kernel, app: GatewayApp, settings: Settings) -> None:
+    """Texts go through Twilio where it is set up, else they stay on the page's handset."""
+    if not settings.twilio_account_sid:
+        kernel.add_part(SmsProvider, HandsetSms())  # type: ignore[type-abstract]
+        return
+    twilio = TwilioSms(
+        settings.twilio_url,
+        settings.twilio_account_sid,
+        settings.twilio_auth_token,
+        settings.twilio_number,
+    )
+    kernel.add_part(SmsProvider, twilio)  # type: ignore[type-abstract]
+
+    async def take(sender: str, target: str, text: str) -> str:
+        # Our number is Twilio's, whichever the account's first two-way number is called here.
+        return await receive_text(_sms_call(kernel, settings.account, settings), sender, "", text)
+
+    if settings.twilio_webhook:
+        webhook = TwilioWebhook(settings.twilio_webhook, twilio.is_signed, take)
+        app.add_handler("sms/twilio", webhook)
+
+
+def _sms_call(kernel: Kernel, account: str, settings: Settings) -> StreamCall:
+    room = kernel.registry.room("pinpoint-sms-voice-v2")
+    return kernel.stream_call(room.space(account, settings.region))
+
+
+def _answers(kernel: Kernel) -> AnswersHandler:
+    async def answer(token: str, payload: bytes) -> None:
+        space = kernel.registry.room("cloudformation").space(DEFAULT_ACCOUNT, kernel.default_region)
+        await answers.answer(kernel.stream_call(space), token, payload)
+
+    return AnswersHandler(answers.PATH, answer)
 
 
 def _add_console(kernel: Kernel, app: GatewayApp, settings: Settings) -> None:
@@ -111,8 +150,7 @@ def _add_console(kernel: Kernel, app: GatewayApp, settings: Settings) -> None:
     environments = _Environments(kernel)
 
     async def send_sms(account: str, sender: str, text: str) -> str:
-        space = kernel.registry.room("pinpoint-sms-voice-v2").space(account, settings.region)
-        return await receive_text(kernel.stream_call(space), sender, "", text)
+        return await receive_text(_sms_call(kernel, account, settings), sender, "", text)
 
     console = Console(
         Hooks(

@@ -8,7 +8,7 @@ from dataclasses import fields
 
 import click
 
-from pileus.kernel.settings import Settings
+from pileus.kernel.settings import SECRET, Settings
 
 
 @click.group("config")
@@ -25,6 +25,8 @@ def show(is_json: bool) -> None:
     for field in fields(Settings):
         variable = f"PILEUS_{field.name.upper()}"
         value = getattr(settings, field.name)
+        if value and field.name in SECRET:
+            value = "(set)"
         source = variable if variable in os.environ else "default"
         rows.append({"name": field.name, "value": str(value), "from": source, "set_by": variable})
     if is_json:

@@ -27,6 +27,11 @@ class Settings:
         tier: the weakest sandbox tier accepted (``A``, ``B`` or ``C``).
         idle_s: seconds after which an idle function instance ends.
         blank_children: most sandboxed blank children kept ready per runtime while functions start.
+        twilio_account_sid, twilio_auth_token, twilio_number: send texts through Twilio, not the
+            page's handset; all three or none.
+        twilio_url: where Twilio's API answers.
+        twilio_webhook: public address of ``/_pileus/sms/twilio``, as Twilio was told it; empty when
+            texts only go out.
     """
 
     host: str = "127.0.0.1"
@@ -37,6 +42,11 @@ class Settings:
     tier: str = "C"
     idle_s: float = 420.0
     blank_children: int = 4
+    twilio_account_sid: str = ""
+    twilio_auth_token: str = ""
+    twilio_number: str = ""
+    twilio_url: str = "https://api.twilio.com"
+    twilio_webhook: str = ""
 
     @staticmethod
     def load(environment: Mapping[str, str], **given: Any) -> Settings:
@@ -54,9 +64,17 @@ class Settings:
                 chosen[field.name] = _converted(field.name, value)
         if chosen.get("tier", "C") not in ("A", "B", "C"):
             raise InvalidSetting(f"tier must be A, B or C, not {chosen['tier']!r}")
+        twilio = [chosen.get(f"twilio_{part}") for part in ("account_sid", "auth_token", "number")]
+        if any(twilio) and not all(twilio):
+            raise InvalidSetting(
+                "Twilio needs PILEUS_TWILIO_ACCOUNT_SID, PILEUS_TWILIO_AUTH_TOKEN and "
+                "PILEUS_TWILIO_NUMBER, all three"
+            )
         return Settings(**chosen)
 
 
+SECRET = frozenset({"twilio_auth_token"})
+"""Settings whose values are never shown."""
 _KINDS: dict[str, Any] = {
     "port": int,
     "data_dir": Path,
