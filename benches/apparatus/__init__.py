@@ -1,0 +1,1 @@
+"""What every question measures with: cores, processes, a raw client, signed requests, figures."""

@@ -1,0 +1,60 @@
+"""Functions on the platform under measurement."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import time
+import zipfile
+
+from benches.apparatus import wire
+from benches.apparatus.processes import call
+
+TRIVIAL = "def handler(event, context):\n    return 1\n"
+_ROLE = f"arn:aws:iam::{wire.ACCOUNT}:role/bench"
+_PREPARE_S = 1.0
+
+
+def create_role(port: int) -> None:
+    """The role that functions run under."""
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "lambda.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    document = "".join(f"%{byte:02X}" for byte in json.dumps(trust).encode())
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    body = (
+        f"Action=CreateRole&Version=2010-05-08&RoleName=bench&AssumeRolePolicyDocument={document}"
+    )
+    call(port, wire.signed("iam", "POST", "/", form, body.encode(), port=port))
+
+
+def create(port: int, name: str, source: str = TRIVIAL) -> None:
+    """A Python function of one file."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("handler.py", source)
+    given = {
+        "FunctionName": name,
+        "Runtime": "python3.11",
+        "Handler": "handler.handler",
+        "Role": _ROLE,
+        "Code": {"ZipFile": base64.b64encode(packed.getvalue()).decode()},
+        "MemorySize": 256,
+        "Timeout": 30,
+    }
+    headers = {"content-type": "application/json"}
+    body = json.dumps(given).encode()
+    call(port, wire.signed("lambda", "POST", "/2015-03-31/functions", headers, body, port=port))
+
+
+def settle() -> None:
+    """Wait until what a creation set going in the background (zygote, blank child) is done."""
+    time.sleep(_PREPARE_S)
