@@ -38,7 +38,8 @@ class RequestBindings:
         self._labels: list[tuple[str, str, Text]] = []
         self._query: list[tuple[str, str, Text, bool]] = []
         self._query_map = ""
-        self._headers: list[tuple[str, str, Text]] = []
+        # By wire name: a request has a dozen headers, PutObject could have fifty.
+        self._headers: dict[str, tuple[str, Text]] = {}
         self._prefixes: list[tuple[str, str]] = []
         shape = operation.input
         for member in shape.members.values() if shape is not None else ():
@@ -59,7 +60,7 @@ class RequestBindings:
             assert element is not None
             self._query.append((name, wire_name, text_reader(element), is_list))
         elif member.location == "header":
-            self._headers.append((name, wire_name.lower(), _header_reader(member)))
+            self._headers[wire_name.lower()] = (name, _header_reader(member))
         elif member.location == "headers":
             self._prefixes.append((name, member.location_name.lower()))
 
@@ -76,11 +77,12 @@ class RequestBindings:
                     out[name] = convert(labels[wire_name])
             if self._has_query and request.query:
                 self._read_query(request.query, out)
-            headers = request.headers
-            for name, wire_name, convert in self._headers:
-                text = headers.get(wire_name)
-                if text is not None:
-                    out[name] = convert(text)
+            if self._headers:
+                known = self._headers
+                for wire_name, text in request.headers.items():
+                    if wire_name in known:
+                        name, convert = known[wire_name]
+                        out[name] = convert(text)
         except ValueError as problem:
             raise serialization_error(f"Invalid value for {name}") from problem
         for name, prefix in self._prefixes:
@@ -108,13 +110,13 @@ class ResponseBindings:
     """Writes an operation's header and status members."""
 
     def __init__(self, shape: Shape | None) -> None:
-        self._headers: list[tuple[str, str, Callable[[Any], str]]] = []
+        self._headers: dict[str, tuple[str, Callable[[Any], str]]] = {}
         self._prefixes: list[tuple[str, str]] = []
         self._status = ""
         for member in shape.members.values() if shape is not None else ():
             if member.location == "header":
                 write = _header_writer(member)
-                self._headers.append((member.name, member.wire_name, write))
+                self._headers[member.name] = (member.wire_name, write)
             elif member.location == "headers":
                 self._prefixes.append((member.name, member.location_name))
             elif member.location == "statusCode":
@@ -122,10 +124,12 @@ class ResponseBindings:
 
     def write(self, output: Mapping[str, Any], headers: list[tuple[str, str]]) -> int | None:
         """Append headers; returns the status when the output tells one."""
-        for name, wire_name, convert in self._headers:
-            value = output.get(name)
-            if value is not None and value != []:
-                headers.append((wire_name, convert(value)))
+        if self._headers:
+            known = self._headers
+            for name, value in output.items():
+                if name in known and value is not None and value != []:
+                    wire_name, convert = known[name]
+                    headers.append((wire_name, convert(value)))
         for name, prefix in self._prefixes:
             for key, value in (output.get(name) or {}).items():
                 headers.append((f"{prefix}{key}", str(value)))

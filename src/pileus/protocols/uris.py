@@ -36,12 +36,35 @@ class _Candidate:
         return not (self.markers or self.required_query or self.required_headers)
 
 
+_Labelled = tuple[tuple[str, ...], _Candidate]
+
+
+@dataclass(slots=True)
+class _Choices:
+    """What shares a method and a template. ``plain`` answers requests that tell nothing more: no
+    query, none of ``headers``."""
+
+    candidates: list[_Labelled] = field(default_factory=list)
+    headers: frozenset[str] = frozenset()
+    plain: _Labelled | None = None
+
+    def add(self, labels: tuple[str, ...], candidate: _Candidate) -> None:
+        self.candidates.append((labels, candidate))
+        self.headers |= frozenset(candidate.required_headers)
+        self.plain = _choose(self.candidates, "", {})
+
+    def choose(self, query: str, headers: Mapping[str, str]) -> _Labelled:
+        if self.plain is not None and not query and self.headers.isdisjoint(headers):
+            return self.plain
+        return _choose(self.candidates, query, headers)
+
+
 @dataclass(slots=True)
 class _Node:
     literals: dict[str, _Node] = field(default_factory=dict)
     label: _Node | None = None
     greedy: _Node | None = None
-    methods: dict[str, list[tuple[tuple[str, ...], _Candidate]]] = field(default_factory=dict)
+    methods: dict[str, _Choices] = field(default_factory=dict)
 
 
 class UriTable:
@@ -67,7 +90,7 @@ class UriTable:
             else:
                 node = node.literals.setdefault(segment, _Node())
         candidate = _candidate(operation, query)
-        node.methods.setdefault(operation.method, []).append((tuple(labels), candidate))
+        node.methods.setdefault(operation.method, _Choices()).add(tuple(labels), candidate)
 
     def match(
         self, method: str, path: str, query: str, headers: Mapping[str, str]
@@ -84,17 +107,17 @@ class UriTable:
             found = self._descend(self._root, segments[:-1], 0, method)
         if found is None:
             return None
-        candidates, values = found
-        labels, candidate = _choose(candidates, query, headers)
+        choices, values = found
+        labels, candidate = choices.choose(query, headers)
         decoded = [unquote(value, errors="strict") if "%" in value else value for value in values]
         return candidate.operation, dict(zip(labels, decoded, strict=True))
 
     def _descend(
         self, node: _Node, segments: list[str], at: int, method: str
-    ) -> tuple[list[tuple[tuple[str, ...], _Candidate]], list[str]] | None:
+    ) -> tuple[_Choices, list[str]] | None:
         if at == len(segments):
-            candidates = node.methods.get(method)
-            return None if candidates is None else (candidates, [])
+            choices = node.methods.get(method)
+            return None if choices is None else (choices, [])
         segment = segments[at]
         literal = node.literals.get(segment)
         if literal is not None:
@@ -138,14 +161,12 @@ def _candidate(operation: Operation, query: str) -> _Candidate:
     )
 
 
-def _choose(
-    candidates: list[tuple[tuple[str, ...], _Candidate]], query: str, headers: Mapping[str, str]
-) -> tuple[tuple[str, ...], _Candidate]:
+def _choose(candidates: list[_Labelled], query: str, headers: Mapping[str, str]) -> _Labelled:
     if len(candidates) == 1:
         return candidates[0]
     given = query_parameters(query) if query else {}
 
-    def rank(pair: tuple[tuple[str, ...], _Candidate]) -> tuple[int, int, int, int]:
+    def rank(pair: _Labelled) -> tuple[int, int, int, int]:
         candidate = pair[1]
         for name, value in candidate.markers.items():
             if name not in given or (value and given[name][0] != value):
