@@ -14,6 +14,7 @@ from pileus.compute.errors import PackageError
 from pileus.compute.model_store import MODEL_DIR
 from pileus.compute.requirements import unsatisfied
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
+from pileus.ports.blobs import BlobsUnavailable
 from pileus.services.sagemaker import errors, store
 from pileus.services.sagemaker.limits import LIMITS
 from pileus.services.sagemaker.model import FAILED, IN_SERVICE, Endpoint, EndpointConfig, Variant
@@ -204,6 +205,8 @@ async def _fetch(call: StreamCall, endpoints: Endpoints, variant: Variant) -> st
             "that the role passed to CreateModel has permissions to download the model. "
             f"({error.code}: {error.message})"
         ) from error
+    except BlobsUnavailable as error:
+        raise DeploymentFailed(f"{variant.model_data} could not be stored: {error}") from error
     return blob
 
 
