@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pileus.compute.calls import Call as ComputeCall
@@ -13,6 +11,7 @@ from pileus.compute.calls import Result, Target
 from pileus.compute.code_store import CodeStore
 from pileus.compute.environment import Identity, variables
 from pileus.compute.errors import PackageError
+from pileus.compute.host_environment import HostEnvironment
 from pileus.compute.pools import Pools
 from pileus.kernel.credentials import issue
 from pileus.kernel.kernel import Kernel
@@ -24,20 +23,6 @@ from pileus.services.lambda_.limits import LIMITS
 from pileus.services.lambda_.model import Configuration, Function
 from pileus.values.context import CallContext, Principal
 from pileus.values.errors import ServiceError
-
-
-@dataclass(frozen=True, slots=True)
-class HostEnvironment:
-    """The platform's own interpreter environment, for the ``pileus-host`` layer."""
-
-    shown: tuple[str, ...]
-    python_path: tuple[str, ...]
-
-    @staticmethod
-    def own() -> HostEnvironment:
-        """That of this process: its site-packages folders."""
-        folders = tuple(path for path in sys.path if path.endswith("site-packages"))
-        return HostEnvironment(folders, folders)
 
 
 class Functions:
@@ -148,8 +133,8 @@ class Functions:
             handler=version.handler,
             code_dir=str(await self.code.folder([version.code.blob])),
             layers_dir=layers_dir,
-            shown=self._host.shown if has_host else (),
-            python_path=self._host.python_path if has_host else (),
+            shown=self._host.folders if has_host else (),
+            python_path=self._host.folders if has_host else (),
             environment=variables(identity, version.environment, {}, self._kernel.endpoint),
             memory_mb=version.memory_mb,
             tmp_mb=version.tmp_mb,
