@@ -239,7 +239,9 @@ class Feed:
         if not pages:
             return
         region = str(record.get("region") or DEFAULT_REGION)
-        place = f"arn:aws:lambda:{region}:{view.account}:function:{name}"
+        is_model = record.get("service") == "sagemaker"
+        service, kind = ("sagemaker", "endpoint/") if is_model else ("lambda", "function:")
+        place = f"arn:aws:{service}:{region}:{view.account}:{kind}{name}"
         is_error = bool(record.get("error") or record.get("throttle"))
         for page in pages:
             page.put_state("functions", name, ledger)
