@@ -127,9 +127,17 @@ class _View:
         low, high = self._bounds(prefix, start, after, stop)
         if low >= high:
             return 0
-        total = self._base.count(low, high)
-        for key, value in self._shadow(low, high).items():
-            total += (value is not None) - (self._base.get(key) is not None)
+        shadow = self._shadow(low, high)
+        if not shadow:
+            return self._base.count(low, high)
+        # The flushing layer may reach the base between two looks, and must not count twice.
+        self._base.begin_read()
+        try:
+            total = self._base.count(low, high)
+            for key, value in shadow.items():
+                total += (value is not None) - (self._base.get(key) is not None)
+        finally:
+            self._base.end_read()
         return total
 
     def _bounds(

@@ -3,6 +3,9 @@
 One table holds whole encoded keys, clustered. A group is written by a few many-row statements, so
 that the writer thread gives up and regains the interpreter's lock a few times per commit and not a
 few times per row. https://www.sqlite.org/wal.html
+
+Nobody else writes the file, so a value read once is known until a commit changes it. While no commit
+is under way the file stands still: a read then needs no transaction of SQLite's.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from pileus.ports.state import StateUnavailable
 
 _ROWS_PER_STATEMENT = (256, 64, 16, 4, 1)
 _CACHE_KIB = 8192
+_KNOWN_KEYS_MAX = 2048
+_KNOWN_VALUE_BYTES_MAX = 2048
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -43,6 +48,9 @@ class _SqliteBase:
             self._reader = _connect(path)
         except sqlite3.Error as error:
             raise StateUnavailable(f"cannot open {path}: {error}") from error
+        self._known: dict[bytes, bytes | None] = {}
+        self._is_committing = False
+        self._is_frozen = False
         self._jobs: queue.SimpleQueue[
             tuple[Writes, asyncio.AbstractEventLoop, Callable[[BaseException | None], None]] | None
         ] = queue.SimpleQueue()
@@ -50,8 +58,21 @@ class _SqliteBase:
         self._thread.start()
 
     def get(self, key: bytes) -> bytes | None:
+        # A frozen view may be older or newer than what is known: the commit may have happened.
+        if not self._is_frozen and key in self._known:
+            return self._known[key]
         row = self._reader.execute("SELECT v FROM kv WHERE k=?", (key,)).fetchone()
-        return row[0] if row else None
+        value: bytes | None = row[0] if row else None
+        if not self._is_frozen:
+            self._learn(key, value)
+        return value
+
+    def _learn(self, key: bytes, value: bytes | None) -> None:
+        if value is not None and len(value) > _KNOWN_VALUE_BYTES_MAX:
+            return
+        if len(self._known) >= _KNOWN_KEYS_MAX:
+            self._known.clear()
+        self._known[key] = value
 
     def scan(
         self, low: bytes, high: bytes, limit: int | None, reverse: bool
@@ -67,13 +88,35 @@ class _SqliteBase:
         return int(row.fetchone()[0])
 
     def begin_read(self) -> None:
-        self._reader.execute("BEGIN")
+        if self._is_committing:
+            self._reader.execute("BEGIN")
+            self._is_frozen = True
 
     def end_read(self) -> None:
-        self._reader.execute("COMMIT")
+        if self._is_frozen:
+            self._is_frozen = False
+            self._reader.execute("COMMIT")
 
     def commit(self, writes: Writes, done: Callable[[BaseException | None], None]) -> None:
-        self._jobs.put((writes, asyncio.get_running_loop(), done))
+        self._is_committing = True
+
+        def committed(error: BaseException | None) -> None:
+            self._is_committing = False
+            if error is None:
+                self._relearn(writes)
+            done(error)
+
+        self._jobs.put((writes, asyncio.get_running_loop(), committed))
+
+    def _relearn(self, writes: Writes) -> None:
+        """What is known of a written key is its new value; keys nobody read stay unknown."""
+        known = self._known
+        for key, value in writes.items():
+            if key in known:
+                if value is None or len(value) <= _KNOWN_VALUE_BYTES_MAX:
+                    known[key] = value
+                else:
+                    del known[key]
 
     def close(self) -> None:
         self._jobs.put(None)
