@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conformance.conftest import commands, live_platform, make_platform
+
+__all__ = ["commands", "live_platform", "make_platform"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

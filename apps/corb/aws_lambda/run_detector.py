@@ -32,6 +32,9 @@ PICTURES_A_REQUEST = 20
 SHARE_OF_FRAMES = 0.2
 """Occupancy is the largest number of persons that at least this share of the frames show."""
 
+_CUT_SHORT_MS = 300
+"""When pictures end earlier than this before the time the file tells, some are missing."""
+
 _CAPTURED = re.compile(r"(\d{8}T\d{6})\.(\d{3})Z")
 
 
@@ -97,14 +100,17 @@ def analyse(bucket: str, key: str, event_time: str) -> dict[str, Any]:
 def sample(data: bytes, name: str, frames_per_second: float) -> Iterator[Sample]:
     """Frames of a segment, at most so many a second, scaled to the detector's side.
 
+    Of a segment that was cut short, what can be decoded is given, and the log tells that it was.
+
     Raises:
         UnreadableSegment: nothing in it can be decoded.
     """
     if not data:
         raise UnreadableSegment(f"{name} is empty (0 bytes).")
-    step_ms, next_ms, found = 1000 / frames_per_second, 0.0, False
+    step_ms, next_ms, found, pts_ms, said_ms = 1000 / frames_per_second, 0.0, False, 0, 0.0
     try:
         with av.open(io.BytesIO(data), "r", metadata_errors="replace") as container:
+            said_ms = (container.duration or 0) / 1000  # FFmpeg counts in microseconds
             for frame in _frames(container):
                 pts_ms = round((frame.time or 0.0) * 1000)
                 # A millisecond of grace: Matroska rounds times to whole milliseconds.
@@ -120,6 +126,8 @@ def sample(data: bytes, name: str, frames_per_second: float) -> Iterator[Sample]
         if not found:
             raise UnreadableSegment(f"{name} is not a video that can be read: {error}") from error
         print(f"{name} ends early: {error}")
+    if found and pts_ms + step_ms + _CUT_SHORT_MS < said_ms:
+        print(f"{name} is cut short: its pictures end at {pts_ms} ms of {said_ms:.0f} ms")
     if not found:
         raise UnreadableSegment(f"{name} holds no picture that can be decoded.")
 

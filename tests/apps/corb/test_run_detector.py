@@ -179,3 +179,16 @@ def test_analysing_again_stores_the_same(cloud: FakeCloud, cut: list[Segment]) -
     before = dict(cloud.s3.objects)
     run_detector.handler(stored(f"{SEGMENT}.mkv"), None)
     assert cloud.s3.objects == before
+
+
+def test_a_segment_cut_short_is_analysed_as_far_as_it_goes_and_told(
+    cut: list[Segment], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from aws_lambda import run_detector
+
+    half = cut[0].data[: len(cut[0].data) // 2]
+    whole = list(run_detector.sample(cut[0].data, "a", 25))
+    assert capsys.readouterr().out == ""
+    part = list(run_detector.sample(half, "a", 25))
+    assert 0 < len(part) < len(whole)
+    assert "a is cut short: its pictures end at " in capsys.readouterr().out
