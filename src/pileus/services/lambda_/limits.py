@@ -24,7 +24,6 @@ class Limits:
     retry_pauses_s: tuple[int, ...] = (60, 120)
     concurrency: int = 1000
     unreserved_min: int = 100
-    role_keys_s: int = 43_200
     list_max: int = 50
     tags_max: int = 50
 

@@ -14,7 +14,7 @@ from pileus.services.lambda_.code_sweep import CodeSweep, code_prefix
 from pileus.services.lambda_.configuration import base64_sha256
 from pileus.services.lambda_.limits import LIMITS
 from pileus.services.lambda_.model import Code, Layer
-from pileus.services.lambda_.running import Functions
+from pileus.services.lambda_.running import Functions, scope_of
 from pileus.values.body import Body, BytesBody
 from pileus.values.errors import ServiceError
 
@@ -115,4 +115,4 @@ def find_layers(view: ReadCall, arns: Sequence[str]) -> list[Layer]:
 
 async def check_role(call: StreamCall, role: str, function: str) -> None:
     """Raise unless Lambda may assume the role."""
-    await call.part(Functions).assume(call.account, call.region, role, function)
+    await call.part(Functions).check_role(scope_of(call.account, call.region), role, function)

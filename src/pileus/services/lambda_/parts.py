@@ -5,14 +5,13 @@ The platform hands in real nodes, tests scripted ones; everything above the Node
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pileus.compute.calls import Usage
 from pileus.compute.code_store import CodeStore
 from pileus.compute.log_shipping import LogShipper
 from pileus.compute.pools import Pools, PoolServices, PoolSettings
+from pileus.compute.usage_records import meter_of
 from pileus.kernel.kernel import Kernel
 from pileus.ports.nodes import Nodes
 from pileus.services.lambda_.async_invokes import AsyncInvokes
@@ -50,7 +49,7 @@ def add_parts(kernel: Kernel, nodes: Nodes, settings: ComputeSettings) -> None:
         chance=kernel.chance,
         credentials=functions.credentials,
         write_log=shipper.write,
-        meter=_meter(kernel),
+        meter=meter_of(kernel, "lambda"),
     )
     functions.pools = Pools(services, settings.pools)
     kernel.add_part(LogShipper, shipper)
@@ -60,29 +59,3 @@ def add_parts(kernel: Kernel, nodes: Nodes, settings: ComputeSettings) -> None:
     kernel.add_part(AsyncInvokes, AsyncInvokes(kernel, functions))
     kernel.add_part(QueueSources, QueueSources(kernel, functions))
     kernel.add_part(CodeSweep, CodeSweep(kernel, code))
-
-
-def _meter(kernel: Kernel) -> Callable[[Usage], None]:
-    def meter(usage: Usage) -> None:
-        account, _, region = usage.target.scope.partition("/")
-        kernel.meter.add_quantity(account, "lambda:gb_seconds", usage.gigabyte_seconds)
-        kernel.meter.add_quantity(account, "lambda:requests", 0 if usage.throttle else 1)
-        kernel.observe(
-            "invocation",
-            account=account,
-            region=region,
-            function=usage.target.function,
-            version=usage.target.version,
-            cold=usage.is_cold,
-            duration_ms=usage.duration_ns / 1e6,
-            init_ms=usage.init_ns / 1e6,
-            billed_ms=usage.billed_ms,
-            memory_mb=usage.target.spec.memory_mb,
-            memory_peak_mb=usage.memory_peak_mb,
-            error=usage.is_error,
-            throttle=usage.throttle,
-            concurrency=usage.concurrency,
-            gb_seconds=usage.gigabyte_seconds,
-        )
-
-    return meter

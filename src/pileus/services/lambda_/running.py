@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from pileus.compute.calls import Call as ComputeCall
 from pileus.compute.calls import Result, Target
@@ -13,15 +13,13 @@ from pileus.compute.environment import Identity, variables
 from pileus.compute.errors import PackageError
 from pileus.compute.host_environment import HostEnvironment
 from pileus.compute.pools import Pools
-from pileus.kernel.credentials import issue
+from pileus.compute.roles import Roles
 from pileus.kernel.kernel import Kernel
 from pileus.ports.blobs import BlobNotFound
 from pileus.ports.nodes import InstanceSpec, RuntimeUnavailable
 from pileus.services.lambda_ import configuration as configurations
 from pileus.services.lambda_ import errors
-from pileus.services.lambda_.limits import LIMITS
 from pileus.services.lambda_.model import Configuration, Function
-from pileus.values.context import CallContext, Principal
 from pileus.values.errors import ServiceError
 
 
@@ -33,6 +31,7 @@ class Functions:
 
     def __init__(self, kernel: Kernel, code: CodeStore) -> None:
         self._kernel = kernel
+        self._roles = Roles(kernel, "lambda")
         self._host = HostEnvironment.own()
         self._targets: dict[tuple[str, str, str], Target] = {}
         self.code = code
@@ -145,44 +144,23 @@ class Functions:
 
     async def credentials(self, target: Target) -> Mapping[str, str]:
         """The role's short-lived keys as environment variables; what Pools asks for."""
-        if not target.role:
-            return {}
-        account, _, region = target.scope.partition("/")
-        principal = await self.assume(account, region, target.role, target.function)
-        keys = issue(
-            self._kernel.signing_key,
-            self._kernel.chance.random_bytes,
-            principal,
-            self._kernel.clock.now_ms(),
-            LIMITS.role_keys_s,
-        )
-        return {
-            "AWS_ACCESS_KEY_ID": keys.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": keys.secret_key,
-            "AWS_SESSION_TOKEN": keys.session_token,
-        }
+        with _as_invalid_role():
+            return await self._roles.variables(target, target.function)
 
-    async def assume(self, account: str, region: str, role: str, function: str) -> Principal:
-        """Who an instance is: the role, assumed by Lambda under the function's name.
+    async def check_role(self, scope: str, role: str, function: str) -> None:
+        """Raise InvalidParameterValueException unless Lambda may assume the role."""
+        with _as_invalid_role():
+            await self._roles.assume(scope, role, function)
 
-        Raises:
-            ServiceError: InvalidParameterValueException where Lambda may not assume the role.
-        """
-        context = CallContext(
-            account=account,
-            region=region,
-            principal=Principal.service("lambda.amazonaws.com", account),
-            source="lambda",
-        )
-        given = {"RoleArn": role, "RoleSessionName": function[:64].ljust(2, "_")}
-        try:
-            reply = await self._kernel.invoke(context, "sts", "AssumeRole", given)
-        except ServiceError as error:
-            raise errors.invalid(
-                "The role defined for the function cannot be assumed by Lambda."
-            ) from error
-        user: Mapping[str, Any] = reply.output["AssumedRoleUser"]
-        return Principal(user["Arn"], account, user_id=user["AssumedRoleId"])
+
+@contextmanager
+def _as_invalid_role() -> Iterator[None]:
+    try:
+        yield
+    except ServiceError as error:
+        raise errors.invalid(
+            "The role defined for the function cannot be assumed by Lambda."
+        ) from error
 
 
 def scope_of(account: str, region: str) -> str:

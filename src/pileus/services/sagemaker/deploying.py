@@ -190,7 +190,7 @@ async def _fetch(call: StreamCall, endpoints: Endpoints, variant: Variant) -> st
     try:
         principal = Principal.service(SERVICE, call.account)
         if variant.role:
-            principal = await endpoints.assume(call.account, call.region, variant.role)
+            principal = await endpoints.assume(scope_of(call.account, call.region), variant.role)
         given = {"Bucket": bucket, "Key": key}
         reply = await call.invoke("s3", "GetObject", given, principal=principal)
         body = reply.body

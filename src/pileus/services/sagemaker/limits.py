@@ -20,7 +20,6 @@ class Limits:
         deploy_s_max: how long a stack waits for an endpoint.
         tags_max: tags of one resource.
         list_default: entries of a page of a listing.
-        role_keys_s: how long the credentials in an instance are valid.
     """
 
     body_bytes_max: int = 6_291_456
@@ -33,7 +32,6 @@ class Limits:
     deploy_s_max: float = 3600.0
     tags_max: int = 50
     list_default: int = 10
-    role_keys_s: int = 12 * 3600
 
 
 LIMITS = Limits()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pileus.compute.calls import Usage
 from pileus.compute.host_environment import HostEnvironment
 from pileus.compute.log_shipping import LogShipper
 from pileus.compute.model_store import ModelStore
 from pileus.compute.pools import Pools, PoolServices, PoolSettings
 from pileus.compute.scaling import ScalingLimits
+from pileus.compute.usage_records import meter_of
 from pileus.kernel.kernel import Kernel
 from pileus.ports.nodes import Nodes
 from pileus.services.sagemaker.running import Endpoints
@@ -50,36 +49,9 @@ def add_model_parts(kernel: Kernel, nodes: Nodes, settings: ModelSettings) -> En
         chance=kernel.chance,
         credentials=endpoints.credentials,
         write_log=kernel.part(LogShipper).write,
-        meter=_meter(kernel),
+        meter=meter_of(kernel, "sagemaker"),
     )
     limits = ScalingLimits(account_concurrency=_UNBOUNDED, burst_starts=_UNBOUNDED)
     endpoints.pools = Pools(services, PoolSettings(idle_s=settings.idle_s, limits=limits))
     kernel.add_part(Endpoints, endpoints)
     return endpoints
-
-
-def _meter(kernel: Kernel) -> Callable[[Usage], None]:
-    def meter(usage: Usage) -> None:
-        account, _, region = usage.target.scope.partition("/")
-        kernel.meter.add_quantity(account, "sagemaker:gb_seconds", usage.gigabyte_seconds)
-        kernel.meter.add_quantity(account, "sagemaker:requests", 0 if usage.throttle else 1)
-        kernel.observe(
-            "invocation",
-            account=account,
-            region=region,
-            service="sagemaker",
-            function=usage.target.function,
-            version=usage.target.version,
-            cold=usage.is_cold,
-            duration_ms=usage.duration_ns / 1e6,
-            init_ms=usage.init_ns / 1e6,
-            billed_ms=usage.billed_ms,
-            memory_mb=usage.target.spec.memory_mb,
-            memory_peak_mb=usage.memory_peak_mb,
-            error=usage.is_error,
-            throttle=usage.throttle,
-            concurrency=usage.concurrency,
-            gb_seconds=usage.gigabyte_seconds,
-        )
-
-    return meter

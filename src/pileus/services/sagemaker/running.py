@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import orjson
 
@@ -14,7 +14,7 @@ from pileus.compute.errors import PackageError
 from pileus.compute.host_environment import HostEnvironment
 from pileus.compute.model_store import MODEL_DIR, ModelStore
 from pileus.compute.pools import Pools
-from pileus.kernel.credentials import issue
+from pileus.compute.roles import Roles
 from pileus.kernel.kernel import Kernel
 from pileus.ports.blobs import BlobNotFound
 from pileus.ports.nodes import InstanceKind, InstanceSpec, RuntimeUnavailable
@@ -22,11 +22,12 @@ from pileus.services.sagemaker import errors
 from pileus.services.sagemaker.limits import LIMITS
 from pileus.services.sagemaker.model import Endpoint, Variant
 from pileus.services.sagemaker.queueing import VariantQueue
-from pileus.values.context import CallContext, Principal
+from pileus.values.context import Principal
 from pileus.values.errors import ServiceError
 
 SERVICE = "sagemaker.amazonaws.com"
 PROGRAM = "SAGEMAKER_PROGRAM"
+_SESSION = "SageMaker"
 PROGRAM_DEFAULT = "inference.py"
 _QueueKey = tuple[str, str, str]
 
@@ -39,6 +40,7 @@ class Endpoints:
 
     def __init__(self, kernel: Kernel, models: ModelStore, host: HostEnvironment) -> None:
         self._kernel = kernel
+        self._roles = Roles(kernel, "sagemaker")
         self._queues: dict[_QueueKey, VariantQueue] = {}
         self._targets: dict[_QueueKey, Target] = {}
         self.models = models
@@ -149,45 +151,28 @@ class Endpoints:
 
     async def credentials(self, target: Target) -> Mapping[str, str]:
         """The role's short-lived keys as environment variables; what Pools asks for."""
-        if not target.role:
-            return {}
-        account, _, region = target.scope.partition("/")
-        principal = await self.assume(account, region, target.role)
-        keys = issue(
-            self._kernel.signing_key,
-            self._kernel.chance.random_bytes,
-            principal,
-            self._kernel.clock.now_ms(),
-            LIMITS.role_keys_s,
-        )
-        return {
-            "AWS_ACCESS_KEY_ID": keys.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": keys.secret_key,
-            "AWS_SESSION_TOKEN": keys.session_token,
-        }
+        with _as_invalid_role(target.role):
+            return await self._roles.variables(target, _SESSION)
 
-    async def assume(self, account: str, region: str, role: str) -> Principal:
+    async def assume(self, scope: str, role: str) -> Principal:
         """Who an instance is: the role, assumed by SageMaker.
 
         Raises:
             ServiceError: ValidationException where SageMaker may not assume the role.
         """
-        context = CallContext(
-            account=account,
-            region=region,
-            principal=Principal.service(SERVICE, account),
-            source="sagemaker",
-        )
-        given = {"RoleArn": role, "RoleSessionName": "SageMaker"}
-        try:
-            reply = await self._kernel.invoke(context, "sts", "AssumeRole", given)
-        except ServiceError as error:
-            raise errors.invalid(
-                f"Could not assume role {role}. Please ensure that the role exists and allows "
-                f"principal '{SERVICE}' to assume the role."
-            ) from error
-        user: Mapping[str, Any] = reply.output["AssumedRoleUser"]
-        return Principal(user["Arn"], account, user_id=user["AssumedRoleId"])
+        with _as_invalid_role(role):
+            return await self._roles.assume(scope, role, _SESSION)
+
+
+@contextmanager
+def _as_invalid_role(role: str) -> Iterator[None]:
+    try:
+        yield
+    except ServiceError as error:
+        raise errors.invalid(
+            f"Could not assume role {role}. Please ensure that the role exists and allows "
+            f"principal '{SERVICE}' to assume the role."
+        ) from error
 
 
 def scope_of(account: str, region: str) -> str:
