@@ -6,7 +6,7 @@ from typing import Any
 
 import botocore.serialize
 import pytest
-from wire_samples import Sampler, parsed_by_botocore, request_of, service_model
+from tests.unit.protocols.wire_samples import Sampler, parsed_by_botocore, request_of, service_model
 
 from pileus import shapes
 from pileus.protocols import codec
