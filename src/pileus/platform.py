@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from pileus.deploy.accounts import DEFAULT_STAGE, ENVIRONMENTS_PREFIX
 from pileus.gateway.app import OWN_PREFIX, GatewayApp
 from pileus.gateway.aws import AwsFront
 from pileus.gateway.code_downloads import CodeDownloads
+from pileus.gateway.doors import Doors
 from pileus.gateway.inbound import AnswersHandler, TwilioWebhook
 from pileus.gateway.server import Server
 from pileus.gateway.websocket import open_websocket
@@ -105,8 +105,9 @@ async def start(settings: Settings) -> Platform:
     add_model_parts(kernel, nodes, ModelSettings(models_dir, _boot_id(), settings.idle_s))
     app.add_handler(downloads.PATH, _code_downloads(kernel))
     app.add_handler(answers.PATH.removeprefix(OWN_PREFIX), _answers(kernel))
-    await kernel.start()
+    # Before anything that a previous run left goes on, so that the page is told of it.
     _add_console(kernel, app, settings)
+    await kernel.start()
     return Platform(replace(settings, port=port), kernel, server, app, nodes, lock, kernel.endpoint)
 
 
@@ -199,18 +200,13 @@ class _Environments:
 
 def _nodes(settings: Settings, kernel: Kernel, server: Server) -> LocalNodes:
     """This machine as a node; instances reach the gateway through listeners they hand out."""
-
-    def door(listener: socket.socket, name: str) -> Callable[[], None]:
-        kernel.supervisor.spawn(f"door of {name}", server.add_socket(listener, name))
-        return lambda: server.remove_socket(name)
-
     node_settings = LocalNodeSettings(
         run_dir=settings.data_dir.resolve() / "run",
         gateway_port=settings.port,
         required_tier=None if settings.tier == "C" else Tier(settings.tier),
         blanks=BlankTarget(at_most=settings.blank_children),
     )
-    return LocalNodes(node_settings, kernel.clock, door)
+    return LocalNodes(node_settings, kernel.clock, Doors(server, kernel.supervisor).open)
 
 
 def _code_downloads(kernel: Kernel) -> CodeDownloads:

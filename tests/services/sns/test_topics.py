@@ -95,6 +95,25 @@ async def test_inbound_text_reaches_the_topic(platform: MemoryPlatform) -> None:
     (body,) = await _bodies(platform, url)
     assert json.loads(body)["messageBody"] == "status please"
     assert json.loads(body)["originationNumber"] == "+15550199"
+    assert [one["direction"] for one in _told(platform)] == ["in"]
+
+
+async def test_texts_are_told_again_after_a_restart(platform: MemoryPlatform) -> None:
+    for number in range(210):
+        await platform("sns", "Publish", PhoneNumber="+15550100", Message=f"text {number}")
+        await platform.clock.advance(1)
+    before = _told(platform)
+    await platform.clock.advance(5_000)
+    platform = await platform.restart()
+    after = _told(platform)
+    assert [one["text"] for one in after] == [f"text {number}" for number in range(10, 210)]
+    assert after == before[10:]
+    await platform.crash()
+
+
+def _told(platform: MemoryPlatform) -> list[dict[str, object]]:
+    names = ("at_ms", "direction", "number", "text", "id")
+    return [{name: one[name] for name in names} for one in platform.records if one["kind"] == "sms"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import orjson
 
 from pileus.kernel.calls import StreamCall
 from pileus.services.sms_voice.model import numbers
+from pileus.services.sms_voice.texts import keep
 from pileus.values.context import Principal
 from pileus.values.errors import ServiceError
 
@@ -47,5 +48,5 @@ async def receive_text(call: StreamCall, sender: str, target: str, text: str) ->
     principal = Principal.service("sms-voice.amazonaws.com", call.account)
     given = {"TopicArn": number.channel_arn, "Message": orjson.dumps(payload).decode()}
     await call.invoke("sns", "Publish", given, principal=principal)
-    call.observe("sms", direction="in", number=sender, text=text, id=message_id)
+    await keep(call, "in", sender, text, message_id)
     return message_id

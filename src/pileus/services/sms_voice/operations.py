@@ -10,6 +10,7 @@ from pileus.kernel.calls import Call, ReadCall, StreamCall, WriteCall
 from pileus.kernel.operations import read, stream, write
 from pileus.ports.sms import Sms, SmsProvider, SmsRefused, SmsUnavailable
 from pileus.services.sms_voice.model import PhoneNumber, find_number, numbers, put_number
+from pileus.services.sms_voice.texts import is_kept, keep
 from pileus.values.body import Body
 from pileus.values.errors import ServiceError
 from pileus.values.times import utc
@@ -22,7 +23,7 @@ _TEXT_LENGTH_MAX = 1600
 async def send_text_message(
     call: StreamCall, request: Mapping[str, Any], body: Body | None
 ) -> dict[str, Any]:
-    """Send one text through the provider. A redelivery hands it over under the same id."""
+    """Send one text through the provider. A redelivery hands it over once, under the same id."""
     target, text = request["DestinationPhoneNumber"], request.get("MessageBody") or ""
     if not _NUMBER.fullmatch(target):
         raise _invalid("INVALID_PARAMETER", f"{target} is not a phone number")
@@ -40,7 +41,7 @@ async def send_text_message(
         text=text,
         at_ms=call.now_ms,
     )
-    if request.get("DryRun"):
+    if request.get("DryRun") or is_kept(call, sms.id):
         return {"MessageId": sms.id}
     try:
         message_id = await call.part(SmsProvider).send(sms)  # type: ignore[type-abstract]
@@ -48,7 +49,7 @@ async def send_text_message(
         raise _invalid("DESTINATION_PHONE_NUMBER_BLOCKED", str(error)) from error
     except SmsUnavailable as error:
         raise ServiceError("ThrottlingException", str(error), status=429) from error
-    call.observe("sms", direction="out", number=target, text=text, id=sms.id)
+    await keep(call, "out", target, text, sms.id)
     return {"MessageId": message_id}
 
 

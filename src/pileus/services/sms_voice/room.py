@@ -21,4 +21,5 @@ ROOM = Room(
     uses=("sns",),
     resource_types=("AWS::SMSVOICE::PhoneNumber",),
     resource_arn=_resource_arn,
+    has_background=True,
 )
