@@ -18,6 +18,7 @@ QUESTIONS = (
     "durable_sends",
     "cpu_per_call",
     "object_to_function",
+    "pipeline",
     "start_up",
 )
 LATEST = Path(__file__).with_name("latest.json")
