@@ -207,9 +207,7 @@ async def test_segments_of_a_scan_make_the_whole(table: MemoryPlatform) -> None:
         await _put(table, f"p{number}", 1)
     got: list[str] = []
     for segment in range(3):
-        output = await table(
-            "dynamodb", "Scan", TableName="t", Segment=segment, TotalSegments=3
-        )
+        output = await table("dynamodb", "Scan", TableName="t", Segment=segment, TotalSegments=3)
         got += [item["pk"]["S"] for item in output["Items"]]
     assert sorted(got) == sorted(f"p{number}" for number in range(20))
 

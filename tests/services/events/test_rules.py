@@ -97,9 +97,7 @@ async def test_undeliverable_event_goes_to_the_dead_letter_queue(
     await platform("events", "PutTargets", Rule="r", Targets=[target])
     await _put(platform, {"n": 5})
     await platform.clock.settle()
-    output = await platform(
-        "sqs", "ReceiveMessage", QueueUrl=url, MessageAttributeNames=["All"]
-    )
+    output = await platform("sqs", "ReceiveMessage", QueueUrl=url, MessageAttributeNames=["All"])
     attributes = output["Messages"][0]["MessageAttributes"]
     assert attributes["TARGET_ARN"]["StringValue"] == gone
     assert attributes["ERROR_CODE"]["StringValue"] == "QueueDoesNotExist"
