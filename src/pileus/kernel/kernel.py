@@ -120,6 +120,7 @@ class Kernel:
             bound = self.registry.operation(service, operation)
             if violations := bound.violations(input):
                 raise bound.room.invalid_input(service, operation, violations)
+            context = bound.room.owner(context, operation, input)
             if self.guards:
                 resource = bound.room.resource_arn(context, operation, input)
                 for guard in self.guards:

@@ -29,6 +29,11 @@ def any_resource(context: CallContext, operation: str, input: Mapping[str, Any])
     return "*"
 
 
+def callers_own(context: CallContext, operation: str, input: Mapping[str, Any]) -> CallContext:
+    """What is asked for lies in the caller's own account and region."""
+    return context
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """A service's manifest: everything about it but its operations, which are found by folder.
@@ -43,6 +48,8 @@ class Room:
         resource_arn: the ARN that an operation with that input is about, for authorisation.
         invalid_input: ``(service, operation, violations)`` → the error for input that violates
             its shape.
+        owner: ``(context, operation, input)`` → the context with the account and region of what is
+            asked for, where the input may name another's (a queue's address).
         has_background: ``background.start(call)`` runs at start-up for every space with data.
     """
 
@@ -53,6 +60,7 @@ class Room:
     resource_types: tuple[str, ...] = ()
     resource_arn: Callable[[CallContext, str, Mapping[str, Any]], str] = any_resource
     invalid_input: Callable[[str, str, Sequence[Violation]], ServiceError] = modelled_error
+    owner: Callable[[CallContext, str, Mapping[str, Any]], CallContext] = callers_own
     has_background: bool = False
 
     def space(self, account: str, region: str) -> Space:

@@ -33,6 +33,8 @@ _FRAMEWORK_TYPES = {
     ),
     "AccessDeniedException": "com.amazon.coral.service#AccessDeniedException",
     "ThrottlingException": "com.amazon.coral.availability#ThrottlingException",
+    "InvalidParameterValue": "com.amazon.coral.service#InvalidParameterValueException",
+    "MissingParameter": "com.amazon.coral.service#MissingRequiredParameterException",
 }
 """Errors of the service framework, told in full by the same services."""
 

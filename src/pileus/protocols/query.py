@@ -88,7 +88,7 @@ def render_error(target: Target, error: ServiceError, request_id: str) -> HttpRe
     text = (
         f"{_DECLARATION}<ErrorResponse{namespace}><Error><Type>{error.fault}</Type>"
         f"<Code>{xml_values.escape(old_code(error, shape))}</Code>"
-        f"<Message>{xml_values.escape(error.message)}</Message>{extra}</Error>"
+        f"<Message>{xml_values.escape(error.query_message or error.message)}</Message>{extra}</Error>"
         f"<RequestId>{request_id}</RequestId></ErrorResponse>"
     )
     headers = [

@@ -75,6 +75,15 @@ def _sqs(raw: Raw) -> None:
         for member in shape.get("members", {}).values():
             if member["shape"] in _SQS_MAPS:
                 member["queryName"] = _SQS_MAPS[member["shape"]][0]
+    # What ReceiveMessage names so are attributes of messages; the model says those of queues.
+    shapes["ReceivedAttributeNameList"] = {
+        "type": "list",
+        "member": {"shape": "MessageSystemAttributeName", "locationName": "AttributeName"},
+        "flattened": True,
+    }
+    shapes["ReceiveMessageRequest"]["members"]["AttributeNames"]["shape"] = (
+        "ReceivedAttributeNameList"
+    )
     for name, code in _SQS_CODES.items():
         shapes[name]["error"] = {"code": code, "httpStatusCode": 400, "senderFault": True}
     for operation in raw["operations"].values():

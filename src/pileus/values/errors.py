@@ -24,6 +24,7 @@ class ServiceError(PileusError):
         query_code: the code older query-protocol clients expect, where it differs
             (``AWS.SimpleQueueService.NonExistentQueue``).
         headers: extra HTTP headers (``Retry-After``).
+        query_message: the sentence of the query protocol, where it differs.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class ServiceError(PileusError):
         fields: Mapping[str, Any] | None = None,
         query_code: str | None = None,
         headers: Mapping[str, str] | None = None,
+        query_message: str | None = None,
     ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
@@ -43,6 +45,7 @@ class ServiceError(PileusError):
         self.fields = dict(fields or {})
         self.query_code = query_code
         self.headers = dict(headers or {})
+        self.query_message = query_message
 
     @property
     def fault(self) -> str:

@@ -64,22 +64,156 @@ async def test_old_handle_deletes_nothing(memory_platform: MemoryPlatform) -> No
     assert len(await _receive(memory_platform, url)) == 1
 
 
-async def test_visibility_of_what_is_not_in_flight_cannot_change(
-    memory_platform: MemoryPlatform,
-) -> None:
+async def test_visibility_changes_only_in_flight(memory_platform: MemoryPlatform) -> None:
     url = await _create(memory_platform, VisibilityTimeout="1")
     await _send(memory_platform, url, "x")
     (message,) = await _receive(memory_platform, url)
     await memory_platform.clock.advance(2_000)
+    handle = message["ReceiptHandle"]
+    change = {"QueueUrl": url, "ReceiptHandle": handle, "VisibilityTimeout": 5}
+    # Visible again: accepted without effect, as on AWS.
+    await memory_platform("sqs", "ChangeMessageVisibility", **change)
+    (again,) = await _receive(memory_platform, url)
+    await memory_platform(
+        "sqs", "DeleteMessage", QueueUrl=url, ReceiptHandle=again["ReceiptHandle"]
+    )
     with pytest.raises(ServiceError) as caught:
-        await memory_platform(
-            "sqs",
-            "ChangeMessageVisibility",
-            QueueUrl=url,
-            ReceiptHandle=message["ReceiptHandle"],
-            VisibilityTimeout=5,
-        )
+        await memory_platform("sqs", "ChangeMessageVisibility", **change)
     assert "not available for visibility timeout change" in caught.value.message
+
+
+async def test_nothing_is_invisible_for_more_than_twelve_hours(
+    memory_platform: MemoryPlatform,
+) -> None:
+    url = await _create(memory_platform, VisibilityTimeout="43200")
+    await _send(memory_platform, url, "x")
+    (message,) = await _receive(memory_platform, url)
+    await memory_platform.clock.advance(10_000)
+    change = {"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]}
+    with pytest.raises(ServiceError) as caught:
+        await memory_platform("sqs", "ChangeMessageVisibility", VisibilityTimeout=43_200, **change)
+    assert caught.value.message.endswith("beyond the limit [43200 seconds]")
+    await memory_platform("sqs", "ChangeMessageVisibility", VisibilityTimeout=43_190, **change)
+
+
+async def test_expired_handle_of_a_fifo_queue_is_refused(memory_platform: MemoryPlatform) -> None:
+    url = await _create(memory_platform, "q.fifo", FifoQueue="true", VisibilityTimeout="1")
+    await _send(memory_platform, url, "x", MessageGroupId="g", MessageDeduplicationId="d")
+    (message,) = await _receive(memory_platform, url)
+    await memory_platform.clock.advance(1_000)
+    given = {"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]}
+    with pytest.raises(ServiceError) as caught:
+        await memory_platform("sqs", "DeleteMessage", **given)
+    assert caught.value.message.endswith("Reason: The receipt handle has expired.")
+    (message,) = await _receive(memory_platform, url)
+    given = {"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]}
+    await memory_platform("sqs", "DeleteMessage", **given)
+    await memory_platform("sqs", "DeleteMessage", **given)
+
+
+async def test_a_receive_can_be_repeated_by_its_attempt(memory_platform: MemoryPlatform) -> None:
+    platform = memory_platform
+    url = await _create(platform, "q.fifo", FifoQueue="true", ContentBasedDeduplication="true")
+    for body in "abc":
+        await _send(platform, url, body, MessageGroupId="g")
+    attempt = {"MaxNumberOfMessages": 2, "ReceiveRequestAttemptId": "try"}
+    first = await _receive(platform, url, **attempt)
+    await platform.clock.advance(20_000)
+    assert await _receive(platform, url, **attempt) == first
+    # The repetition began the visibility timeout anew.
+    await platform.clock.advance(20_000)
+    assert await _receive(platform, url) == []
+    for message in first:
+        given = {"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]}
+        await platform("sqs", "DeleteMessage", **given)
+    assert [m["Body"] for m in await _receive(platform, url, **attempt)] == ["c"]
+
+
+async def test_deduplication_scope_is_queue_or_group(memory_platform: MemoryPlatform) -> None:
+    platform = memory_platform
+    scopes = {"queue": 1, "messageGroup": 2}
+    for scope, kept in scopes.items():
+        url = await _create(platform, f"{scope}.fifo", FifoQueue="true", DeduplicationScope=scope)
+        for group in ("g", "h"):
+            given = {"MessageGroupId": group, "MessageDeduplicationId": "d"}
+            await _send(platform, url, "x", **given)
+        assert len(await _receive(platform, url)) == kept
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["SenderId"], {"SenderId"}),
+        (["SentTimestamp", "ApproximateReceiveCount"], {"SentTimestamp", "ApproximateReceiveCount"}),
+        (["All"], {"SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp"}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("member", ["AttributeNames", "MessageSystemAttributeNames"])
+async def test_attributes_of_messages_by_either_name(
+    memory_platform: MemoryPlatform, member: str, names: list[str], shown: set[str]
+) -> None:
+    url = await _create(memory_platform)
+    await _send(memory_platform, url, "x")
+    output = await memory_platform("sqs", "ReceiveMessage", QueueUrl=url, **{member: names})
+    assert set(output["Messages"][0]["Attributes"]) == shown
+    with pytest.raises(ServiceError) as caught:
+        await memory_platform("sqs", "ReceiveMessage", QueueUrl=url, **{member: ["Policy"]})
+    assert caught.value.message == "Unknown Attribute Policy."
+
+
+async def test_a_trace_header_travels_along(memory_platform: MemoryPlatform) -> None:
+    url = await _create(memory_platform)
+    trace = {"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-2-3"}}
+    sent = await _send(memory_platform, url, "x", MessageSystemAttributes=trace)
+    assert len(sent["MD5OfMessageSystemAttributes"]) == 32
+    (message,) = await _receive(memory_platform, url)
+    assert message["Attributes"]["AWSTraceHeader"] == "Root=1-2-3"
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"DataType": "String", "StringValue": ""}, "Message (user) attribute 'a' must contain a non-empty value of type 'String'."),
+        ({"DataType": "Number", "StringValue": "one"}, "Can't cast the value of message (user) attribute 'a' to a number."),
+        ({"DataType": "Text", "StringValue": "x"}, "The message attribute 'a' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String."),
+        ({"DataType": "", "StringValue": "x"}, "The message attribute 'a' must contain non-empty message attribute type."),
+    ],
+)  # fmt: skip
+async def test_attributes_that_are_not_taken(
+    memory_platform: MemoryPlatform, value: dict[str, Any], message: str
+) -> None:
+    url = await _create(memory_platform)
+    with pytest.raises(ServiceError) as caught:
+        await _send(memory_platform, url, "x", MessageAttributes={"a": value})
+    assert (caught.value.code, caught.value.message) == ("InvalidParameterValue", message)
+
+
+async def test_fifo_batch_without_groups_fails_whole(memory_platform: MemoryPlatform) -> None:
+    url = await _create(memory_platform, "q.fifo", FifoQueue="true")
+    entries: list[dict[str, str]] = [{"Id": "1", "MessageBody": "x"}]
+    for missing in ("MessageGroupId", "MessageDeduplicationId"):
+        with pytest.raises(ServiceError) as caught:
+            await memory_platform("sqs", "SendMessageBatch", QueueUrl=url, Entries=entries)
+        assert caught.value.code == "InvalidParameterValue"
+        assert missing in caught.value.message
+        entries[0]["MessageGroupId"] = "g"
+
+
+async def test_redrive_of_what_is_not_there(memory_platform: MemoryPlatform) -> None:
+    platform = memory_platform
+    arn = "arn:aws:sqs:us-east-1:000000000000:"
+    await _create(platform, "dead")
+    await _create(platform, RedrivePolicy=json.dumps({"deadLetterTargetArn": f"{arn}dead", "maxReceiveCount": 1}))  # fmt: skip
+    for given, parameter in (
+        ({"SourceArn": f"{arn}none"}, "SourceArn"),
+        ({"SourceArn": f"{arn}dead", "DestinationArn": f"{arn}none"}, "DestinationArn"),
+    ):
+        with pytest.raises(ServiceError) as caught:
+            await platform("sqs", "StartMessageMoveTask", **given)
+        assert caught.value.status == 404
+        assert caught.value.message == (
+            f"The resource that you specified for the {parameter} parameter doesn't exist."
+        )
 
 
 async def test_delays_of_queue_and_message(memory_platform: MemoryPlatform) -> None:

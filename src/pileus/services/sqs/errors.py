@@ -15,6 +15,7 @@ def queue_does_not_exist() -> ServiceError:
         "QueueDoesNotExist",
         "The specified queue does not exist.",
         query_code=_LEGACY + "NonExistentQueue",
+        query_message="The specified queue does not exist for this wsdl version.",
     )
 
 
@@ -43,8 +44,17 @@ def invalid_attribute_name(name: str) -> ServiceError:
     return ServiceError("InvalidAttributeName", f"Unknown Attribute {name}.")
 
 
-def invalid_attribute_value(name: str) -> ServiceError:
-    return ServiceError("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
+def invalid_attribute_value(name: str, reason: str = "") -> ServiceError:
+    told = f" Reason: {reason}" if reason else ""
+    return ServiceError("InvalidAttributeValue", f"Invalid value for the parameter {name}.{told}")
+
+
+def two_encryptions() -> ServiceError:
+    return ServiceError(
+        "InvalidAttributeName",
+        "You can use one type of server-side encryption (SSE) at one time. You can either enable "
+        "KMS SSE or SQS SSE.",
+    )
 
 
 def receipt_handle_is_invalid(handle: str) -> ServiceError:
@@ -62,6 +72,28 @@ def not_in_flight(handle: str) -> ServiceError:
     )
 
 
+def handle_expired(handle: str) -> ServiceError:
+    return invalid_value(handle, "ReceiptHandle", "The receipt handle has expired.")
+
+
+def invisible_too_long(timeout_s: int, limit_s: int) -> ServiceError:
+    return invalid_value(
+        timeout_s,
+        "VisibilityTimeout",
+        f"Total VisibilityTimeout for the message is beyond the limit [{limit_s} seconds]",
+    )
+
+
+def over_limit(message: str) -> ServiceError:
+    return ServiceError("OverLimit", message, status=403)
+
+
+def unsupported(message: str) -> ServiceError:
+    return ServiceError(
+        "UnsupportedOperation", message, query_code=_LEGACY + "UnsupportedOperation"
+    )
+
+
 def message_too_long(limit_bytes: int) -> ServiceError:
     return invalid_parameter(
         f"One or more parameters are invalid. Reason: Message must be shorter than {limit_bytes} bytes."
@@ -71,8 +103,8 @@ def message_too_long(limit_bytes: int) -> ServiceError:
 def invalid_characters() -> ServiceError:
     return ServiceError(
         "InvalidMessageContents",
-        "Invalid characters found in the message body. Valid unicode characters are "
-        "#x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF.",
+        "Invalid characters found. Valid unicode characters are "
+        "#x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF",
     )
 
 
@@ -123,6 +155,14 @@ def purge_in_progress(name: str) -> ServiceError:
         f"Only one PurgeQueue operation on {name} is allowed every 60 seconds.",
         status=403,
         query_code=_LEGACY + "PurgeQueueInProgress",
+    )
+
+
+def resource_not_found(parameter: str) -> ServiceError:
+    return ServiceError(
+        "ResourceNotFoundException",
+        f"The resource that you specified for the {parameter} parameter doesn't exist.",
+        status=404,
     )
 
 

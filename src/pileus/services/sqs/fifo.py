@@ -46,6 +46,7 @@ def take(
             flight.visible_ms = visible_ms
             flight.count += 1
             flight.first_ms = flight.first_ms or call.now_ms
+            flight.taken_ms = call.now_ms
             store.put_flight(call.state, name, sequence, flight)
             taken.append((store.message(call.state, name, sequence), flight))
         _move_head(call, name, group, key)

@@ -24,6 +24,12 @@ class Limits:
     tags_max: int = 50
     purge_pause_s: int = 60
     list_results_max: int = 1000
+    move_rate_max: int = 500
+    permission_actions_max: int = 7
+    tag_key_length_max: int = 128
+    tag_value_length_max: int = 256
+    attempt_s: int = 300
+    allowed_sources_max: int = 10
 
 
 LIMITS = Limits()

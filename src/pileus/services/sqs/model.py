@@ -50,11 +50,12 @@ class Message(msgspec.Struct, kw_only=True):
 
 
 class Flight(msgspec.Struct):
-    """When a message can be received (again), and how often it was."""
+    """When a message can be received (again), how often it was, first and last."""
 
     visible_ms: int
     count: int = 0
     first_ms: int = 0
+    taken_ms: int = 0
 
 
 class Sent(msgspec.Struct):
@@ -63,6 +64,15 @@ class Sent(msgspec.Struct):
     expires_ms: int
     message_id: str
     sequence: int
+
+
+class Attempt(msgspec.Struct):
+    """What one ReceiveRequestAttemptId received, and when."""
+
+    expires_ms: int
+    taken_ms: int
+    visible_ms: int
+    sequences: list[int]
 
 
 class MoveTask(msgspec.Struct, kw_only=True):
@@ -115,6 +125,14 @@ COUNTS = (
     "ApproximateNumberOfMessagesDelayed",
 )
 READABLE = SETTABLE | set(COUNTS) | {"QueueArn", "CreatedTimestamp", "LastModifiedTimestamp"}
+
+
+SYSTEM_ATTRIBUTES = (
+    "SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp",
+    "SequenceNumber", "MessageDeduplicationId", "MessageGroupId", "AWSTraceHeader",
+    "DeadLetterQueueSourceArn",
+)  # fmt: skip
+"""What ReceiveMessage can tell of a message beside its own attributes."""
 
 
 def md5(text: str) -> str:

@@ -39,6 +39,8 @@ def find(call: WriteCall, task_handle: str) -> MoveTask:
         source, task_id = plain["sourceArn"].rpartition(":")[2], plain["taskId"]
     except (binascii.Error, orjson.JSONDecodeError, KeyError, TypeError):
         raise errors.invalid_parameter("Value for parameter TaskHandle is invalid.") from None
+    if call.state.get(("queue", source)) is None:
+        raise errors.resource_not_found("SourceArn")
     raw = call.state.get(("task", source, task_id))
     if raw is None:
         raise errors.task_not_found()
@@ -74,7 +76,7 @@ def step(call: WriteCall, source: str, task_id: str) -> None:
         target_raw = call.state.get(("queue", target)) if target else None
         if target_raw is None:
             task.status = "FAILED"
-            task.failure = "CouldNotDetermineMessageSource" if not target else "QueueDoesNotExist"
+            task.failure = "CouldNotDetermineMessageSource" if not target else "NonExistentQueue"
             break
         room.remove(call, queue, message.sequence, Flight(flight.visible_ms, flight.count))
         sending.put_back(call, store.QUEUES.decode(target_raw), message, "")

@@ -9,13 +9,14 @@ import orjson
 
 from pileus.kernel.calls import WriteCall
 from pileus.services.sqs import fifo, sending, standard, store
-from pileus.services.sqs.model import Flight, Message, Queue, attributes_md5, md5
-
-_SYSTEM = (
-    "SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp",
-    "SequenceNumber", "MessageDeduplicationId", "MessageGroupId", "AWSTraceHeader",
-    "DeadLetterQueueSourceArn",
-)  # fmt: skip
+from pileus.services.sqs.model import (
+    SYSTEM_ATTRIBUTES,
+    Flight,
+    Message,
+    Queue,
+    attributes_md5,
+    md5,
+)
 
 
 def receive(
@@ -101,7 +102,7 @@ def _system_attributes(
             "StringValue", ""
         ),
     }
-    names = _SYSTEM if "All" in system else system
+    names = SYSTEM_ATTRIBUTES if "All" in system else system
     return {name: values[name] for name in names if values.get(name)}
 
 

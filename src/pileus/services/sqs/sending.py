@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pileus.kernel.calls import WriteCall
@@ -14,26 +14,30 @@ from pileus.services.sqs.model import Message, Queue, Sent, attributes_md5, md5,
 
 _INVALID_CHARACTERS = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_\-.]{1,256}")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _ID_128 = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
 
 
 def checked(queue: Queue, entry: Mapping[str, Any]) -> int:
     """Check what was asked to be sent; its size in bytes. Raises as SendMessage does."""
-    body = entry["MessageBody"]
+    body = entry.get("MessageBody")
     if not body:
         raise errors.missing_parameter("MessageBody")
     attributes = entry.get("MessageAttributes") or {}
     size = size_bytes(body, attributes)
     if size > queue.number("MaximumMessageSize"):
         raise errors.message_too_long(queue.number("MaximumMessageSize"))
-    if _INVALID_CHARACTERS.search(body):
-        raise errors.invalid_characters()
+    for text in (body, *(value.get("StringValue") or "" for value in attributes.values())):
+        if _INVALID_CHARACTERS.search(text):
+            raise errors.invalid_characters()
     if len(attributes) > LIMITS.attributes_max:
         raise errors.invalid_parameter(
             f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum [10]."
         )
     for name, value in attributes.items():
         _check_attribute(name, value)
+    for name, value in (entry.get("MessageSystemAttributes") or {}).items():
+        _check_system_attribute(name, value)
     return size
 
 
@@ -43,7 +47,16 @@ def _check_attribute(name: str, value: Mapping[str, Any]) -> None:
             f"The message attribute name '{name}' is invalid. Attribute name can contain A-Z, a-z, "
             "0-9, underscore (_), hyphen (-), and period (.) characters."
         )
-    kind = str(value.get("DataType", "")).partition(".")[0]
+    data_type = str(value.get("DataType") or "")
+    if not data_type:
+        raise errors.invalid_parameter(
+            f"The message attribute '{name}' must contain non-empty message attribute type."
+        )
+    if value.get("StringListValues") or value.get("BinaryListValues"):
+        raise errors.unsupported(
+            "Message attribute list values in SendMessage operation are not supported."
+        )
+    kind = data_type.partition(".")[0]
     if kind not in ("String", "Number", "Binary"):
         raise errors.invalid_parameter(
             f"The message attribute '{name}' has an invalid message attribute type, the set of "
@@ -52,8 +65,22 @@ def _check_attribute(name: str, value: Mapping[str, Any]) -> None:
     content = value.get("BinaryValue" if kind == "Binary" else "StringValue")
     if not content:
         raise errors.invalid_parameter(
-            f"The message attribute '{name}' must contain non-empty message attribute value for "
-            f"message attribute type '{kind}'."
+            f"Message (user) attribute '{name}' must contain a non-empty value of type '{kind}'."
+        )
+    if kind == "Number" and not _NUMBER.fullmatch(content):
+        raise errors.invalid_parameter(
+            f"Can't cast the value of message (user) attribute '{name}' to a number."
+        )
+
+
+def _check_system_attribute(name: str, value: Mapping[str, Any]) -> None:
+    if name != "AWSTraceHeader":
+        raise errors.invalid_parameter(
+            f"Message system attribute name '{name}' is invalid. Only AWSTraceHeader is supported."
+        )
+    if value.get("DataType") != "String" or not value.get("StringValue"):
+        raise errors.invalid_parameter(
+            f"The message system attribute '{name}' must contain a non-empty value of type 'String'."
         )
 
 
@@ -90,10 +117,13 @@ def _place(
     delay_s = entry.get("DelaySeconds")
     if not queue.is_fifo:
         if entry.get("MessageDeduplicationId"):
-            raise errors.invalid_parameter(
-                "The request include parameter that is not valid for this queue type"
+            raise errors.invalid_value(
+                entry["MessageDeduplicationId"],
+                "MessageDeduplicationId",
+                "The request includes a parameter that is not valid for this queue type.",
             )
-        message.group = entry.get("MessageGroupId", "")
+        if entry.get("MessageGroupId"):
+            message.group = checked_id(entry["MessageGroupId"], "MessageGroupId")
         delay_s = queue.number("DelaySeconds") if delay_s is None else _checked_delay(delay_s)
         standard.add(call, queue, message, call.now_ms + delay_s * 1000)
         return None
@@ -103,7 +133,7 @@ def _place(
             "DelaySeconds",
             "The request include parameter that is not valid for this queue type.",
         )
-    message.group = _checked_id(entry.get("MessageGroupId"), "MessageGroupId")
+    message.group = checked_id(entry.get("MessageGroupId"), "MessageGroupId")
     message.deduplication_id = _deduplication_id(queue, entry)
     earlier = fifo.find_sent(call, queue, message.group, message.deduplication_id)
     if earlier is None:
@@ -118,7 +148,8 @@ def _checked_delay(delay_s: int) -> int:
     return delay_s
 
 
-def _checked_id(value: str | None, name: str) -> str:
+def checked_id(value: str | None, name: str) -> str:
+    """``value`` if it is an id as SQS takes them; raises MissingParameter, InvalidParameterValue."""
     if not value:
         raise errors.missing_parameter(name)
     if not _ID_128.fullmatch(value):
@@ -139,7 +170,15 @@ def _deduplication_id(queue: Queue, entry: Mapping[str, Any]) -> str:
             "The queue should either have ContentBasedDeduplication enabled or "
             "MessageDeduplicationId provided explicitly"
         )
-    return _checked_id(given, "MessageDeduplicationId")
+    return checked_id(given, "MessageDeduplicationId")
+
+
+def check_batch(queue: Queue, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Raise what a FIFO queue says of a whole batch when an entry lacks its group or its id."""
+    for entry in entries:
+        if not entry.get("MessageGroupId"):
+            raise errors.invalid_parameter("The request must contain the parameter MessageGroupId.")
+        _deduplication_id(queue, entry)
 
 
 def put_back(call: WriteCall, queue: Queue, message: Message, source: str) -> None:

@@ -9,6 +9,7 @@ import orjson
 
 from pileus.kernel.calls import ReadCall, WriteCall
 from pileus.services.sqs import errors, store
+from pileus.services.sqs.limits import LIMITS
 from pileus.services.sqs.model import (
     COUNTS,
     DEFAULTS,
@@ -28,13 +29,21 @@ def checked(call: WriteCall, name: str, given: Mapping[str, str]) -> dict[str, s
     for attribute, value in given.items():
         if attribute not in SETTABLE or (attribute in FIFO_ONLY and not is_fifo):
             raise errors.invalid_attribute_name(attribute)
-        kept[attribute] = _checked_value(call, attribute, value)
+        kept[attribute] = _checked_value(attribute, value)
     if is_fifo and kept.get("FifoQueue", "true") != "true":
         raise errors.invalid_attribute_value("FifoQueue")
+    if kept.get("KmsMasterKeyId"):
+        if kept.get("SqsManagedSseEnabled") == "true":
+            raise errors.two_encryptions()
+        kept["SqsManagedSseEnabled"] = "false"
+    elif kept.get("SqsManagedSseEnabled") == "true":
+        kept["KmsMasterKeyId"] = ""
+    if kept.get("RedrivePolicy"):
+        _check_target(call, name, kept["RedrivePolicy"])
     return kept
 
 
-def _checked_value(call: WriteCall, attribute: str, value: str) -> str:
+def _checked_value(attribute: str, value: str) -> str:
     if attribute in NUMBER_RANGES:
         low, high = NUMBER_RANGES[attribute]
         if not value.isdigit() or not low <= int(value) <= high:
@@ -49,11 +58,11 @@ def _checked_value(call: WriteCall, attribute: str, value: str) -> str:
     if attribute == "FifoThroughputLimit" and value not in ("perQueue", "perMessageGroupId"):
         raise errors.invalid_attribute_value(attribute)
     if value and attribute in ("Policy", "RedrivePolicy", "RedriveAllowPolicy"):
-        _checked_json(call, attribute, value)
+        _checked_json(attribute, value)
     return value
 
 
-def _checked_json(call: WriteCall, attribute: str, value: str) -> None:
+def _checked_json(attribute: str, value: str) -> None:
     try:
         policy = orjson.loads(value)
     except orjson.JSONDecodeError:
@@ -61,10 +70,12 @@ def _checked_json(call: WriteCall, attribute: str, value: str) -> None:
     if not isinstance(policy, dict):
         raise errors.invalid_attribute_value(attribute)
     if attribute == "RedrivePolicy":
-        _check_redrive(call, value, policy)
+        _check_redrive(value, policy)
+    if attribute == "RedriveAllowPolicy":
+        _check_allow(value, policy)
 
 
-def _check_redrive(call: WriteCall, value: str, policy: dict[str, Any]) -> None:
+def _check_redrive(value: str, policy: dict[str, Any]) -> None:
     def wrong(reason: str) -> Exception:
         return errors.invalid_value(value, "RedrivePolicy", reason)
 
@@ -76,8 +87,49 @@ def _check_redrive(call: WriteCall, value: str, policy: dict[str, Any]) -> None:
         raise wrong("Invalid value for maxReceiveCount: " f"{count}, valid values are from 1 to 1000 both inclusive.")  # fmt: skip
     if not is_arn(str(target)):
         raise wrong("Invalid value for deadLetterTargetArn.")
-    if call.state.get(("queue", target.rpartition(":")[2])) is None:
-        raise wrong("Dead letter target does not exist.")
+
+
+def _check_target(call: WriteCall, name: str, value: str) -> None:
+    """Check that the dead-letter queue is there, of the same type, and lets this queue use it."""
+    target = orjson.loads(value)["deadLetterTargetArn"]
+    raw = call.state.get(("queue", target.rpartition(":")[2]))
+    if raw is None:
+        raise errors.invalid_value(value, "RedrivePolicy", "Dead letter target does not exist.")
+    letters = store.QUEUES.decode(raw)
+    if letters.is_fifo != name.endswith(".fifo"):
+        raise errors.invalid_value(
+            value,
+            "RedrivePolicy",
+            "Dead-letter queue must be same type of queue as the source.",
+        )
+    allowed = orjson.loads(letters.attributes.get("RedriveAllowPolicy") or "{}")
+    permission = allowed.get("redrivePermission", "allowAll")
+    sources = allowed.get("sourceQueueArns") or ()
+    if permission == "denyAll" or (permission == "byQueue" and call.arn(name) not in sources):
+        raise errors.invalid_value(
+            value,
+            "RedrivePolicy",
+            "Dead letter target's RedriveAllowPolicy does not allow this queue as a source.",
+        )
+
+
+def _check_allow(value: str, policy: dict[str, Any]) -> None:
+    def wrong(reason: str) -> Exception:
+        return errors.invalid_value(value, "RedriveAllowPolicy", reason)
+
+    permission, sources = policy.get("redrivePermission"), policy.get("sourceQueueArns")
+    if permission not in ("allowAll", "denyAll", "byQueue"):
+        raise wrong("Amazon SQS can't create the redrive allow policy. Invalid redrivePermission.")
+    if (permission == "byQueue") != bool(sources):
+        raise wrong(
+            "Amazon SQS can't create the redrive allow policy. sourceQueueArns must be given when, "
+            "and only when, redrivePermission is byQueue."
+        )
+    if sources and len(sources) > LIMITS.allowed_sources_max:
+        raise wrong(
+            "Amazon SQS can't create the redrive allow policy. At most "
+            f"{LIMITS.allowed_sources_max} source queues can be named."
+        )
 
 
 def differing(queue: Queue, wanted: Mapping[str, str]) -> str:

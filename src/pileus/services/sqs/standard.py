@@ -29,6 +29,7 @@ def take(
         flight.visible_ms = visible_ms
         flight.count += 1
         flight.first_ms = flight.first_ms or call.now_ms
+        flight.taken_ms = call.now_ms
         call.state.delete(key)
         call.state.put(("ready", name, visible_ms, sequence), b"")
         store.put_flight(call.state, name, sequence, flight)

@@ -9,25 +9,49 @@
 ``sent, queue, scope, id``              Sent: deduplication
 ``sent_until, queue, expires_ms, …``    the same in order of expiry
 ``task, source, id``                    MoveTask
+``attempt, queue, id``                  Attempt: a receive of a FIFO queue that can be repeated
+``attempt_until, queue, expires_ms, …`` the same in order of expiry
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from pileus.kernel.records import RecordCodec
 from pileus.services.sqs import errors
-from pileus.services.sqs.model import Flight, Message, MoveTask, Queue, Sent
+from pileus.services.sqs.model import Attempt, Flight, Message, MoveTask, Queue, Sent
+
+_REGION = r"[a-z]{2}(?:-[a-z]+)+-\d"
+_ADDRESS = re.compile(
+    rf"https?://(?:(?:sqs\.)(?P<region>{_REGION})\.|(?P<region_first>{_REGION})\.queue\.)?[^/]*"
+    rf"(?:/queue/(?P<in_path>{_REGION}))?/(?P<account>\d{{12}})/[^/]+"
+)
 
 QUEUES = RecordCodec(Queue)
 MESSAGES = RecordCodec(Message)
 SENT = RecordCodec(Sent)
 TASKS = RecordCodec(MoveTask)
 FLIGHTS = RecordCodec(Flight)
+ATTEMPTS = RecordCodec(Attempt)
+
+
+@lru_cache(maxsize=4096)
+def owner(queue_url: str) -> tuple[str, str]:
+    """Account and region that a queue's address names; empty where it does not.
+
+    ``…/123456789012/name``, with the region in the host (``sqs.<region>.…``, ``<region>.queue.…``)
+    or in the path (``/queue/<region>/123456789012/name``).
+    """
+    found = _ADDRESS.fullmatch(queue_url)
+    if found is None:
+        return "", ""
+    return found["account"], found["region"] or found["region_first"] or found["in_path"] or ""
 
 
 def queue_name(queue_url: str) -> str:

@@ -15,7 +15,7 @@ def list_message_move_tasks(call: ReadCall, request: Mapping[str, Any]) -> dict[
     """The newest tasks of a source queue, at most ten."""
     source = request["SourceArn"].rpartition(":")[2]
     if call.state.get(("queue", source)) is None:
-        raise errors.queue_does_not_exist()
+        raise errors.resource_not_found("SourceArn")
     limit = request.get("MaxResults") or 1
     if not 1 <= limit <= 10:
         raise errors.invalid_value(limit, "MaxResults", "Must be between 1 and 10, if provided.")

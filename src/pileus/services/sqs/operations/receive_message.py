@@ -7,9 +7,9 @@ from typing import Any
 
 from pileus.kernel.calls import WriteCall
 from pileus.kernel.operations import Wait, write
-from pileus.services.sqs import errors, receiving, store
+from pileus.services.sqs import attempts, errors, receiving, sending, store
 from pileus.services.sqs.limits import LIMITS
-from pileus.services.sqs.model import Queue
+from pileus.services.sqs.model import Flight, Message, Queue
 
 
 @write
@@ -27,7 +27,7 @@ def receive_message(call: WriteCall, request: Mapping[str, Any]) -> dict[str, An
         0,
         LIMITS.wait_s_max,
     )
-    received = receiving.receive(call, queue, count, visibility_s)
+    received = _received(call, queue, request, (count, visibility_s))
     if not received:
         until_ms = call.started_ms + wait_s * 1000
         if call.now_ms < until_ms:
@@ -44,6 +44,24 @@ def receive_message(call: WriteCall, request: Mapping[str, Any]) -> dict[str, An
             for message, flight in received
         ]
     }
+
+
+def _received(
+    call: WriteCall, queue: Queue, request: Mapping[str, Any], asked: tuple[int, int]
+) -> list[tuple[Message, Flight]]:
+    """Messages for an answer of at most ``asked[0]``, invisible for ``asked[1]`` seconds."""
+    count, visibility_s = asked
+    attempt_id = request.get("ReceiveRequestAttemptId")
+    if not attempt_id or not queue.is_fifo:
+        return receiving.receive(call, queue, count, visibility_s)
+    sending.checked_id(attempt_id, "ReceiveRequestAttemptId")
+    visible_ms = call.now_ms + visibility_s * 1000
+    if received := attempts.repeated(call, queue, attempt_id, visible_ms):
+        return received
+    received = receiving.receive(call, queue, count, visibility_s)
+    if received:
+        attempts.remember(call, queue, attempt_id, received)
+    return received
 
 
 def _in_range(request: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:

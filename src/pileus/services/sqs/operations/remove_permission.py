@@ -19,7 +19,8 @@ def remove_permission(call: WriteCall, request: Mapping[str, Any]) -> None:
     policy = orjson.loads(queue.attributes.get("Policy") or '{"Statement": []}')
     kept = [s for s in policy["Statement"] if s.get("Sid") != request["Label"]]
     if len(kept) == len(policy["Statement"]):
-        raise errors.invalid_value(request["Label"], "Label", "can't find label.")
+        where = " on existing policy" if queue.attributes.get("Policy") else ""
+        raise errors.invalid_value(request["Label"], "Label", f"can't find label{where}.")
     policy["Statement"] = kept
     if kept:
         queue.attributes["Policy"] = orjson.dumps(policy).decode()

@@ -17,6 +17,8 @@ def send_message_batch(call: WriteCall, request: Mapping[str, Any]) -> dict[str,
     """Put up to ten messages into a queue; each succeeds or fails by itself."""
     queue = store.queue_at(call.state, request)
     entries = batches.checked("SendMessageBatch", request["Entries"])
+    if queue.is_fifo:
+        sending.check_batch(queue, entries)
     total = sum(size_bytes(e["MessageBody"], e.get("MessageAttributes") or {}) for e in entries)
     if total > LIMITS.message_bytes_max:
         raise errors.batch_too_long(LIMITS.message_bytes_max, total)

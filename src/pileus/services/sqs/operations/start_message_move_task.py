@@ -11,6 +11,7 @@ from typing import Any
 from pileus.kernel.calls import WriteCall
 from pileus.kernel.operations import write
 from pileus.services.sqs import errors, moves, receiving, store
+from pileus.services.sqs.limits import LIMITS
 from pileus.services.sqs.model import MoveTask
 
 
@@ -19,9 +20,15 @@ def start_message_move_task(call: WriteCall, request: Mapping[str, Any]) -> dict
     """Begin to move messages out of a dead-letter queue, back to where they came from."""
     source = request["SourceArn"].rpartition(":")[2]
     target = (request.get("DestinationArn") or "").rpartition(":")[2]
-    for name in filter(None, (source, target)):
-        if call.state.get(("queue", name)) is None:
-            raise errors.queue_does_not_exist()
+    for parameter, name in (("SourceArn", source), ("DestinationArn", target)):
+        if name and call.state.get(("queue", name)) is None:
+            raise errors.resource_not_found(parameter)
+    if not 0 <= (request.get("MaxNumberOfMessagesPerSecond") or 0) <= LIMITS.move_rate_max:
+        raise errors.invalid_value(
+            request["MaxNumberOfMessagesPerSecond"],
+            "MaxNumberOfMessagesPerSecond",
+            f"Must be between 1 and {LIMITS.move_rate_max}, if provided.",
+        )
     if not any(
         (redrive := receiving.redrive_policy(store.QUEUES.decode(raw))) and redrive[0] == source
         for _, raw in call.state.range(("queue",))
