@@ -137,6 +137,9 @@ class Instance:
                 self._channel = channel
                 await self._loop.create_unix_connection(lambda: channel, sock=self._ends.link)
             messages.send(self._ends.control, message)
+            # The gateway's listener arrives before; code may call the gateway while it initialises.
+            await asyncio.wait((self.blank,))
+            self._open_door(door, spec.name)
             await self._initialised
         except OSError as error:
             self.kill(ExitReason.LOST)
@@ -146,7 +149,6 @@ class Instance:
             raise
         finally:
             timer.cancel()
-        self._open_door(door, spec.name)
 
     async def invoke(self, invocation: Invocation) -> Outcome:
         """Hand over one event and wait for its outcome; see the port."""
