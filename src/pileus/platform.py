@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,8 +30,7 @@ from pileus.gateway.aws import AwsFront
 from pileus.gateway.code_downloads import CodeDownloads
 from pileus.gateway.doors import Doors
 from pileus.gateway.inbound import AnswersHandler, TwilioWebhook
-from pileus.gateway.server import Server
-from pileus.gateway.websocket import open_websocket
+from pileus.gateway.server import Server, WebSocketHandler
 from pileus.kernel.calls import StreamCall
 from pileus.kernel.credentials import Credentials
 from pileus.kernel.kernel import Kernel
@@ -89,7 +89,7 @@ async def start(settings: Settings) -> Platform:
     lock = FolderLock(settings.data_dir)
     kernel = _kernel(settings)
     app = GatewayApp(_aws_front(kernel, settings))
-    server = Server(app, kernel.clock, open_websocket=open_websocket)
+    server = Server(app, kernel.clock, open_websocket=_open_websocket)
     app.add_handler("health", _health)
     _add_sms(kernel, app, settings)
     port = await server.start(settings.host, settings.port)
@@ -244,6 +244,15 @@ def _aws_front(kernel: Kernel, settings: Settings) -> AwsFront:
         account=settings.account,
         region=settings.region,
     )
+
+
+def _open_websocket(
+    request: HttpRequest, handler: WebSocketHandler, transport: asyncio.Transport, rest: bytes
+) -> asyncio.Task[None]:
+    """Lazy on purpose: the frame library is a tenth of the start, and only open pages need it."""
+    websocket = importlib.import_module("pileus.gateway.websocket")
+    task: asyncio.Task[None] = websocket.open_websocket(request, handler, transport, rest)
+    return task
 
 
 async def _health(request: HttpRequest) -> HttpResponse:
