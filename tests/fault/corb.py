@@ -106,9 +106,9 @@ class Corb:
         """Text the app's number, from the page's handset."""
         self._handset().send(words)
 
-    def start_player(self, video: Path, spool: Path, speed: float) -> Player:
-        """Play a video as source ``lobby``."""
-        return Player(self.platform, video, spool, speed)
+    def start_player(self, video: Path, spool: Path, source: str) -> Player:
+        """Play a video four times as fast as it was filmed."""
+        return Player(self.platform, video, spool, source)
 
     # -- looking ----------------------------------------------------------------------------
 
@@ -220,9 +220,9 @@ def _stem(key: str) -> str:
 class Player:
     """The player's process; ``acknowledged`` are the segments it was told are stored."""
 
-    def __init__(self, platform: LivePlatform, video: Path, spool: Path, speed: float) -> None:
-        command = [PYTHON, "-m", "pileus.media.player", "--video", str(video), "--source", "lobby"]
-        command += ["--bucket", VIDEO_BUCKET, "--spool", str(spool), "--speed", str(speed)]
+    def __init__(self, platform: LivePlatform, video: Path, spool: Path, source: str) -> None:
+        command = [PYTHON, "-m", "pileus.media.player", "--video", str(video), "--source", source]
+        command += ["--bucket", VIDEO_BUCKET, "--spool", str(spool), "--speed", "4"]
         self._told = spool.parent / "player.jsonl"
         with self._told.open("w") as out:
             self._process = subprocess.Popen(

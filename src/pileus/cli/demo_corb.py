@@ -24,6 +24,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
 from pileus.cli.connection import TIME, cache_dir
+from pileus.cli.demo_platform import DemoPlatform
 from pileus.cli.display import DeploymentDisplay
 from pileus.deploy.api import Api
 from pileus.deploy.demonstration import (
@@ -39,11 +40,12 @@ from pileus.deploy.demonstration import (
 from pileus.deploy.deployment import ServiceDeployment
 from pileus.deploy.errors import DeployError
 from pileus.deploy.service_folder import open_folder
+from pileus.deploy.stacks import Stacks
 from pileus.languages.serverless import Options
 from pileus.media import assets
 from pileus.values.context import DEFAULT_ACCOUNT, DEFAULT_REGION
 
-_START_TIMEOUT_S = 30.0
+STACK = "corb-dev"
 _SETTLE_TIMEOUT_S = 60.0
 _REFRESH_S = 0.4
 _SPARKS = " ▁▂▃▄▅▆▇█"
@@ -84,21 +86,20 @@ class CorbDemo:
 
     def run(self) -> None:
         """Do all of it; exits with 1 when no detection was stored."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            # Unwinds, so that no platform and no player is left.
+            signal.signal(number, lambda number, _frame: sys.exit(128 + number))
         app_dir = self._app_dir()
         model = self._options.model or self._asset(assets.MODEL, "model")
         video = self._options.video or self._asset(assets.VIDEO, "video")
-        with self._platform() as api:
-            self._deploy(api, app_dir, model)
+        with self._running() as platform:
+            api = Api(platform.endpoint, DEFAULT_ACCOUNT, DEFAULT_REGION)
+            self._deploy(platform, api, app_dir, model)
             results = Results(api, self._options.data_dir / "detections.jsonl")
             played = _Played()
             with self._player(api, video, played):
-                self._follow(api, results, played)
-            told = summary(
-                results,
-                usage_of(api, self._log_groups(api)),
-                Handset(api).conversation(),
-                self._options.data_dir / "detections.jsonl",
-            )
+                self._follow(platform, api, results, played)
+            told = platform.patiently(lambda: self._told(api, results))
             self._show(told, played)
             if self._options.json_file:
                 told.write(self._options.json_file)
@@ -109,6 +110,14 @@ class CorbDemo:
             raise DeployError(f"no detections were stored; what happened stands in {self._log}")
         if played.failure:
             raise DeployError(f"the source ended early: {played.failure}")
+
+    def _told(self, api: Api, results: Results) -> Summary:
+        return summary(
+            results,
+            usage_of(api, self._log_groups(api)),
+            Handset(api).conversation(),
+            self._options.data_dir / "detections.jsonl",
+        )
 
     def _app_dir(self) -> Path:
         given = self._options.apps_dir
@@ -128,39 +137,34 @@ class CorbDemo:
             return assets.ensure(asset, progress=tell)
 
     @contextmanager
-    def _platform(self) -> Iterator[Api]:
+    def _running(self) -> Iterator[DemoPlatform]:
         data = self._options.data_dir
         shutil.rmtree(data, ignore_errors=True)
         data.mkdir(parents=True)
         port = self._options.port if _is_free(self._options.port) else 0
-        command = [sys.executable, "-m", "pileus.cli.main", "up"]
-        command += ["--port", str(port), "--data", str(data)]
-        with self._log.open("w") as log:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        platform = DemoPlatform(port, data, self._log, self._console.print)
+        endpoint = platform.start()
+        try:
+            self._console.print(
+                f"[bold]Pileus[/bold] runs; the page is at [bold]{endpoint}/_pileus/[/bold]"
+            )
+            yield platform
+        finally:
+            platform.stop()
+
+    def _deploy(self, platform: DemoPlatform, api: Api, app_dir: Path, model: Path) -> None:
+        """Publish the model and deploy the app; again from the start when the platform died."""
+        while True:
+            seen = platform.starts
             try:
-                yield Api(self._address(process), DEFAULT_ACCOUNT, DEFAULT_REGION)
-            finally:
-                process.terminate()
-                try:
-                    process.wait(10)
-                except subprocess.TimeoutExpired:
-                    process.kill()
+                self._deploy_once(api, app_dir, model)
+                return
+            except DeployError:
+                if not platform.came_back(seen):
+                    raise
+                platform.patiently(lambda: _until_at_rest(api))
 
-    def _address(self, process: subprocess.Popen[str]) -> str:
-        """The address from the platform's first line."""
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line.startswith("Pileus answers at "):
-            process.wait(_START_TIMEOUT_S)
-            raise DeployError(f"the platform did not start:\n{self._log.read_text()}")
-        threading.Thread(target=process.stdout.read, daemon=True).start()
-        endpoint = line.split()[3]
-        self._console.print(
-            f"[bold]Pileus[/bold] runs; the page is at [bold]{endpoint}/_pileus/[/bold]"
-        )
-        return endpoint
-
-    def _deploy(self, api: Api, app_dir: Path, model: Path) -> None:
+    def _deploy_once(self, api: Api, app_dir: Path, model: Path) -> None:
         publish = [sys.executable, str(app_dir / "publish_model.py"), "--model", str(model)]
         environment = {**os.environ, **_variables(api)}
         done = subprocess.run(publish, env=environment, capture_output=True, text=True, check=False)
@@ -194,26 +198,29 @@ class CorbDemo:
             process.wait(10)
             listener.join(10)
 
-    def _follow(self, api: Api, results: Results, played: _Played) -> None:
+    def _follow(self, platform: DemoPlatform, api: Api, results: Results, played: _Played) -> None:
         """Show progress until every stored segment has its detections, or nothing comes any more."""
         handset, texts = Handset(api), list(_TEXTS)
         last_ms = time.monotonic()
         with Live(console=self._console, refresh_per_second=4, transient=True) as live:
             while True:
-                if results.refresh():
+                if platform.patiently(results.refresh):
                     last_ms = time.monotonic()
                 live.update(self._progress(api, results, played))
                 wanted = _expected(played)
                 while texts and wanted and len(results.segments) >= wanted * texts[0][1]:
-                    handset.send(texts.pop(0)[0])
+                    self._text(platform, handset, texts.pop(0)[0])
                 is_done = played.is_over and len(results.segments) >= played.segments
                 is_stuck = played.is_over and time.monotonic() - last_ms > _SETTLE_TIMEOUT_S
                 if is_done or is_stuck:
                     break
                 time.sleep(_REFRESH_S)
             for text, _ in texts:
-                handset.send(text)
+                self._text(platform, handset, text)
             time.sleep(1.0)
+
+    def _text(self, platform: DemoPlatform, handset: Handset, text: str) -> None:
+        platform.patiently(lambda: handset.send(text))
 
     def _progress(self, api: Api, results: Results, played: _Played) -> Table:
         wanted, done = _expected(played), len(results.segments)
@@ -260,6 +267,15 @@ class CorbDemo:
             table.add_row(f"SMS {arrow}", each["text"])
         table.add_row("detections", told.detections_file)
         self._console.print(table)
+
+
+def _until_at_rest(api: Api) -> None:
+    """Wait until the app's stack goes no further by itself."""
+    stacks = Stacks(api, TIME)
+    while (stack := stacks.describe(STACK)) is not None:
+        if not stack["StackStatus"].endswith("_IN_PROGRESS"):
+            return
+        TIME.sleep(_REFRESH_S)
 
 
 def _ms(value: float | None) -> str:

@@ -110,8 +110,8 @@ class Results:
             "s3", "ListObjectsV2", "Contents", Bucket=RESULTS_BUCKET, Prefix=f"{SOURCE}/"
         ):
             if item["Key"] not in self._seen:
-                self._seen.add(item["Key"])
                 self._take(item["Key"], item["LastModified"])
+                self._seen.add(item["Key"])
                 fresh += 1
         return fresh
 
