@@ -19,7 +19,6 @@ from pileus.adapters.local_node.capabilities import Tier
 from pileus.adapters.local_node.nodes import LocalNodes, LocalNodeSettings
 from pileus.adapters.segment_log import SegmentLog
 from pileus.adapters.sms_handset import HandsetSms
-from pileus.adapters.sms_twilio import TwilioSms
 from pileus.adapters.sqlite_state import SqliteState
 from pileus.compute.log_shipping import LogShipper
 from pileus.compute.pools import Pools, PoolSettings
@@ -116,7 +115,8 @@ def _add_sms(kernel: Kernel, app: GatewayApp, settings: Settings) -> None:
     if not settings.twilio_account_sid:
         kernel.add_part(SmsProvider, HandsetSms())  # type: ignore[type-abstract]
         return
-    twilio = TwilioSms(
+    # Lazy on purpose: an HTTP client is a tenth of the start, and few set this up.
+    twilio = importlib.import_module("pileus.adapters.sms_twilio").TwilioSms(
         settings.twilio_url,
         settings.twilio_account_sid,
         settings.twilio_auth_token,
