@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import ClassVar
 from urllib.parse import parse_qs
 
 import pytest
@@ -18,7 +19,7 @@ SMS = Sms("id", "000000000000", "+15550100", "+15550101", "hallo ü", 0)
 
 
 class _Twilio(BaseHTTPRequestHandler):
-    seen: list[tuple[str, str, dict[str, list[str]]]] = []
+    seen: ClassVar[list[tuple[str, str, dict[str, list[str]]]]] = []
     status = 201
 
     def do_POST(self) -> None:
