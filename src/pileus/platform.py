@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -122,7 +121,7 @@ def _add_sms(kernel: Kernel, app: GatewayApp, settings: Settings) -> None:
         settings.twilio_auth_token,
         settings.twilio_number,
     )
-    kernel.add_part(SmsProvider, twilio)  # type: ignore[type-abstract]
+    kernel.add_part(SmsProvider, twilio)
 
     async def take(sender: str, target: str, text: str) -> str:
         # Our number is Twilio's, whichever the account's first two-way number is called here.
