@@ -8,23 +8,31 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from pileus.compute.calls import Target
 from pileus.kernel.kernel import Kernel
 from pileus.ports.nodes import LogLine
+from pileus.ports.state import StateUnavailable
 from pileus.values.context import CallContext, Principal
 from pileus.values.errors import ServiceError
 
 _log = logging.getLogger("pileus.logs")
 GATHER_S = 0.25
-_EVENTS_PER_CALL = 10_000
 _PENDING_MAX = 200_000
+_KNOWN_MAX = 10_000
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
+_BATCH_EVENTS_MAX = 10_000
+_BATCH_BYTES_MAX = 1_048_576
+_EVENT_OVERHEAD_BYTES = 26
+_EVENT_BYTES_MAX = _BATCH_BYTES_MAX - _EVENT_OVERHEAD_BYTES
+_BATCH_SPAN_MS_MAX = 24 * 3_600_000
 _Stream = tuple[str, str, str]
 
 
 class LogShipper:
-    """Takes lines at any time; ``dropped`` counts those that found the buffer full."""
+    """Takes lines at any time; ``dropped`` counts those that found the buffer full or no store."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
@@ -68,10 +76,10 @@ class LogShipper:
         pending, self._pending = self._pending, defaultdict(list)
         self._count = 0
         for stream, lines in pending.items():
-            for at in range(0, len(lines), _EVENTS_PER_CALL):
-                await self._send(stream, lines[at : at + _EVENTS_PER_CALL])
+            for events in _batches(lines):
+                await self._send(stream, events)
 
-    async def _send(self, stream: _Stream, lines: list[LogLine]) -> None:
+    async def _send(self, stream: _Stream, events: list[dict[str, Any]]) -> None:
         scope, group, name = stream
         account, _, region = scope.partition("/")
         context = CallContext(
@@ -82,21 +90,22 @@ class LogShipper:
             endpoint=self._kernel.endpoint,
         )
         where = {"logGroupName": group, "logStreamName": name}
-        # Empty lines are no events to CloudWatch Logs.
-        events = [
-            {"timestamp": line.at_ms, "message": line.text} for line in lines if line.text.strip()
-        ]
-        if not events:
-            return
+        was_known = stream in self._known
         try:
-            if stream not in self._known:
+            if not was_known:
                 await self._create(context, where)
+                if len(self._known) >= _KNOWN_MAX:
+                    self._known.clear()
                 self._known.add(stream)
             await self._kernel.invoke(
                 context, "logs", "PutLogEvents", {**where, "logEvents": events}
             )
-        except ServiceError as error:
+        except (ServiceError, StateUnavailable) as error:
             self._known.discard(stream)
+            if was_known and getattr(error, "code", "") == "ResourceNotFoundException":
+                # Somebody deleted the group or stream; AWS makes them again, too.
+                await self._send(stream, events)
+                return
             self.dropped += len(events)
             _log.warning("%d log lines of %s were refused: %s", len(events), group, error)
 
@@ -110,3 +119,40 @@ class LogShipper:
             except ServiceError as error:
                 if error.code != "ResourceAlreadyExistsException":
                     raise
+
+
+def _batches(lines: Sequence[LogLine]) -> Iterator[list[dict[str, Any]]]:
+    """Events in order of time, cut as PutLogEvents wants them."""
+    batch: list[dict[str, Any]] = []
+    size_bytes = first_ms = 0
+    # Output of the function and records of the platform may overtake each other.
+    for line in sorted(lines, key=_time):
+        # Empty lines are no events to CloudWatch Logs.
+        if not line.text.strip():
+            continue
+        text = _cut(line.text)
+        added_bytes = len(text.encode()) + _EVENT_OVERHEAD_BYTES
+        if batch and (
+            len(batch) == _BATCH_EVENTS_MAX
+            or size_bytes + added_bytes > _BATCH_BYTES_MAX
+            or line.at_ms - first_ms >= _BATCH_SPAN_MS_MAX
+        ):
+            yield batch
+            batch, size_bytes = [], 0
+        if not batch:
+            first_ms = line.at_ms
+        batch.append({"timestamp": line.at_ms, "message": text})
+        size_bytes += added_bytes
+    if batch:
+        yield batch
+
+
+def _time(line: LogLine) -> int:
+    return line.at_ms
+
+
+def _cut(text: str) -> str:
+    """The text, as far as it fits into one event."""
+    if len(text) * 4 <= _EVENT_BYTES_MAX:
+        return text
+    return text.encode()[:_EVENT_BYTES_MAX].decode("utf-8", "ignore")
