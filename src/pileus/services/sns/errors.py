@@ -25,6 +25,16 @@ def resource_not_found() -> ServiceError:
     return ServiceError("ResourceNotFound", "Resource does not exist", status=404)
 
 
+def tag_limit_exceeded() -> ServiceError:
+    return ServiceError(
+        "TagLimitExceeded", "Could not complete request: tag quota of per resource exceeded"
+    )
+
+
+def invalid_token() -> ServiceError:
+    return ServiceError("InvalidParameter", "Invalid token")
+
+
 def protocol_missing(protocol: str) -> ServiceError:
     return ServiceError(
         "InvalidParameter",

@@ -21,13 +21,14 @@ class Topic(msgspec.Struct, kw_only=True):
 
 
 class Subscription(msgspec.Struct, kw_only=True):
-    """One endpoint of a topic."""
+    """One endpoint of a topic; one that is pending gets nothing."""
 
     id: str
     topic: str
     protocol: str
     endpoint: str
     attributes: dict[str, str] = {}
+    is_pending: bool = False
 
     @property
     def is_raw(self) -> bool:

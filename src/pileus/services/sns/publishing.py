@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -14,44 +15,72 @@ from pileus.kernel.calls import WriteCall
 from pileus.kernel.deliveries import Delivery, Hook
 from pileus.kernel.targets import Call, call_for
 from pileus.languages.filter_policy import compile_filter_policy
-from pileus.services.sns import errors, store
+from pileus.services.sns import attributes, errors, store
 from pileus.services.sns.limits import LIMITS
 from pileus.services.sns.model import Message, Subscription, Topic
 from pileus.values.arns import Arn
 from pileus.values.times import iso8601
 
 PRINCIPAL = "service:sns.amazonaws.com"
+_SUBJECT = re.compile(rf"[^\x00-\x1f\x7f]{{1,{LIMITS.subject_length_max}}}")
+_ID_128 = re.compile(r"[!-~]{1,128}")
 
 
 def checked(request: Mapping[str, Any]) -> dict[str, str]:
     """Check a message; its texts by protocol where MessageStructure is json."""
     text = request.get("Message")
+    subject = request.get("Subject")
+    if subject is not None and not _SUBJECT.fullmatch(subject):
+        raise errors.invalid("Subject")
     if not text:
         raise errors.invalid("Empty message")
-    if len(text.encode()) > LIMITS.message_bytes_max:
+    if size_bytes(request) > LIMITS.message_bytes_max:
         raise errors.invalid("Message too long")
-    subject = request.get("Subject")
-    if subject is not None and not 0 < len(subject) <= LIMITS.subject_length_max:
-        raise errors.invalid("Subject")
-    for name, value in (request.get("MessageAttributes") or {}).items():
-        if not (value.get("StringValue") or value.get("BinaryValue")):
-            raise errors.invalid_value(
-                f"The message attribute '{name}' must contain non-empty message attribute value "
-                f"for message attribute type '{value.get('DataType')}'."
-            )
+    attributes.check(request.get("MessageAttributes") or {})
     if request.get("MessageStructure") != "json":
         return {}
     try:
         by_protocol = orjson.loads(text)
     except orjson.JSONDecodeError:
         raise errors.invalid("Message Structure - JSON message body failed to parse") from None
-    if not isinstance(by_protocol, dict) or "default" not in by_protocol:
+    if not isinstance(by_protocol, dict) or not isinstance(by_protocol.get("default"), str):
         raise errors.invalid("Message Structure - No default entry in JSON message body")
-    return {name: str(value) for name, value in by_protocol.items()}
+    return {name: value for name, value in by_protocol.items() if isinstance(value, str)}
+
+
+def size_bytes(request: Mapping[str, Any]) -> int:
+    """What a message counts against the limit: its text and its attributes."""
+    told = attributes.size_bytes(request.get("MessageAttributes") or {})
+    return len((request.get("Message") or "").encode()) + told
+
+
+def check_ids(topic: Topic, request: Mapping[str, Any]) -> None:
+    """Raise for ids of group and deduplication that the type of topic does not go with."""
+    if topic.is_fifo:
+        if not request.get("MessageGroupId"):
+            raise errors.invalid("The MessageGroupId parameter is required for FIFO topics")
+        by_content = topic.attributes.get("ContentBasedDeduplication", "false").lower() == "true"
+        if not request.get("MessageDeduplicationId") and not by_content:
+            raise errors.invalid(
+                "The topic should either have ContentBasedDeduplication enabled or "
+                "MessageDeduplicationId provided explicitly"
+            )
+    elif request.get("MessageDeduplicationId"):
+        raise errors.invalid(
+            "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter "
+            "that is not valid for this topic type"
+        )
+    for name in ("MessageGroupId", "MessageDeduplicationId"):
+        if request.get(name) and not _ID_128.fullmatch(request[name]):
+            raise errors.invalid(
+                f"{name} Reason: {name} can only include alphanumeric and punctuation characters "
+                "and have a length from 1 to 128"
+            )
 
 
 def publish(call: WriteCall, topic: Topic, request: Mapping[str, Any]) -> dict[str, Any]:
     """Take a message for every subscription of ``topic`` that wants it."""
+    check_ids(topic, request)
     message = Message(
         id=call.new_id(),
         text=request["Message"],
@@ -69,7 +98,7 @@ def publish(call: WriteCall, topic: Topic, request: Mapping[str, Any]) -> dict[s
             return earlier
         output["SequenceNumber"] = f"{message.sequence:020d}"
     for subscription in store.subscriptions(call.state, topic.name):
-        if _accepts(subscription, message):
+        if not subscription.is_pending and _accepts(subscription, message):
             call.emit(_delivery(call, topic, subscription, message))
     return {"MessageId": message.id, **output}
 
@@ -78,16 +107,7 @@ def _deduplicated(
     call: WriteCall, topic: Topic, message: Message, request: Mapping[str, Any]
 ) -> dict[str, Any] | None:
     """The answer to an earlier message with the same id, or None; remembers this one."""
-    if not message.group:
-        raise errors.invalid("The MessageGroupId parameter is required for FIFO topics")
-    given = request.get("MessageDeduplicationId")
-    if not given:
-        if topic.attributes.get("ContentBasedDeduplication", "false").lower() != "true":
-            raise errors.invalid(
-                "The topic should either have ContentBasedDeduplication enabled or "
-                "MessageDeduplicationId provided explicitly"
-            )
-        given = _digest(message.text)
+    given = request.get("MessageDeduplicationId") or _digest(message.text)
     message.deduplication_id = given
     scope = message.group if topic.attributes.get("FifoThroughputScope") == "MessageGroup" else ""
     key = ("sent", topic.name, scope, given)
@@ -160,8 +180,9 @@ def _call(call: WriteCall, topic: Topic, subscription: Subscription, message: Me
         }
         return call_for(subscription.endpoint, orjson.dumps({"Records": [record]}).decode())
     options: dict[str, Any] = {}
-    if subscription.endpoint.endswith(".fifo"):
+    if message.group and (subscription.endpoint.endswith(".fifo") or not topic.is_fifo):
         options["MessageGroupId"] = message.group
+    if subscription.endpoint.endswith(".fifo"):
         options["MessageDeduplicationId"] = message.deduplication_id
     if subscription.is_raw:
         if message.attributes:
@@ -192,29 +213,32 @@ def _notification(
     notification: dict[str, Any] = {
         "Type": "Notification",
         "MessageId": message.id,
+        **({"SequenceNumber": f"{message.sequence:020d}"} if message.sequence else {}),
         "TopicArn": call.arn(topic.name),
         "Subject": message.subject or None,
         "Message": _text_for(message, subscription.protocol),
         "Timestamp": iso8601(message.at_ms),
-        "SignatureVersion": topic.attributes.get("SignatureVersion", "1"),
-        "Signature": "",
-        f"SigningCert{url}": "",
+        **({} if topic.is_fifo else _signature(topic, url)),
         f"Unsubscribe{url}": (
             f"{call.context.endpoint}/?Action=Unsubscribe"
             f"&SubscriptionArn={subscription_arn(call, subscription)}"
         ),
     }
-    if message.sequence:
-        notification["SequenceNumber"] = f"{message.sequence:020d}"
     if url == "URL" and not message.subject:
         del notification["Subject"]
-    attributes = {
+    shown = {
         name: {"Type": value["DataType"], "Value": _attribute_text(value)}
         for name, value in message.attributes.items()
     }
-    if attributes or url == "Url":
-        notification["MessageAttributes"] = attributes
+    if shown or url == "Url":
+        notification["MessageAttributes"] = shown
     return notification
+
+
+def _signature(topic: Topic, url: str) -> dict[str, str]:
+    """The members of a signature, which FIFO topics do without."""
+    version = topic.attributes.get("SignatureVersion", "1")
+    return {"SignatureVersion": version, "Signature": "", f"SigningCert{url}": ""}
 
 
 def _attribute_text(value: Mapping[str, Any]) -> str:

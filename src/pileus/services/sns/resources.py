@@ -74,7 +74,9 @@ async def _subscribe(call: StreamCall, request: ResourceRequest) -> Resource:
     properties = request.properties
     given = {name: properties[name] for name in ("TopicArn", "Protocol", "Endpoint")}
     attributes = _chosen(properties, SUBSCRIPTION_ATTRIBUTES)
-    reply = await call.invoke("sns", "Subscribe", {**given, "Attributes": attributes})
+    reply = await call.invoke(
+        "sns", "Subscribe", {**given, "Attributes": attributes, "ReturnSubscriptionArn": True}
+    )
     arn = reply.output["SubscriptionArn"]
     return Resource(arn, {"Arn": arn})
 

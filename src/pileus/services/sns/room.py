@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pileus.kernel.rooms import Room
 from pileus.services.sns import errors
 from pileus.shapes.validation import Violation, violation_message
+from pileus.values.arns import Arn
 from pileus.values.context import CallContext
 from pileus.values.errors import ServiceError
 
@@ -17,6 +19,22 @@ def _resource_arn(context: CallContext, operation: str, input: Mapping[str, Any]
         if input.get(name):
             return str(input[name])
     return f"arn:aws:sns:{context.region}:{context.account}:{input.get('Name', '*')}"
+
+
+def _owner(context: CallContext, operation: str, input: Mapping[str, Any]) -> CallContext:
+    """Whose topic it is: its ARN tells. A topic of another region is not answered for."""
+    for name in ("TopicArn", "TargetArn", "SubscriptionArn", "ResourceArn"):
+        try:
+            arn = Arn.parse(input.get(name) or "")
+        except ValueError:
+            continue
+        if arn.service != "sns" or not arn.account:
+            continue
+        if arn.region != context.region:
+            raise errors.invalid(name)
+        if arn.account != context.account:
+            return replace(context, account=arn.account)
+    return context
 
 
 def _invalid_input(service: str, operation: str, violations: Sequence[Violation]) -> ServiceError:
@@ -34,4 +52,5 @@ ROOM = Room(
     resource_types=("AWS::SNS::Topic", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy"),
     resource_arn=_resource_arn,
     invalid_input=_invalid_input,
+    owner=_owner,
 )

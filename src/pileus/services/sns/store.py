@@ -16,20 +16,28 @@ from pileus.values.arns import Arn
 
 TOPICS = RecordCodec(Topic)
 SUBSCRIPTIONS = RecordCodec(Subscription)
+_ARN_ELEMENTS = 6
 
 
 def topic_at(state: Any, arn: str) -> Topic:
     """The topic with that ARN; raises InvalidParameter and NotFound."""
-    try:
-        name = Arn.parse(arn).resource
-    except ValueError:
-        raise errors.invalid(
-            "TopicArn Reason: An ARN must have at least 6 elements, not 1"
-        ) from None
-    raw = state.get(("topic", name))
+    raw = state.get(("topic", parsed_arn(arn, "TopicArn").resource))
     if raw is None:
         raise errors.not_found()
     return TOPICS.decode(raw)
+
+
+def parsed_arn(arn: str, parameter: str) -> Arn:
+    """The ARN that a parameter holds; raises InvalidParameter."""
+    count = len(arn.split(":"))
+    if count < _ARN_ELEMENTS:
+        raise errors.invalid(
+            f"{parameter} Reason: An ARN must have at least {_ARN_ELEMENTS} elements, not {count}"
+        )
+    try:
+        return Arn.parse(arn)
+    except ValueError:
+        raise errors.invalid(parameter) from None
 
 
 def put_topic(state: Any, topic: Topic) -> None:
@@ -44,10 +52,10 @@ def subscriptions(state: Any, topic: str | None = None) -> list[Subscription]:
 
 def subscription_at(state: Any, arn: str) -> Subscription:
     """The subscription with that ARN; raises InvalidParameter and NotFound."""
-    topic, _, subscription_id = arn.partition("arn:aws:sns:")[2].rpartition(":")
+    topic, _, subscription_id = parsed_arn(arn, "SubscriptionArn").resource.rpartition(":")
     if not topic:
         raise errors.invalid("SubscriptionId")
-    raw = state.get(("subscription", topic.rpartition(":")[2], subscription_id))
+    raw = state.get(("subscription", topic, subscription_id))
     if raw is None:
         raise errors.not_found("Subscription")
     return SUBSCRIPTIONS.decode(raw)

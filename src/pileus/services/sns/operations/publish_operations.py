@@ -20,11 +20,14 @@ _ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 @write
 def publish(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Publish to a topic, or send one SMS."""
-    given = [name for name in ("TopicArn", "TargetArn", "PhoneNumber") if request.get(name)]
+    places = ("TopicArn", "TargetArn", "PhoneNumber")
+    given = [name for name in places if request.get(name) is not None]
     if len(given) != 1:
         raise errors.invalid("Exactly one of TopicArn, TargetArn and PhoneNumber must be given")
     if "PhoneNumber" in given:
         return _send_sms(call, request)
+    if ":endpoint/" in request[given[0]]:
+        raise errors.invalid("TargetArn Reason: No endpoint found for the target arn specified")
     topic = store.topic_at(call.state, request[given[0]])
     return publishing.publish(call, topic, request)
 
@@ -50,6 +53,7 @@ def _send_sms(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
 @write
 def publish_batch(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Publish up to ten messages; each succeeds or fails by itself."""
+    topic = store.topic_at(call.state, request["TopicArn"])
     entries = request["PublishBatchRequestEntries"]
     if not entries:
         raise errors.batch("EmptyBatchRequest", "The batch request doesn't contain any entries.")
@@ -69,7 +73,14 @@ def publish_batch(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]
             "InvalidBatchEntryId",
             "The Id of a batch entry in a batch request doesn't abide by the specification.",
         )
-    topic = store.topic_at(call.state, request["TopicArn"])
+    if sum(map(publishing.size_bytes, entries)) > LIMITS.message_bytes_max:
+        raise errors.batch(
+            "BatchRequestTooLong",
+            "The length of all the batch messages put together is more than the limit.",
+        )
+    for entry in entries:
+        publishing.check_ids(topic, entry)
+        publishing.checked(entry)
     output: dict[str, Any] = {"Successful": [], "Failed": []}
     for entry in entries:
         try:

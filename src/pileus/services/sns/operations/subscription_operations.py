@@ -12,13 +12,17 @@ from pileus.kernel.calls import Call, ReadCall, WriteCall
 from pileus.kernel.operations import read, write
 from pileus.languages.filter_policy import compile_filter_policy
 from pileus.services.sns import errors, paging, publishing, store
-from pileus.services.sns.model import SUBSCRIPTION_ATTRIBUTES, Subscription
+from pileus.services.sns.model import SUBSCRIPTION_ATTRIBUTES, Subscription, Topic
 from pileus.values.arns import is_arn
 
 _KNOWN = frozenset(
     {"http", "https", "email", "email-json", "sms", "sqs", "application", "lambda", "firehose"}
 )
 _DELIVERED = frozenset({"sqs", "lambda", "sms"})
+# Their owners would have to confirm, and nothing is sent there that they could confirm with.
+_PENDING = frozenset({"http", "https", "email", "email-json"})
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_TOKEN = re.compile(r"[0-9a-f]{64,}")
 _NUMBER = re.compile(r"\+?[1-9][0-9]{3,14}")
 
 
@@ -31,27 +35,52 @@ def subscribe(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     attributes = dict(request.get("Attributes") or {})
     for name, value in attributes.items():
         _check_attribute(name, value, attributes, "Attributes Reason: ")
+    _check_letters(topic, endpoint, attributes.get("RedrivePolicy"))
     for found in store.subscriptions(call.state, topic.name):
         if (found.protocol, found.endpoint) == (protocol, endpoint):
             if attributes and attributes != found.attributes:
                 raise errors.invalid(
                     "Attributes Reason: Subscription already exists with different attributes"
                 )
-            return {"SubscriptionArn": publishing.subscription_arn(call, found)}
+            return {"SubscriptionArn": _told_arn(call, found, request)}
     subscription = Subscription(
         id=call.new_id(),
         topic=topic.name,
         protocol=protocol,
         endpoint=endpoint,
         attributes=attributes,
+        is_pending=protocol in _PENDING,
     )
     store.put_subscription(call.state, subscription)
-    return {"SubscriptionArn": publishing.subscription_arn(call, subscription)}
+    return {"SubscriptionArn": _told_arn(call, subscription, request)}
+
+
+def _told_arn(call: Call, subscription: Subscription, request: Mapping[str, Any]) -> str:
+    if subscription.is_pending and not request.get("ReturnSubscriptionArn"):
+        return "pending confirmation"
+    return publishing.subscription_arn(call, subscription)
+
+
+def _check_letters(topic: Topic, endpoint: str, redrive: str | None) -> None:
+    if not (redrive and topic.is_fifo and endpoint.endswith(".fifo")):
+        return
+    if not orjson.loads(redrive)["deadLetterTargetArn"].endswith(".fifo"):
+        raise errors.invalid(
+            "RedrivePolicy: must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic."
+        )
 
 
 def _check_endpoint(protocol: str, endpoint: str, is_fifo: bool) -> None:
     if protocol not in _KNOWN:
         raise errors.invalid(f"Amazon SNS does not support this protocol string: {protocol}")
+    if protocol in ("http", "https"):
+        if not endpoint.startswith(f"{protocol}://"):
+            raise errors.invalid("Endpoint must match the specified protocol")
+        return
+    if protocol in _PENDING:
+        if not _EMAIL.fullmatch(endpoint):
+            raise errors.invalid("Email address")
+        return
     if protocol not in _DELIVERED:
         raise errors.protocol_missing(protocol)
     if protocol == "sms":
@@ -71,12 +100,17 @@ def _check_attribute(name: str, value: str, others: Mapping[str, str], prefix: s
     if name not in SUBSCRIPTION_ATTRIBUTES:
         raise errors.invalid(f"{prefix}AttributeName")
     if name == "FilterPolicyScope" and value not in ("MessageAttributes", "MessageBody"):
-        raise errors.invalid(f"{prefix}FilterPolicyScope: Invalid value [{value}].")
+        raise errors.invalid(
+            f"{prefix}FilterPolicyScope: Invalid value [{value}]. Please use either "
+            "MessageBody or MessageAttributes"
+        )
     if name == "FilterPolicy" and value:
         scope: Any = others.get("FilterPolicyScope") or "MessageAttributes"
         compile_filter_policy(value, scope, operation_prefix=prefix)
     if name == "RawMessageDelivery" and value.lower() not in ("true", "false"):
-        raise errors.invalid(f"{prefix}RawMessageDelivery: Invalid value [{value}].")
+        raise errors.invalid(
+            f"{prefix}RawMessageDelivery: Invalid value [{value}]. Must be true or false."
+        )
     if name == "RedrivePolicy" and value:
         try:
             target = orjson.loads(value)["deadLetterTargetArn"]
@@ -89,8 +123,10 @@ def _check_attribute(name: str, value: str, others: Mapping[str, str], prefix: s
 @write
 def unsubscribe(call: WriteCall, request: Mapping[str, Any]) -> None:
     """Remove a subscription; one that is not there is no error."""
-    topic, _, subscription_id = request["SubscriptionArn"].rpartition(":")
-    name = topic.rpartition(":")[2]
+    resource = store.parsed_arn(request["SubscriptionArn"], "SubscriptionArn").resource
+    name, _, subscription_id = resource.rpartition(":")
+    if not name:
+        raise errors.invalid("SubscriptionId")
     key = ("subscription", name, subscription_id)
     if call.state.get(key) is None:
         return
@@ -104,9 +140,16 @@ def unsubscribe(call: WriteCall, request: Mapping[str, Any]) -> None:
 
 @write
 def confirm_subscription(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Nothing waits to be confirmed here: queues, functions and numbers are confirmed at once."""
-    store.topic_at(call.state, request["TopicArn"])
+    """Queues, functions and numbers are confirmed at once, and nobody else was sent a token."""
+    store.parsed_arn(request["TopicArn"], "TopicArn")
+    if not _TOKEN.fullmatch(request["Token"]):
+        raise errors.invalid_token()
     raise errors.invalid("Token")
+
+
+def _listed(call: Call, subscription: Subscription) -> dict[str, Any]:
+    shown = _shown(call, subscription)
+    return {**shown, "SubscriptionArn": "PendingConfirmation"} if subscription.is_pending else shown
 
 
 def _shown(call: Call, subscription: Subscription) -> dict[str, Any]:
@@ -123,7 +166,7 @@ def _shown(call: Call, subscription: Subscription) -> dict[str, Any]:
 def list_subscriptions(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Every subscription."""
     found = store.subscriptions(call.state)
-    return paging.page("Subscriptions", [_shown(call, s) for s in found], request)
+    return paging.page("Subscriptions", [_listed(call, s) for s in found], request)
 
 
 @read
@@ -131,7 +174,7 @@ def list_subscriptions_by_topic(call: ReadCall, request: Mapping[str, Any]) -> d
     """A topic's subscriptions."""
     topic = store.topic_at(call.state, request["TopicArn"])
     found = store.subscriptions(call.state, topic.name)
-    return paging.page("Subscriptions", [_shown(call, s) for s in found], request)
+    return paging.page("Subscriptions", [_listed(call, s) for s in found], request)
 
 
 @read
@@ -140,8 +183,8 @@ def get_subscription_attributes(call: ReadCall, request: Mapping[str, Any]) -> d
     subscription = store.subscription_at(call.state, request["SubscriptionArn"])
     attributes = {
         **_shown(call, subscription),
-        "ConfirmationWasAuthenticated": "true",
-        "PendingConfirmation": "false",
+        "ConfirmationWasAuthenticated": "false" if subscription.is_pending else "true",
+        "PendingConfirmation": "true" if subscription.is_pending else "false",
         "RawMessageDelivery": "false",
         "SubscriptionPrincipal": f"arn:aws:iam::{call.account}:root",
         **{name: value for name, value in subscription.attributes.items() if value},
@@ -157,6 +200,9 @@ def set_subscription_attributes(call: WriteCall, request: Mapping[str, Any]) -> 
     subscription = store.subscription_at(call.state, request["SubscriptionArn"])
     name, value = request["AttributeName"], request.get("AttributeValue") or ""
     _check_attribute(name, value, subscription.attributes)
+    if name == "RedrivePolicy":
+        topic = store.topic_at(call.state, call.arn(subscription.topic))
+        _check_letters(topic, subscription.endpoint, value)
     subscription.attributes[name] = value
     store.put_subscription(call.state, subscription)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -11,6 +11,7 @@ import orjson
 from pileus.kernel.calls import Call, ReadCall, WriteCall
 from pileus.kernel.operations import read, write
 from pileus.services.sns import errors, paging, store
+from pileus.services.sns.limits import LIMITS
 from pileus.services.sns.model import TOPIC_ATTRIBUTES, Topic
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}|[A-Za-z0-9_-]{1,251}\.fifo")
@@ -34,7 +35,9 @@ def create_topic(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     if not _NAME.fullmatch(name):
         raise errors.invalid("Topic Name")
     is_fifo = attributes.get("FifoTopic", "false").lower() == "true"
-    if is_fifo != name.endswith(".fifo"):
+    if name.endswith(".fifo") and not is_fifo:
+        raise errors.invalid("Topic Name")
+    if is_fifo and not name.endswith(".fifo"):
         raise errors.invalid(
             "Fifo Topic names must end with .fifo and must be made up of only uppercase and "
             "lowercase ASCII letters, numbers, underscores, and hyphens, and must be between 1 "
@@ -43,7 +46,9 @@ def create_topic(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     for attribute, value in attributes.items():
         _check_attribute(attribute, value)
     raw = call.state.get(("topic", name))
-    tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags") or ()}
+    tags = _checked_tags(request.get("Tags") or ())
+    if not is_fifo:
+        attributes.pop("FifoTopic", None)
     if raw is not None:
         topic = store.TOPICS.decode(raw)
         if any(topic.attributes.get(n) != v for n, v in attributes.items()):
@@ -57,10 +62,19 @@ def create_topic(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     return {"TopicArn": call.arn(name)}
 
 
+def _checked_tags(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    by_key = {tag["Key"]: tag["Value"] for tag in tags}
+    if len(by_key) < len(tags):
+        raise errors.invalid("Duplicated keys are not allowed.")
+    if len(by_key) > LIMITS.tags_max:
+        raise errors.tag_limit_exceeded()
+    return by_key
+
+
 @write
 def delete_topic(call: WriteCall, request: Mapping[str, Any]) -> None:
     """Delete a topic with its subscriptions; one that is not there is no error."""
-    name = request["TopicArn"].rpartition(":")[2]
+    name = store.parsed_arn(request["TopicArn"], "TopicArn").resource
     call.state.delete(("topic", name))
     call.state.delete_range(("subscription", name))
     call.state.delete_range(("sent", name))
@@ -71,6 +85,15 @@ def list_topics(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Topics in order of name."""
     names = [str(key[1]) for key, _ in call.state.range(("topic",))]
     return paging.page("Topics", [{"TopicArn": call.arn(name)} for name in names], request)
+
+
+_GRANTABLE = frozenset(
+    {
+        "AddPermission", "DeleteTopic", "GetDataProtectionPolicy", "GetTopicAttributes",
+        "ListSubscriptionsByTopic", "ListTagsForResource", "Publish", "PutDataProtectionPolicy",
+        "RemovePermission", "SetTopicAttributes", "Subscribe",
+    }
+)  # fmt: skip
 
 
 def _default_policy(call: Call, topic: Topic) -> str:
@@ -91,17 +114,47 @@ def _default_policy(call: Call, topic: Topic) -> str:
     return orjson.dumps(policy).decode()
 
 
+# https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
+_HTTP_DELIVERY = {
+    "defaultHealthyRetryPolicy": {
+        "minDelayTarget": 20,
+        "maxDelayTarget": 20,
+        "numRetries": 3,
+        "numMaxDelayRetries": 0,
+        "numNoDelayRetries": 0,
+        "numMinDelayRetries": 0,
+        "backoffFunction": "linear",
+    },
+    "disableSubscriptionOverrides": False,
+    "defaultRequestPolicy": {"headerContentType": "text/plain; charset=UTF-8"},
+}
+
+
+def _effective_delivery(topic: Topic) -> str:
+    """The delivery policy in force: what was set, over the defaults."""
+    given = orjson.loads(topic.attributes.get("DeliveryPolicy") or "{}").get("http") or {}
+    policy: dict[str, Any] = {}
+    for name, default in _HTTP_DELIVERY.items():
+        value = given.get(name)
+        merges = isinstance(default, dict) and isinstance(value, dict)
+        policy[name] = {**default, **value} if merges else value or default  # type: ignore[dict-item]
+    return orjson.dumps({"http": policy}).decode()
+
+
 @read
 def get_topic_attributes(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Everything about a topic."""
     topic = store.topic_at(call.state, request["TopicArn"])
+    found = store.subscriptions(call.state, topic.name)
+    pending = sum(1 for subscription in found if subscription.is_pending)
     attributes = {
         "TopicArn": call.arn(topic.name),
         "Owner": call.account,
         "DisplayName": "",
         "Policy": _default_policy(call, topic),
-        "SubscriptionsConfirmed": str(call.state.count(("subscription", topic.name))),
-        "SubscriptionsPending": "0",
+        "EffectiveDeliveryPolicy": _effective_delivery(topic),
+        "SubscriptionsConfirmed": str(len(found) - pending),
+        "SubscriptionsPending": str(pending),
         "SubscriptionsDeleted": str(topic.deleted_subscriptions),
         **topic.attributes,
     }
@@ -127,12 +180,16 @@ def add_permission(call: WriteCall, request: Mapping[str, Any]) -> None:
     policy = orjson.loads(topic.attributes.get("Policy") or _default_policy(call, topic))
     if any(s.get("Sid") == request["Label"] for s in policy["Statement"]):
         raise errors.invalid("Statement already exists")
+    if not set(request["ActionName"]) <= _GRANTABLE:
+        raise errors.invalid("Policy statement action out of service scope!")
+    principals = [f"arn:aws:iam::{account}:root" for account in request["AWSAccountId"]]
+    actions = [f"SNS:{action}" for action in request["ActionName"]]
     policy["Statement"].append(
         {
             "Sid": request["Label"],
             "Effect": "Allow",
-            "Principal": {"AWS": [f"arn:aws:iam::{a}:root" for a in request["AWSAccountId"]]},
-            "Action": [f"SNS:{action}" for action in request["ActionName"]],
+            "Principal": {"AWS": principals[0] if len(principals) == 1 else principals},
+            "Action": actions[0] if len(actions) == 1 else actions,
             "Resource": call.arn(topic.name),
         }
     )
@@ -161,7 +218,9 @@ def _tagged(state: Any, request: Mapping[str, Any]) -> Topic:
 def tag_resource(call: WriteCall, request: Mapping[str, Any]) -> None:
     """Add tags to a topic."""
     topic = _tagged(call.state, request)
-    topic.tags.update({tag["Key"]: tag["Value"] for tag in request["Tags"]})
+    topic.tags.update(_checked_tags(request["Tags"]))
+    if len(topic.tags) > LIMITS.tags_max:
+        raise errors.tag_limit_exceeded()
     store.put_topic(call.state, topic)
 
 
