@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -108,11 +108,11 @@ def accepted(
     if sum(sizes) > LIMITS.batch_bytes_max:
         raise errors.batch_too_large(sum(sizes), LIMITS.batch_bytes_max)
     times = [event["timestamp"] for event in events]
-    if any(later < earlier for earlier, later in pairwise(times)):
+    if times != sorted(times):
         raise errors.not_chronological()
-    too_old = sum(at_ms < now_ms - LIMITS.age_ms_max for at_ms in times)
-    expired = sum(at_ms < horizon_ms for at_ms in times)
-    too_new = sum(at_ms <= now_ms + LIMITS.future_ms_max for at_ms in times)
+    too_old = bisect_left(times, now_ms - LIMITS.age_ms_max)
+    expired = bisect_left(times, horizon_ms)
+    too_new = bisect_right(times, now_ms + LIMITS.future_ms_max)
     taken = events[max(too_old, expired) : too_new]
     if taken and taken[-1]["timestamp"] - taken[0]["timestamp"] > LIMITS.batch_span_ms_max:
         raise errors.span_too_long()
