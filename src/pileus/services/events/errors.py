@@ -45,14 +45,24 @@ def limit_exceeded(what: str) -> ServiceError:
     )
 
 
-def bus_statement_not_found(statement: str) -> ServiceError:
+def bus_statement_not_found() -> ServiceError:
     return ServiceError(
-        "ResourceNotFoundException", f"Statement with id {statement} does not exist."
+        "ResourceNotFoundException", "Statement with the provided id does not exist."
     )
 
 
-def illegal_status(name: str, state: str) -> ServiceError:
+def bus_without_policy() -> ServiceError:
+    return ServiceError("ResourceNotFoundException", "EventBus does not have a policy.")
+
+
+def illegal_status(name: str) -> ServiceError:
     return ServiceError(
-        "IllegalStatusException",
-        f"Replay {name} is not in a valid state for this operation: {state}",
+        "IllegalStatusException", f"Replay {name} is not in a valid state for this operation."
+    )
+
+
+def one_filter(operation: str, last: str) -> ServiceError:
+    return validation(
+        f"At most one filter is allowed for {operation}. Use either : State, EventSourceArn, or "
+        f"{last}."
     )

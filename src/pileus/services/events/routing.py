@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -114,6 +115,19 @@ def _options(arn: Arn, target: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def forwarding(bus: Arn, event: Event) -> Delivery:
+    """The delivery of ``event`` to a bus of another account or region."""
+    return Delivery(
+        service="events",
+        operation="PutEvents",
+        input=_forwarded(str(bus), event),
+        principal="service:events.amazonaws.com",
+        age_max_s=LIMITS.retry_age_s_max,
+        account=bus.account,
+        region=bus.region,
+    )
+
+
 def _forwarded(bus_arn: str, event: Event) -> dict[str, Any]:
     """The same event for another bus, as an entry of PutEvents."""
     return {
@@ -124,6 +138,7 @@ def _forwarded(bus_arn: str, event: Event) -> dict[str, Any]:
                 "DetailType": event["detail-type"],
                 "Detail": to_json(event["detail"]),
                 "Resources": event["resources"],
+                "Time": datetime.fromisoformat(event["time"]).timestamp(),
             }
         ]
     }

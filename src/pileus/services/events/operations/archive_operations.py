@@ -81,6 +81,12 @@ def delete_archive(call: WriteCall, request: Mapping[str, Any]) -> None:
     call.cancel_timer("expire_archived", archive.name)
 
 
+def _check_filters(request: Mapping[str, Any], operation: str) -> None:
+    filters = ("NamePrefix", "State", "EventSourceArn")
+    if sum(1 for name in filters if request.get(name)) > 1:
+        raise errors.one_filter(operation, "NamePrefix")
+
+
 def _shown_archive(call: Call, archive: Archive) -> dict[str, Any]:
     return {
         "ArchiveName": archive.name,
@@ -108,7 +114,12 @@ def describe_archive(call: ReadCall, request: Mapping[str, Any]) -> dict[str, An
 @read
 def list_archives(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Archives by name prefix and bus."""
+    _check_filters(request, "ListArchives")
     prefix, source = request.get("NamePrefix") or "", request.get("EventSourceArn")
+    if source:
+        store.find_bus(call.state, source)
+    if request.get("State") not in (None, "ENABLED"):
+        return {"Archives": []}
     archives = [store.ARCHIVES.decode(raw) for _, raw in call.state.range(("archive",))]
     shown = [
         _shown_archive(call, archive)
@@ -124,9 +135,17 @@ def start_replay(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     name = request["ReplayName"]
     if call.state.get(("replay", name)) is not None:
         raise errors.exists("Replay", name)
-    archive = store.find_archive(call.state, request["EventSourceArn"].rpartition("/")[2])
-    destination = request["Destination"]
-    bus = store.bus_name(destination["Arn"])
+    source, destination = request["EventSourceArn"], request["Destination"]
+    if ":archive/" not in source:
+        raise errors.invalid_parameter("EventSourceArn", "Must contain an archive ARN.")
+    if ":event-bus/" not in destination["Arn"]:
+        raise errors.invalid_parameter("Destination.Arn", "Must contain an event bus ARN.")
+    bus = store.find_bus(call.state, destination["Arn"]).name
+    raw = call.state.get(("archive", source.rpartition("/")[2]))
+    if raw is None:
+        name = source.rpartition("/")[2]
+        raise errors.invalid_parameter("EventSourceArn", f"Archive {name} does not exist.")
+    archive = store.ARCHIVES.decode(raw)
     if bus != archive.bus:
         raise errors.invalid_parameter(
             "Destination.Arn", "Cross event bus replay is not permitted."
@@ -187,6 +206,7 @@ def describe_replay(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any
 @read
 def list_replays(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Replays by name prefix, state and archive."""
+    _check_filters(request, "ListReplays")
     prefix, state = request.get("NamePrefix") or "", request.get("State")
     source = request.get("EventSourceArn")
     found = [store.REPLAYS.decode(raw) for _, raw in call.state.range(("replay",))]
@@ -205,7 +225,7 @@ def cancel_replay(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]
     """Stop a replay; what was sent stays sent."""
     replay = store.find_replay(call.state, request["ReplayName"])
     if replay.state not in ("STARTING", "RUNNING"):
-        raise errors.illegal_status(replay.name, replay.state)
+        raise errors.illegal_status(replay.name)
     replay.state, replay.ended_ms = "CANCELLED", call.now_ms
     store.put_replay(call.state, replay)
     call.cancel_timer(replays.TIMER, replay.name)

@@ -12,7 +12,7 @@ from pileus.kernel.operations import read, write
 from pileus.services.events import errors, paging, store
 from pileus.services.events.limits import LIMITS
 from pileus.services.events.model import Bus, Rule
-from pileus.values.arns import Arn
+from pileus.values.arns import Arn, is_arn
 from pileus.values.times import utc
 
 
@@ -115,6 +115,8 @@ def _with_statement(call: WriteCall, bus: Bus, request: Mapping[str, Any]) -> di
     for name in ("Action", "Principal", "StatementId"):
         if not request.get(name):
             raise errors.validation(f"Parameter {name} must be specified.")
+    if request["Action"] != "events:PutEvents":
+        raise errors.validation("Provided value in parameter 'action' is not supported.")
     policy: dict[str, Any] = {"Version": "2012-10-17", "Statement": []}
     if bus.policy:
         policy = orjson.loads(bus.policy)
@@ -137,17 +139,22 @@ def _with_statement(call: WriteCall, bus: Bus, request: Mapping[str, Any]) -> di
 def remove_permission(call: WriteCall, request: Mapping[str, Any]) -> None:
     """Remove one statement, or all of them."""
     bus = store.find_bus(call.state, request.get("EventBusName"))
-    policy = orjson.loads(bus.policy) if bus.policy else {"Statement": []}
+    is_all = request.get("RemoveAllPermissions")
+    if not bus.policy and not is_all:
+        raise errors.bus_without_policy()
+    policy = orjson.loads(bus.policy or '{"Statement": []}')
     wanted = request.get("StatementId")
     kept = [s for s in policy["Statement"] if s.get("Sid") != wanted]
-    if not request.get("RemoveAllPermissions") and len(kept) == len(policy["Statement"]):
-        raise errors.bus_statement_not_found(str(wanted))
-    policy["Statement"] = [] if request.get("RemoveAllPermissions") else kept
+    if not is_all and len(kept) == len(policy["Statement"]):
+        raise errors.bus_statement_not_found()
+    policy["Statement"] = [] if is_all else kept
     bus.policy = orjson.dumps(policy).decode() if policy["Statement"] else ""
     store.put_bus(call.state, bus)
 
 
 def _tagged(state: Any, arn: str) -> Bus | Rule:
+    if not is_arn(arn):
+        raise errors.invalid_parameter(arn, "Provided Arn is not in correct format.")
     kind, _, name = Arn.parse(arn).resource.partition("/")
     if kind == "event-bus":
         return store.find_bus(state, name)

@@ -11,6 +11,7 @@ from pileus.kernel.calls import WriteCall
 from pileus.kernel.operations import write
 from pileus.services.events import errors, routing, store
 from pileus.services.events.limits import LIMITS
+from pileus.values.arns import Arn, is_arn
 from pileus.values.errors import ServiceError
 from pileus.values.times import epoch_ms, iso8601
 
@@ -42,23 +43,45 @@ def _size_bytes(entry: Mapping[str, Any]) -> int:
 def _put(call: WriteCall, entry: Mapping[str, Any]) -> dict[str, Any]:
     try:
         detail = _checked(call, entry)
-        bus = store.find_bus(call.state, entry.get("EventBusName")).name
     except ServiceError as error:
         return {"ErrorCode": error.code, "ErrorMessage": error.message}
-    at = entry.get("Time")
     event = {
         "version": "0",
         "id": call.new_id(),
         "detail-type": entry["DetailType"],
         "source": entry["Source"],
         "account": call.account,
-        "time": iso8601(epoch_ms(at) if at else call.now_ms, millis=False),
+        "time": iso8601(_time_ms(call, entry), millis=False),
         "region": call.region,
         "resources": list(entry.get("Resources") or ()),
         "detail": detail,
     }
-    routing.route(call, bus, event)
+    _route(call, entry, event)
     return {"EventId": event["id"]}
+
+
+def _time_ms(call: WriteCall, entry: Mapping[str, Any]) -> int:
+    at = entry.get("Time")
+    if not at:
+        return call.now_ms
+    # Rooms give epoch seconds, which outlive an outbox; clients' times are decoded already.
+    return int(at * 1000) if isinstance(at, (int, float)) else epoch_ms(at)
+
+
+def _route(call: WriteCall, entry: Mapping[str, Any], event: routing.Event) -> None:
+    """To the bus that is meant, in another account or region too; nowhere if there is none.
+
+    AWS as well accepts an event for a bus that does not exist.
+    """
+    bus = entry.get("EventBusName") or "default"
+    if is_arn(bus):
+        arn = Arn.parse(bus)
+        if (arn.account or call.account, arn.region or call.region) != (call.account, call.region):
+            call.emit(routing.forwarding(arn, event))
+            return
+    name = store.bus_name(bus)
+    if name == "default" or call.state.get(("bus", name)) is not None:
+        routing.route(call, name, event)
 
 
 def _checked(call: WriteCall, entry: Mapping[str, Any]) -> Any:

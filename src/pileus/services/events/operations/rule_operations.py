@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from pileus.kernel.calls import Call, ReadCall, WriteCall
 from pileus.kernel.operations import read, write
 from pileus.kernel.targets import can_deliver_to
@@ -33,6 +35,8 @@ def put_rule(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
             raise errors.validation(
                 "ScheduleExpression is supported only on the default event bus."
             )
+        if not schedule.startswith(("rate(", "cron(")):
+            raise errors.validation("Parameter ScheduleExpression is not valid.")
         parse_schedule(schedule)
     raw = call.state.get(("rule", bus, name))
     old = store.RULES.decode(raw) if raw else None
@@ -158,6 +162,13 @@ def _check_target(target: Mapping[str, Any]) -> None:
             "Only one of Input, InputPath, or InputTransformer must be provided for target "
             f"{target['Id']}."
         )
+    if target.get("Input"):
+        try:
+            orjson.loads(target["Input"])
+        except orjson.JSONDecodeError:
+            raise errors.validation(
+                f"JSON syntax error in input for target {target['Id']}."
+            ) from None
     if target.get("InputPath"):
         compile_input_path(target["InputPath"])
     if transformer := target.get("InputTransformer"):
