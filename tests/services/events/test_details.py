@@ -55,7 +55,7 @@ async def platform(memory_platform: MemoryPlatform) -> MemoryPlatform:
         ("ListArchives", {"EventSourceArn": f"{EVENTS}event-bus/no"}, "ResourceNotFoundException", "Event bus no does not exist."),
         ("ListArchives", {"NamePrefix": "a", "State": "ENABLED"}, "ValidationException", "At most one filter is allowed for ListArchives. Use either : State, EventSourceArn, or NamePrefix."),
         ("StartReplay", {**REPLAY, "EventSourceArn": f"{EVENTS}archive/no"}, "ValidationException", "Parameter EventSourceArn is not valid. Reason: Archive no does not exist."),
-        ("StartReplay", {**REPLAY, "EventSourceArn": QUEUE}, "ValidationException", "Parameter EventSourceArn is not valid. Reason: Must contain an archive ARN."),
+        ("StartReplay", {**REPLAY, "EventSourceArn": f"{EVENTS}rule/r"}, "ValidationException", "Parameter EventSourceArn is not valid. Reason: Must contain an archive ARN."),
         ("StartReplay", {**REPLAY, "Destination": {"Arn": QUEUE}}, "ValidationException", "Parameter Destination.Arn is not valid. Reason: Must contain an event bus ARN."),
         ("StartReplay", {**REPLAY, "Destination": {"Arn": f"{EVENTS}event-bus/b"}}, "ValidationException", "Parameter Destination.Arn is not valid. Reason: Cross event bus replay is not permitted."),
         ("StartReplay", {**REPLAY, "EventEndTime": utc(0)}, "ValidationException", "Parameter EventEndTime is not valid. Reason: EventStartTime must be before EventEndTime."),
