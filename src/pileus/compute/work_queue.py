@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -17,6 +17,8 @@ from pileus.kernel.supervision import Supervisor
 from pileus.ports.clock import Clock
 
 CONCURRENT_MAX = 100
+_PAUSE_FIRST_MS = 1000
+_PAUSE_LAST_MS = 60_000
 _log = logging.getLogger("pileus.work")
 
 
@@ -41,7 +43,8 @@ class WorkQueue:
     """Runs ``run(lane, item)``, which returns when to run the item again, or None when it is done.
 
     Args:
-        run: must not raise; what it raises is logged and the item is forgotten until a restart.
+        run: what it raises is logged, and the item runs again after a growing pause of at most a
+            minute (a full disk is the cause that passes).
         limit: how many items of a lane may run at the same time, asked whenever one could begin.
     """
 
@@ -58,6 +61,7 @@ class WorkQueue:
         self._limit = limit
         self._lanes: dict[str, _Lane] = defaultdict(_Lane)
         self._numbers = count()
+        self._failures: Counter[tuple[str, str]] = Counter()
 
     def submit(self, lane: str, item: str, not_before_ms: int = 0) -> None:
         """Let ``item`` run, in order of its time within the lane; returns at once.
@@ -82,6 +86,8 @@ class WorkQueue:
         if held is None:
             return []
         dropped = [item for _, _, item in sorted(held.waiting)]
+        for item in dropped:
+            self._failures.pop((lane, item), None)
         held.known.difference_update(dropped)
         held.waiting.clear()
         self._advance(lane, held)
@@ -105,6 +111,11 @@ class WorkQueue:
         elif not held.known:
             self._lanes.pop(lane, None)
 
+    def _pause_ms(self, lane: str, item: str) -> int:
+        self._failures[(lane, item)] += 1
+        doublings = min(self._failures[(lane, item)] - 1, 6)
+        return min(_PAUSE_FIRST_MS << doublings, _PAUSE_LAST_MS)
+
     async def _wait(self, lane: str, held: _Lane, delay_s: float) -> None:
         await self._clock.sleep(delay_s)
         held.timer = None
@@ -116,8 +127,11 @@ class WorkQueue:
         try:
             again_ms = await self._run(lane, item)
         except Exception:  # noqa: BLE001 - told in the log
-            # One broken item must not stop its lane; it is on disk and comes back at a restart.
+            # One broken item must not stop its lane; it is on disk, so it is neither forgotten.
             _log.exception("work %s %s failed", lane, item)
+            again_ms = self._clock.now_ms() + self._pause_ms(lane, item)
+        else:
+            self._failures.pop((lane, item), None)
         if again_ms is None:
             held.known.discard(item)
         else:

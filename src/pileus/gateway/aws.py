@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Awaitable, Mapping
 from typing import Any, Protocol
@@ -9,7 +10,6 @@ from typing import Any, Protocol
 from pileus.gateway import origins
 from pileus.ports.chance import Chance
 from pileus.ports.clock import Clock
-from pileus.ports.state import StateUnavailable
 from pileus.protocols import auth_errors
 from pileus.protocols.aws_chunked import opened
 from pileus.protocols.codec import (
@@ -26,7 +26,7 @@ from pileus.protocols.sigv4 import Lookup, Verified, Verifier
 from pileus.protocols.targets import Target, Unroutable
 from pileus.values.body import Body, BytesBody
 from pileus.values.context import DEFAULT_ACCOUNT, DEFAULT_REGION, CallContext, Principal
-from pileus.values.errors import ServiceError
+from pileus.values.errors import ServiceError, StoreUnavailable
 
 logger = logging.getLogger("pileus.gateway")
 
@@ -108,15 +108,15 @@ class AwsFront:
             response = encode_error(target, error, request_id or self._request_id(target))
         except ServiceError as error:
             response = encode_error(target, error, request_id or self._request_id(target))
-        except StateUnavailable as problem:
-            logger.error("request %s: the store is unavailable: %s", request_id, problem)
-            response = encode_error(target, _unavailable(target), request_id)
-        except Exception:
+        except Exception as problem:
             request_id = request_id or self._request_id(target)
-            logger.exception(
-                "request %s (%s:%s) failed", request_id, target.service, target.operation
-            )
-            response = encode_error(target, _internal(target), request_id)
+            what = f"request {request_id} ({target.service}:{target.operation})"
+            if isinstance(problem, StoreUnavailable) or _is_disk_full(problem):
+                logger.error("%s: %s", what, problem)
+                response = encode_error(target, _unavailable(target, problem), request_id)
+            else:
+                logger.error("%s failed", what, exc_info=problem)
+                response = encode_error(target, _internal(target), request_id)
         if origin is not None:
             origins.allow(response, request, origin)
         return response
@@ -227,13 +227,13 @@ def _internal(target: Target) -> ServiceError:
     )
 
 
-def _unavailable(target: Target) -> ServiceError:
+def _is_disk_full(problem: Exception) -> bool:
+    return isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _unavailable(target: Target, problem: Exception) -> ServiceError:
+    """AWS's sentence, and why it is so here: the caller's own disk."""
+    sentence = "The request has failed due to a temporary failure of the server."
     if target.service == "s3":
-        return ServiceError(
-            "ServiceUnavailable", "Service is unable to handle request.", status=503
-        )
-    return ServiceError(
-        "ServiceUnavailable",
-        "The request has failed due to a temporary failure of the server.",
-        status=503,
-    )
+        sentence = "Service is unable to handle request."
+    return ServiceError("ServiceUnavailable", f"{sentence} ({problem})", status=503)

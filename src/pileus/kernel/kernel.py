@@ -22,7 +22,7 @@ from pileus.ports.log import Log
 from pileus.ports.state import Snapshot, Space, State, Transaction
 from pileus.values.body import Body
 from pileus.values.context import DEFAULT_ENDPOINT, DEFAULT_REGION, CallContext, Principal
-from pileus.values.errors import ServiceError
+from pileus.values.errors import ServiceError, StoreUnavailable
 
 T = TypeVar("T")
 P = TypeVar("P")
@@ -112,7 +112,7 @@ class Kernel:
         Raises:
             ServiceError: the operation's own errors, an input that does not fit its shape, an
                 operation or service that is not there.
-            StateUnavailable: the store could not commit.
+            StoreUnavailable: a store could not do its part.
         """
         began_ns = self.clock.mono_ns()
         error_code = ""
@@ -316,7 +316,10 @@ class Kernel:
         while True:
             await self.clock.sleep(_SWEEP_EVERY_S)
             for space in self.state.spaces():
-                await self.write(self.system_context(space), space, self._forget_seen)
+                try:
+                    await self.write(self.system_context(space), space, self._forget_seen)
+                except StoreUnavailable as problem:
+                    _log.warning("the sweep of %s waits for the store: %s", space, problem)
 
     def _forget_seen(self, call: WriteCall) -> None:
         horizon = (SEEN_AT, call.now_ms - SEEN_KEEP_MS)

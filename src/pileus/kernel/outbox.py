@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from pileus.kernel.calls import OUTBOX, WriteCall
 from pileus.kernel.deliveries import OutboxEntry, decode_entry, encode_entry
-from pileus.ports.state import Space, StateUnavailable
+from pileus.ports.state import Space
 from pileus.values.context import CallContext, Principal
-from pileus.values.errors import ServiceError
+from pileus.values.errors import ServiceError, StoreUnavailable
 
 if TYPE_CHECKING:
     from pileus.kernel.kernel import Kernel
@@ -25,6 +25,8 @@ _log = logging.getLogger("pileus.outbox")
 CONCURRENT_MAX = 256
 RETRY_FIRST_S = 0.5
 RETRY_LAST_S = 300.0
+STORE_PAUSE_S = 1.0
+"""A store that is full or fails holds all up: once it works again, nobody waits for long."""
 
 
 class Outbox:
@@ -71,8 +73,14 @@ class Outbox:
         while True:
             if (wait_ms := entry.not_before_ms - self._kernel.clock.now_ms()) > 0:
                 await self._kernel.clock.sleep(wait_ms / 1000)
-            async with self._room:
-                error = await self._attempt(space, entry)
+            try:
+                async with self._room:
+                    error = await self._attempt(space, entry)
+            except StoreUnavailable as problem:
+                # Ours and not the target's: no attempt is counted.
+                _log.warning("delivery %s waits for the store: %s", entry.id, problem)
+                await self._kernel.clock.sleep(STORE_PAUSE_S)
+                continue
             if error is None or self._is_given_up(entry, error):
                 break
             entry.attempts += 1
@@ -111,8 +119,8 @@ class Outbox:
             await self._kernel.invoke(context, delivery.service, delivery.operation, delivery.input)
         except ServiceError as error:
             return error
-        except StateUnavailable as error:
-            return ServiceError("ServiceUnavailable", str(error), status=503)
+        except StoreUnavailable:
+            raise
         except Exception as error:  # noqa: BLE001 - a room's fault must not stop the others' mail
             _log.exception("delivery %s to %s failed", entry.id, delivery.service)
             return ServiceError("InternalFailure", str(error), status=500)
@@ -153,6 +161,6 @@ class Outbox:
             try:
                 await self._kernel.write(context, space, step)
                 return
-            except StateUnavailable:
-                # The store is full or broken; the entry is still there, so nothing is lost.
-                await self._kernel.clock.sleep(1.0)
+            except StoreUnavailable:
+                # The entry is still there, so nothing is lost.
+                await self._kernel.clock.sleep(STORE_PAUSE_S)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from pileus.kernel.calls import TIMER, TIMER_AT, WriteCall
 from pileus.kernel.deliveries import Timer, decode_timer
-from pileus.ports.state import Space, StateUnavailable
+from pileus.ports.state import Space
+from pileus.values.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from pileus.kernel.kernel import Kernel
@@ -67,6 +68,6 @@ class Timers:
             try:
                 await self._kernel.write(self._kernel.system_context(space), space, step)
                 return
-            except StateUnavailable:
+            except StoreUnavailable:
                 _log.warning("timer %s %s waits for the store", name, key)
                 await self._kernel.clock.sleep(1.0)

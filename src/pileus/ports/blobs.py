@@ -6,7 +6,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from pileus.values.errors import PileusError
+from pileus.values.errors import PileusError, StoreUnavailable
 
 
 class BlobNotFound(PileusError):
@@ -17,7 +17,7 @@ class BlobExists(PileusError):
     """``if_absent`` was asked for and the name is taken, or ``if_match`` does not hold."""
 
 
-class BlobsUnavailable(PileusError):
+class BlobsUnavailable(StoreUnavailable):
     """The store could not do it (disk full, I/O error).
 
     A failed put left the old state, or the whole new one where only the last flush failed.

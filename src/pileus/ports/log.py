@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pileus.values.errors import PileusError
+from pileus.values.errors import PileusError, StoreUnavailable
 
 
 class TopicNotFound(PileusError):
@@ -17,7 +17,7 @@ class OffsetOutOfRange(PileusError):
     """The offset was trimmed away or does not exist yet."""
 
 
-class LogUnavailable(PileusError):
+class LogUnavailable(StoreUnavailable):
     """The log could not write or read (disk full, I/O error, closed); nothing was appended."""
 
 

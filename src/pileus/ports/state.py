@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from pileus.values.errors import PileusError
+from pileus.values.errors import StoreUnavailable
 from pileus.values.keys import Key
 
 T = TypeVar("T")
@@ -17,7 +17,7 @@ VALUE_BYTES_MAX = 16 * 1024
 """Wished largest value; larger payloads go to Blobs with a reference here."""
 
 
-class StateUnavailable(PileusError):
+class StateUnavailable(StoreUnavailable):
     """The store could not commit (disk full, I/O error); nothing of the group was kept."""
 
 

@@ -1,4 +1,4 @@
-"""The two kinds of error the house raises on purpose."""
+"""The kinds of error the house raises on purpose."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from typing import Any
 
 class PileusError(Exception):
     """Base of every error Pileus raises on purpose; its text says what to do."""
+
+
+class StoreUnavailable(PileusError):
+    """A store could not do it now: its disk is full or fails. Nothing of it was kept.
+
+    The same may succeed later, so what is durable waits and tries again for as long as it takes.
+    """
 
 
 class ServiceError(PileusError):

@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pileus.compute.calls import Call as ComputeCall
 from pileus.compute.calls import Result
 from pileus.compute.work_queue import CONCURRENT_MAX, WorkQueue
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.kernel.kernel import Kernel
-from pileus.ports.state import StateUnavailable
 from pileus.services.lambda_ import outcomes, running, store
 from pileus.services.lambda_.limits import LIMITS
 from pileus.services.lambda_.model import AsyncConfiguration, AsyncEvent, Configuration, Function
 from pileus.services.lambda_.names import LATEST
 from pileus.services.lambda_.outcomes import Condition, Ending
-from pileus.values.errors import ServiceError
+from pileus.values.errors import ServiceError, StoreUnavailable
 
 _INLINE_BYTES_MAX = 16 * 1024
 _STORE_PAUSE_MS = 1000
 _PAGE = 1000
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -90,7 +92,7 @@ class AsyncInvokes:
         call = self._kernel.stream_call((account, region, "lambda"))
         try:
             return await self._attempt(call, name, event_id)
-        except StateUnavailable:
+        except StoreUnavailable:
             # The event is on disk as it was before the attempt, which is made again.
             return self._kernel.clock.now_ms() + _STORE_PAUSE_MS
 
@@ -152,7 +154,7 @@ class AsyncInvokes:
             store.put_async(write.state, event)
             return True
 
-        return event.not_before_ms if await call.write(step) else None
+        return event.not_before_ms if await _written(call, step) else None
 
     async def _end(self, call: StreamCall, work: _Work, ending: Ending) -> int | None:
         """Forget the event and emit what its end is told, in one transaction; None."""
@@ -171,9 +173,18 @@ class AsyncInvokes:
             if letters:
                 write.emit(outcomes.dead_letter(letters, (event, work.version, ending), payload))
 
-        await call.write(step)
+        await _written(call, step)
         await _delete_payload(call, event)
         return None
+
+
+async def _written(call: StreamCall, step: Callable[[WriteCall], T]) -> T:
+    """Write the outcome of an attempt, however long the store is away: the function has run."""
+    while True:
+        try:
+            return await call.write(step)
+        except StoreUnavailable:
+            await call.clock.sleep(_STORE_PAUSE_MS / 1000)
 
 
 def _lane(call: StreamCall, function: str) -> str:

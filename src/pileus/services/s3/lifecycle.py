@@ -13,11 +13,12 @@ from typing import Any
 from urllib.parse import quote
 
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
-from pileus.ports.state import Space, StateUnavailable
+from pileus.ports.state import Space
 from pileus.services.s3 import errors, store, versions
 from pileus.services.s3.limits import LIMITS
 from pileus.services.s3.model import Bucket, Version
 from pileus.services.s3.notices import announce
+from pileus.values.errors import StoreUnavailable
 from pileus.values.times import epoch_ms, utc
 
 KIND = "lifecycle"
@@ -152,7 +153,7 @@ async def _run(call: StreamCall, lifecycles: Lifecycles) -> None:
             try:
                 for name in buckets:
                     await _carry_out(call, name)
-            except StateUnavailable:
+            except StoreUnavailable:
                 await call.clock.sleep(_RETRY_S)
                 continue
             now_ms = call.clock.now_ms()

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 
 from pileus.kernel.calls import StreamCall
 from pileus.languages.cfn import ResolvedTemplate, TemplateError
-from pileus.ports.state import StateUnavailable
 from pileus.services.cloudformation import store
 from pileus.services.cloudformation.asking import Outside
 from pileus.services.cloudformation.engine import phases
@@ -24,7 +23,7 @@ from pileus.services.cloudformation.model import Operation, StackOutput, Step
 from pileus.services.cloudformation.proposals import environment_of, principal_of, settled
 from pileus.services.cloudformation.templates import read_template
 from pileus.services.cloudformation.values import KnownResources
-from pileus.values.errors import ServiceError
+from pileus.values.errors import ServiceError, StoreUnavailable
 
 _AGAIN_S = 1.0
 _ACTIONS: dict[str, Callable[[Work, Step], Awaitable[None]]] = {
@@ -49,7 +48,7 @@ async def run(call: StreamCall, uuid: str, operation_id: str) -> None:
             if operation is None or operation.is_paused or operation.id != operation_id:
                 return
             await _run_phase(call, uuid, operation)
-        except* StateUnavailable as trouble:
+        except* StoreUnavailable as trouble:
             log.warning("stack %s waits for the store: %s", uuid, trouble.exceptions[0])
             await call.clock.sleep(_AGAIN_S)
 

@@ -10,13 +10,12 @@ from typing import Any
 from pileus.kernel.calls import StepCall, StreamCall
 from pileus.kernel.resources import ResourceType
 from pileus.languages.cfn import ResolvedTemplate
-from pileus.ports.state import StateUnavailable
 from pileus.services.cloudformation.asking import Outside
 from pileus.services.cloudformation.comparison import handler_of, type_of
 from pileus.services.cloudformation.model import Operation, Stack, Step
 from pileus.services.cloudformation.proposals import principal_of
 from pileus.values.context import CallContext
-from pileus.values.errors import PileusError, ServiceError
+from pileus.values.errors import PileusError, ServiceError, StoreUnavailable
 
 log = logging.getLogger("pileus.cloudformation")
 
@@ -125,7 +124,7 @@ async def attempt(work: Any) -> tuple[Any, Exception | None]:
     """
     try:
         return await work, None
-    except StateUnavailable:
+    except StoreUnavailable:
         raise
     except Exception as error:  # noqa: BLE001 - told in the stack's events, see above
         return None, error
