@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from pileus.adapters.clock_virtual import VirtualClock
 from pileus.compute.work_queue import WorkQueue
 from pileus.kernel.supervision import Supervisor
@@ -20,7 +22,7 @@ async def test_what_raises_runs_again_after_growing_pauses() -> None:
     work = WorkQueue(clock, supervisor, run)
     work.submit("lane", "item")
     await clock.advance(600_000)
-    pauses_s = [(after - before) / 1000 for before, after in zip(runs, runs[1:], strict=False)]
+    pauses_s = [(after - before) / 1000 for before, after in pairwise(runs)]
     assert pauses_s == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     assert work.pending("lane") == 0
     await supervisor.close()

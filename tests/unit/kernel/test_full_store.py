@@ -21,11 +21,15 @@ async def test_deliveries_and_timers_wait_for_the_store(memory_platform: MemoryP
     await platform("events", "PutRule", Name="s", ScheduleExpression="rate(1 minute)")
     await platform("events", "PutTargets", Rule="s", Targets=[target])
     entry = {"Source": "app", "DetailType": "d", "Detail": json.dumps({"n": 1})}
-    work = platform.kernel.invoke(platform.context, "events", "PutEvents", {"Entries": [entry]})
-    accepted = platform.kernel.supervisor.spawn("put", work)
-    while not accepted.done():
-        await platform.clock.advance(0)
-    base.failure = OSError(28, "No space left on device")
+
+    def fill(record: dict[str, object]) -> None:
+        if record["kind"] == "delivery":
+            base.failure = OSError(28, "No space left on device")
+
+    forget = platform.kernel.add_observer(fill)
+    await platform("events", "PutEvents", Entries=[entry])
+    await platform.clock.settle()
+    forget()
     assert platform.kernel.outbox.pending == 1
     with pytest.raises(StoreUnavailable, match="No space left on device"):
         await platform("sqs", "SendMessage", QueueUrl=url, MessageBody="refused")
