@@ -6,15 +6,17 @@ and invocation, through HTTP. The floor is the platform's own interpreter doing 
 
 from __future__ import annotations
 
+import tempfile
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from statistics import median
 
 from benches.apparatus import functions, wire
 from benches.apparatus.effort import Effort, median_ms
 from benches.apparatus.figures import Figure, Reach
 from benches.apparatus.jobs import Target
-from benches.apparatus.processes import LoadClient, Running, platform, spawn_ms
+from benches.apparatus.processes import BareInterpreter, LoadClient, Running, platform
 
 _REFILL_S = 0.1
 """Between two starts, so that the next blank child is ready."""
@@ -26,6 +28,8 @@ def run(effort: Effort) -> list[Figure]:
         client = stack.enter_context(LoadClient())
         ready = stack.enter_context(platform())
         bare = stack.enter_context(platform(blank_children="0"))
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        interpreter = BareInterpreter(Path(folder))
         for each in (ready, bare):
             _prepare(each, effort.samples)
         taken: dict[int, list[int]] = {ready.port: [], bare.port: []}
@@ -36,8 +40,8 @@ def run(effort: Effort) -> list[Figure]:
                 took, _ = client.timed([Target(each.port, [request])], rounds=1, block=1)
                 taken[each.port] += took[0]
                 time.sleep(_REFILL_S)
-            floors.append(spawn_ms())
-            floors_isolated.append(spawn_ms("-I", "-S"))
+            floors.append(interpreter.pass_ms())
+            floors_isolated.append(interpreter.pass_ms("-I", "-S"))
     floor, note = median(floors), f"with -I -S the floor is {median(floors_isolated):.1f} ms"
     return [
         Figure(
