@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
 from tests.conformance.live import PYTHON, LivePlatform
 
@@ -254,6 +254,27 @@ def test_functions_call_the_platform_under_their_role(
     }
     (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=2)["Messages"]
     assert message["Body"] == "hello"
+
+
+def test_caller_that_goes_away_does_not_stop_the_function(
+    live_platform: LivePlatform, role: str
+) -> None:
+    _add_function(live_platform, role, "left", Timeout=30)
+    sqs = live_platform.client("sqs")
+    url = sqs.create_queue(QueueName="left")["QueueUrl"]
+    impatient = live_platform.client("lambda", read_timeout=1)
+    event = json.dumps({"do": "late", "url": url, "s": 3})
+    with pytest.raises(ReadTimeoutError):
+        impatient.invoke(FunctionName="left", Payload=event)
+    found: list[str] = []
+
+    def both() -> bool:
+        messages = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", ())
+        found.extend(message["Body"] for message in messages)
+        return sorted(found) == ["first", "second"]
+
+    assert _until(both, 15), found
+    assert _invoke(live_platform, "left")[0]["calls"] == 2, "the instance is ready again"
 
 
 def test_code_may_call_the_platform_while_it_initialises(

@@ -28,7 +28,8 @@ _BATCH_BYTES_MAX = 1_048_576
 _EVENT_OVERHEAD_BYTES = 26
 _EVENT_BYTES_MAX = _BATCH_BYTES_MAX - _EVENT_OVERHEAD_BYTES
 _BATCH_SPAN_MS_MAX = 24 * 3_600_000
-_Stream = tuple[str, str, str]
+_Stream = tuple[str, str, str, str]
+"""Scope, function, log group, name."""
 
 
 class LogShipper:
@@ -43,26 +44,15 @@ class LogShipper:
         self.dropped = 0
 
     def write(self, target: Target, stream: str, lines: Sequence[LogLine]) -> None:
-        """Queue lines of a target's log stream; the observers see them at once."""
+        """Queue lines of a target's log stream: invocations do not wait for what follows."""
         group = target.spec.environment.get("AWS_LAMBDA_LOG_GROUP_NAME", "")
         if not group:
             return
         if self._count + len(lines) > _PENDING_MAX:
             self.dropped += len(lines)
             return
-        self._pending[(target.scope, group, stream)] += lines
+        self._pending[(target.scope, target.function, group, stream)] += lines
         self._count += len(lines)
-        account, _, region = target.scope.partition("/")
-        for line in lines:
-            self._kernel.observe(
-                "log",
-                account=account,
-                region=region,
-                function=target.function,
-                group=group,
-                stream=stream,
-                text=line.text,
-            )
         if self._task is None or self._task.done():
             self._task = self._kernel.supervisor.spawn("log shipper", self._ship())
 
@@ -76,11 +66,27 @@ class LogShipper:
         pending, self._pending = self._pending, defaultdict(list)
         self._count = 0
         for stream, lines in pending.items():
+            self._show(stream, lines)
             for events in _batches(lines):
                 await self._send(stream, events)
 
+    def _show(self, stream: _Stream, lines: Sequence[LogLine]) -> None:
+        """Tell the observers."""
+        scope, function, group, name = stream
+        account, _, region = scope.partition("/")
+        for line in lines:
+            self._kernel.observe(
+                "log",
+                account=account,
+                region=region,
+                function=function,
+                group=group,
+                stream=name,
+                text=line.text,
+            )
+
     async def _send(self, stream: _Stream, events: list[dict[str, Any]]) -> None:
-        scope, group, name = stream
+        scope, _, group, name = stream
         account, _, region = scope.partition("/")
         context = CallContext(
             account=account,

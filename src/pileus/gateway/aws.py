@@ -101,6 +101,7 @@ class AwsFront:
             if is_form(request):
                 raw = await read_bounded(request.body, self._body_bytes_max)
             target = route(request, raw or b"")
+            request.outlives_client = (target.service, target.operation) in _CARRIED_TO_THE_END
             request_id = self._request_id(target)
             response = await self._call(request, target, raw, request_id)
         except Unroutable as error:
@@ -189,6 +190,8 @@ class AwsFront:
         return f"{raw[:8]}-{raw[8:12]}-4{raw[13:16]}-{_VARIANTS[raw[16]]}{raw[17:20]}-{raw[20:]}"
 
 
+_CARRIED_TO_THE_END = frozenset({("lambda", "Invoke")})
+"""Calls that AWS does not break off when their client goes away."""
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 

@@ -39,8 +39,9 @@ class _Exchange:
 class Connection(asyncio.Protocol):
     """Parses requests, runs the app one request at a time, and writes answers in order.
 
-    A client whose connection breaks cancels the request under way: a long poll must not take a
-    message for nobody. One that closes only its sending half still gets its answers.
+    A client whose connection breaks cancels the request under way, unless it says that it outlives
+    its client: a long poll must not take a message for nobody. One that closes only its sending
+    half still gets its answers.
     """
 
     __slots__ = (
@@ -58,6 +59,7 @@ class Connection(asyncio.Protocol):
         "_refusal",
         "_rejection",
         "_server",
+        "_serving",
         "_since_ns",
         "_task",
         "_transport",
@@ -80,6 +82,7 @@ class Connection(asyncio.Protocol):
         self._arriving: _Exchange | None = None
         self._pending: deque[_Exchange] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._serving: HttpRequest | None = None
         self._rejection: HttpResponse | None = None
         self._upgrade: _Exchange | None = None
         self._outlet: Outlet = None  # type: ignore[assignment]
@@ -106,7 +109,7 @@ class Connection(asyncio.Protocol):
             self._arriving.body.end(broken_off())
         self._pending.clear()
         self._outlet.unblock()
-        if self._task is not None:
+        if self._task is not None and not (self._serving and self._serving.outlives_client):
             self._task.cancel()
 
     def eof_received(self) -> bool:
@@ -275,7 +278,11 @@ class Connection(asyncio.Protocol):
                 exchange = self._pending.popleft()
                 if self._is_paused:
                     self.backlog_changed()
+                self._serving = exchange.request
                 response = await self._server.answer(exchange.request)
+                self._serving = None
+                if self._transport.is_closing():
+                    return
                 if not await self._send(exchange, response):
                     return
                 self._since_ns = self._server.coarse_ns

@@ -22,6 +22,7 @@ class HttpRequest:
         headers: names in lower case; repeated headers are joined by a comma.
         peer: the caller's address, ``127.0.0.1``.
         listener: which of the server's listeners took it: ``port`` or the name of a sandbox.
+        outlives_client: set by whoever answers: the work goes on when the client has gone away.
     """
 
     method: str
@@ -33,6 +34,7 @@ class HttpRequest:
     is_loopback: bool = True
     listener: str = "port"
     scheme: str = "http"
+    outlives_client: bool = False
 
     @property
     def host(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 
 import pytest
@@ -125,21 +124,6 @@ async def test_reservations_leave_the_account_its_minimum(platform: MemoryPlatfo
         "UnreservedConcurrentExecution below its minimum value of [100].",
     )
     assert await platform("lambda", "GetFunctionConcurrency", FunctionName="f") == {}
-
-
-async def test_caller_that_goes_away_does_not_stop_the_function(
-    platform: MemoryPlatform, recorder: Recorder, compute: ScriptedCompute
-) -> None:
-    await add_function(platform, "f", "app.slow")
-    work = asyncio.ensure_future(
-        platform.kernel.invoke(platform.context, "lambda", "Invoke", {"FunctionName": "f"})
-    )
-    await platform.clock.advance(1000)
-    work.cancel()
-    await platform.clock.advance(2000)
-    assert compute.nodes.running_count == 1, "the instance is ready for the next call"
-    await platform("lambda", "Invoke", FunctionName="f")
-    assert len(compute.nodes.links) == 1 and compute.nodes.links[0].calls == 2
 
 
 async def test_version_keeps_its_code_and_alias_follows(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -53,26 +52,6 @@ class Functions:
             raise errors.unusable_package(str(error)) from error
         except BlobNotFound as error:
             raise errors.code_gone(function.name, version.version) from error
-
-    async def invoke_to_its_end(
-        self, scope: str, function: Function, version: Configuration, call: ComputeCall
-    ) -> Result:
-        """The same for a caller who may go away meanwhile: the function runs on, as on AWS."""
-        work = self._kernel.supervisor.spawn(
-            f"invocation {call.request_id}", self._outcome(scope, function, version, call)
-        )
-        outcome: Result | ServiceError = await asyncio.shield(work)
-        if isinstance(outcome, ServiceError):
-            raise outcome
-        return outcome
-
-    async def _outcome(
-        self, scope: str, function: Function, version: Configuration, call: ComputeCall
-    ) -> Result | ServiceError:
-        try:
-            return await self.invoke(scope, function, version, call)
-        except ServiceError as error:
-            return error
 
     async def retire(self, scope: str, name: str, version: str | None = None) -> None:
         """End the instances of a function that changed (or of one version that is gone)."""
