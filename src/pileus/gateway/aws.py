@@ -169,7 +169,7 @@ class AwsFront:
             region = verified.region
         elif target.service != "s3" and codec.operation.auth_type != "none":
             raise auth_errors.missing(target)
-        elif "origin" in request.headers and not origins.is_own(request, request.headers["origin"]):
+        elif not origins.may_be_unsigned(request):
             # A page from elsewhere may reach a loopback port; unsigned it gets nothing.
             raise auth_errors.missing(target)
         host = request.headers.get("host", "127.0.0.1")

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from pileus.protocols.http import HttpRequest, HttpResponse
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_OUR_DOMAINS = (".localhost", ".amazonaws.com")
+"""Buckets have names below these; no stranger can make one of them point here."""
 
 
 def is_own(request: HttpRequest, origin: str) -> bool:
@@ -21,6 +23,21 @@ def is_own(request: HttpRequest, origin: str) -> bool:
     if theirs.hostname == ours.hostname:
         return True
     return theirs.hostname in _LOOPBACK_NAMES and ours.hostname in _LOOPBACK_NAMES
+
+
+def may_be_unsigned(request: HttpRequest) -> bool:
+    """Whether a request without credentials may be looked at: not one a foreign page sent.
+
+    Such a page shows itself by its ``Origin`` or by ``Sec-Fetch-Site``; one that rebound its own
+    name to this machine only by that name in ``Host``.
+    https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
+    """
+    name = urlsplit(f"//{request.host}").hostname or ""
+    if name not in _LOOPBACK_NAMES and not name.endswith(_OUR_DOMAINS):
+        return False
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return False
+    return "origin" not in request.headers or is_own(request, request.headers["origin"])
 
 
 def preflight(request: HttpRequest, origin: str) -> HttpResponse:

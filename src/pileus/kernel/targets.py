@@ -31,7 +31,11 @@ def _topic(arn: Arn, text: str, options: Mapping[str, Any]) -> Call:
 
 
 def _machine(arn: Arn, text: str, options: Mapping[str, Any]) -> Call:
-    return "stepfunctions", "StartExecution", {"stateMachineArn": str(arn), "input": text, **options}
+    return (
+        "stepfunctions",
+        "StartExecution",
+        {"stateMachineArn": str(arn), "input": text, **options},
+    )
 
 
 def _stream(arn: Arn, text: str, options: Mapping[str, Any]) -> Call:

@@ -10,6 +10,7 @@ Messages from the node: ``configure`` once, then ``spawn`` with the descriptors
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
@@ -24,7 +25,14 @@ _PRELOADED = (instance_init, python_client, worker)
 
 
 def main() -> None:
-    """Serve until the node closes the channel; never returns."""
+    """Serve until the node closes the channel or dies; never returns."""
+    try:
+        _serve()
+    except (BrokenPipeError, ConnectionResetError):
+        os._exit(0)
+
+
+def _serve() -> None:
     channel = socket.socket(fileno=os.dup(0))
     nothing = os.open("/dev/null", os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -56,7 +64,9 @@ def _configure(configuration: dict[str, Any]) -> sandbox.Plan:
     linux.become_subreaper()
     plan.prepare()
     for name in configuration["preload"]:
-        importlib.import_module(name)
+        # Preloading only saves time: what this tree does not show is imported by the instance.
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     if plan.thread_count() > 1:
         raise RuntimeError(f"importing {configuration['preload']} started threads")
     return plan

@@ -23,6 +23,8 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
     monkeypatch.setenv("LAMBDA_TASK_ROOT", str(tmp_path))
     monkeypatch.setenv("SM_MODEL_DIR", "")
     monkeypatch.setattr(sys, "path", list(sys.path))
+    # Other tests of this process may have imported a script of the same name.
+    monkeypatch.delitem(sys.modules, "inference", raising=False)
     before = set(sys.modules)
 
     def load(source: str, program: str = "inference.py") -> Ask:
