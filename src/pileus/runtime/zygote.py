@@ -67,6 +67,8 @@ def _configure(configuration: dict[str, Any]) -> sandbox.Plan:
         # Preloading only saves time: what this tree does not show is imported by the instance.
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    # Folders that only instances are shown must not be remembered as missing.
+    importlib.invalidate_caches()
     if plan.thread_count() > 1:
         raise RuntimeError(f"importing {configuration['preload']} started threads")
     return plan
