@@ -16,7 +16,7 @@ _COMMANDS = {
     "create": ("pileus.cli.create", "Make a new service from a template."),
     "deploy": ("pileus.cli.deploy", "Deploy a serverless.yml or a CloudFormation template."),
     "invoke": ("pileus.cli.invoke", "Invoke a function, deployed or --local."),
-    "logs": ("pileus.cli.logs", "Show a function's log, -f to follow."),
+    "logs": ("pileus.cli.logs", "Show a function's log, --tail to follow."),
     "remove": ("pileus.cli.remove", "Remove a deployed service."),
     "ps": ("pileus.cli.ps", "Show what runs: functions, queues, usage."),
     "env": ("pileus.cli.env", "Environments (stages), each an account of its own."),
