@@ -272,18 +272,25 @@ def _explain_part(
     if value is None:
         return
     shape = member.shape
+    wrong = _wrong_type(shape, value)
+    if not wrong and (failed := _failed(shape, value)) and member.name == "value":
+        # What a map holds is told of the map, whatever its kind.
+        found.append(Violation(path, whole, _told_of_part(member), failed[0][0]))
+        return
     if shape.kind in ("structure", "list", "map"):
         _explain(member, value, inner_path, found)
         return
-    wrong = _wrong_type(shape, value)
     if wrong:
         found.append(Violation(path, whole, wrong, "type"))
         return
     failed = _failed(shape, value)
     if failed:
-        every = ", ".join(_constraints(shape))
-        told = f"{_PART_WORDS[member.name]} must satisfy constraint: [{every}]"
-        found.append(Violation(path, whole, told, failed[0][0]))
+        found.append(Violation(path, whole, _told_of_part(member), failed[0][0]))
+
+
+def _told_of_part(member: Member) -> str:
+    every = ", ".join(_constraints(member.shape))
+    return f"{_PART_WORDS[member.name]} must satisfy constraint: [{every}]"
 
 
 def _quantity(shape: Shape) -> str:

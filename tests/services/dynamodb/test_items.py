@@ -12,11 +12,11 @@ from pileus.values.errors import ServiceError
 
 @pytest.fixture
 async def table(memory_platform: MemoryPlatform) -> MemoryPlatform:
-    """Table ``t`` with keys pk (S), sk (N), a global index by ``who`` and a local one by ``at``."""
+    """Table ``tab`` with keys pk (S), sk (N), a global index by ``who`` and a local one by ``at``."""
     await memory_platform(
         "dynamodb",
         "CreateTable",
-        TableName="t",
+        TableName="tab",
         KeySchema=[
             {"AttributeName": "pk", "KeyType": "HASH"},
             {"AttributeName": "sk", "KeyType": "RANGE"},
@@ -54,18 +54,18 @@ def _key(pk: str, sk: int | float | str) -> dict[str, Any]:
 
 
 async def _put(platform: MemoryPlatform, pk: str, sk: Any, **more: Any) -> dict[str, Any]:
-    return await platform("dynamodb", "PutItem", TableName="t", Item={**_key(pk, sk), **more})
+    return await platform("dynamodb", "PutItem", TableName="tab", Item={**_key(pk, sk), **more})
 
 
 async def test_put_get_delete(table: MemoryPlatform) -> None:
     await _put(table, "a", "1.0", raw={"B": b"\x00\xff"})
-    got = await table("dynamodb", "GetItem", TableName="t", Key=_key("a", 1))
+    got = await table("dynamodb", "GetItem", TableName="tab", Key=_key("a", 1))
     assert got["Item"] == {**_key("a", 1), "raw": {"B": b"\x00\xff"}}
     old = await table(
-        "dynamodb", "DeleteItem", TableName="t", Key=_key("a", 1), ReturnValues="ALL_OLD"
+        "dynamodb", "DeleteItem", TableName="tab", Key=_key("a", 1), ReturnValues="ALL_OLD"
     )
     assert old["Attributes"]["pk"] == {"S": "a"}
-    assert await table("dynamodb", "GetItem", TableName="t", Key=_key("a", 1)) == {}
+    assert await table("dynamodb", "GetItem", TableName="tab", Key=_key("a", 1)) == {}
 
 
 async def test_condition_guards_a_put(table: MemoryPlatform) -> None:
@@ -75,7 +75,7 @@ async def test_condition_guards_a_put(table: MemoryPlatform) -> None:
         await table(
             "dynamodb",
             "PutItem",
-            TableName="t",
+            TableName="tab",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
             **given,
         )
@@ -88,7 +88,7 @@ async def test_update_makes_and_counts(table: MemoryPlatform) -> None:
         output = await table(
             "dynamodb",
             "UpdateItem",
-            TableName="t",
+            TableName="tab",
             Key=_key("a", 1),
             UpdateExpression="ADD #n :one",
             ExpressionAttributeNames={"#n": "count"},
@@ -121,7 +121,7 @@ async def test_query_by_sort_key(
     output = await table(
         "dynamodb",
         "Query",
-        TableName="t",
+        TableName="tab",
         KeyConditionExpression=f"pk = :p AND {condition}",
         ExpressionAttributeValues=values,
     )
@@ -138,7 +138,7 @@ async def test_pages_meet_without_gap(table: MemoryPlatform, is_forward: bool) -
         output = await table(
             "dynamodb",
             "Query",
-            TableName="t",
+            TableName="tab",
             KeyConditionExpression="pk = :p",
             ExpressionAttributeValues={":p": {"S": "a"}},
             Limit=3,
@@ -156,12 +156,12 @@ async def test_indexes_follow_their_items(table: MemoryPlatform) -> None:
     await _put(table, "a", 1, who={"S": "me"}, at={"S": "2026-02"}, more={"S": "x"})
     await _put(table, "a", 2, at={"S": "2026-01"})
     query = {"ExpressionAttributeValues": {":w": {"S": "me"}}, "KeyConditionExpression": "who = :w"}
-    found = await table("dynamodb", "Query", TableName="t", IndexName="by-who", **query)
+    found = await table("dynamodb", "Query", TableName="tab", IndexName="by-who", **query)
     assert found["Items"] == [{**_key("a", 1), "who": {"S": "me"}}]
     local = await table(
         "dynamodb",
         "Query",
-        TableName="t",
+        TableName="tab",
         IndexName="by-at",
         KeyConditionExpression="pk = :p AND begins_with(#at, :y)",
         ExpressionAttributeNames={"#at": "at"},
@@ -169,7 +169,7 @@ async def test_indexes_follow_their_items(table: MemoryPlatform) -> None:
     )
     assert [item["sk"]["N"] for item in local["Items"]] == ["2", "1"]
     await _put(table, "a", 1)
-    found = await table("dynamodb", "Query", TableName="t", IndexName="by-who", **query)
+    found = await table("dynamodb", "Query", TableName="tab", IndexName="by-who", **query)
     assert found["Items"] == []
 
 
@@ -178,7 +178,7 @@ async def test_new_index_is_filled(table: MemoryPlatform) -> None:
     await table(
         "dynamodb",
         "UpdateTable",
-        TableName="t",
+        TableName="tab",
         AttributeDefinitions=[{"AttributeName": "colour", "AttributeType": "S"}],
         GlobalSecondaryIndexUpdates=[
             {
@@ -194,7 +194,7 @@ async def test_new_index_is_filled(table: MemoryPlatform) -> None:
     found = await table(
         "dynamodb",
         "Query",
-        TableName="t",
+        TableName="tab",
         IndexName="by-colour",
         KeyConditionExpression="colour = :c",
         ExpressionAttributeValues={":c": {"S": "red"}},
@@ -207,7 +207,7 @@ async def test_segments_of_a_scan_make_the_whole(table: MemoryPlatform) -> None:
         await _put(table, f"p{number}", 1)
     got: list[str] = []
     for segment in range(3):
-        output = await table("dynamodb", "Scan", TableName="t", Segment=segment, TotalSegments=3)
+        output = await table("dynamodb", "Scan", TableName="tab", Segment=segment, TotalSegments=3)
         got += [item["pk"]["S"] for item in output["Items"]]
     assert sorted(got) == sorted(f"p{number}" for number in range(20))
 
@@ -218,7 +218,7 @@ async def test_filter_counts_what_it_looked_at(table: MemoryPlatform) -> None:
     output = await table(
         "dynamodb",
         "Scan",
-        TableName="t",
+        TableName="tab",
         FilterExpression="n > :n",
         ExpressionAttributeValues={":n": {"N": "2"}},
         ProjectionExpression="n",
@@ -230,19 +230,19 @@ async def test_filter_counts_what_it_looked_at(table: MemoryPlatform) -> None:
 
 async def test_batches(table: MemoryPlatform) -> None:
     writes = [{"PutRequest": {"Item": _key("a", n)}} for n in range(3)]
-    await table("dynamodb", "BatchWriteItem", RequestItems={"t": writes})
+    await table("dynamodb", "BatchWriteItem", RequestItems={"tab": writes})
     output = await table(
         "dynamodb",
         "BatchGetItem",
-        RequestItems={"t": {"Keys": [_key("a", 0), _key("a", 2), _key("a", 9)]}},
+        RequestItems={"tab": {"Keys": [_key("a", 0), _key("a", 2), _key("a", 9)]}},
     )
-    assert len(output["Responses"]["t"]) == 2
+    assert len(output["Responses"]["tab"]) == 2
     assert output["UnprocessedKeys"] == {}
 
 
 async def test_transaction_is_all_or_nothing(table: MemoryPlatform) -> None:
     await _put(table, "taken", 1)
-    unless_there = {"TableName": "t", "ConditionExpression": "attribute_not_exists(pk)"}
+    unless_there = {"TableName": "tab", "ConditionExpression": "attribute_not_exists(pk)"}
     with pytest.raises(ServiceError) as caught:
         await table(
             "dynamodb",
@@ -253,12 +253,12 @@ async def test_transaction_is_all_or_nothing(table: MemoryPlatform) -> None:
             ],
         )
     assert caught.value.message.endswith("[None, ConditionalCheckFailed]")
-    assert await table("dynamodb", "GetItem", TableName="t", Key=_key("new", 1)) == {}
+    assert await table("dynamodb", "GetItem", TableName="tab", Key=_key("new", 1)) == {}
 
 
 async def test_transaction_token_acts_once(table: MemoryPlatform) -> None:
     add = {
-        "TableName": "t",
+        "TableName": "tab",
         "Key": _key("a", 1),
         "UpdateExpression": "ADD n :one",
         "ExpressionAttributeValues": {":one": {"N": "1"}},
@@ -270,7 +270,7 @@ async def test_transaction_token_acts_once(table: MemoryPlatform) -> None:
             TransactItems=[{"Update": add}],
             ClientRequestToken="again",
         )
-    got = await table("dynamodb", "GetItem", TableName="t", Key=_key("a", 1))
+    got = await table("dynamodb", "GetItem", TableName="tab", Key=_key("a", 1))
     assert got["Item"]["n"] == {"N": "1"}
 
 
@@ -280,27 +280,27 @@ async def test_expired_items_go(table: MemoryPlatform) -> None:
     await table(
         "dynamodb",
         "UpdateTimeToLive",
-        TableName="t",
+        TableName="tab",
         TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"},
     )
     await _put(table, "a", 2, ttl={"N": str(soon_s + 10_000)})
     await table.clock.advance(130_000)
-    output = await table("dynamodb", "Scan", TableName="t")
+    output = await table("dynamodb", "Scan", TableName="tab")
     assert [item["sk"]["N"] for item in output["Items"]] == ["2"]
 
 
 @pytest.mark.parametrize(
     ("operation", "given", "code", "message"),
     [
-        ("GetItem", {"TableName": "no", "Key": _key("a", 1)}, "ResourceNotFoundException", "Requested resource not found"),
-        ("DescribeTable", {"TableName": "no"}, "ResourceNotFoundException", "Table: no not found"),
-        ("PutItem", {"TableName": "t", "Item": {"pk": {"S": "a"}}}, "ValidationException", "Missing the key sk in the item"),
-        ("PutItem", {"TableName": "t", "Item": {"pk": {"N": "1"}, "sk": {"N": "1"}}}, "ValidationException", "Type mismatch for key pk expected: S actual: N"),
-        ("GetItem", {"TableName": "t", "Key": {"pk": {"S": "a"}}}, "ValidationException", "The provided key element does not match the schema"),
-        ("Query", {"TableName": "t"}, "ValidationException", "Either the KeyConditions or KeyConditionExpression"),
-        ("Query", {"TableName": "t", "IndexName": "none", "KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": {":p": {"S": "a"}}}, "ValidationException", "does not have the specified index: none"),
-        ("UpdateItem", {"TableName": "t", "Key": _key("a", 1), "UpdateExpression": "SET pk = :p", "ExpressionAttributeValues": {":p": {"S": "b"}}}, "ValidationException", "Cannot update attribute pk. This attribute is part of the key"),
-        ("Query", {"TableName": "t", "KeyConditionExpression": "pk = :p", "FilterExpression": "sk > :p", "ExpressionAttributeValues": {":p": {"S": "a"}}}, "ValidationException", "Filter Expression can only contain non-primary key attributes"),
+        ("GetItem", {"TableName": "none", "Key": _key("a", 1)}, "ResourceNotFoundException", "Requested resource not found"),
+        ("DescribeTable", {"TableName": "none"}, "ResourceNotFoundException", "Table: none not found"),
+        ("PutItem", {"TableName": "tab", "Item": {"pk": {"S": "a"}}}, "ValidationException", "Missing the key sk in the item"),
+        ("PutItem", {"TableName": "tab", "Item": {"pk": {"N": "1"}, "sk": {"N": "1"}}}, "ValidationException", "Type mismatch for key pk expected: S actual: N"),
+        ("GetItem", {"TableName": "tab", "Key": {"pk": {"S": "a"}}}, "ValidationException", "The provided key element does not match the schema"),
+        ("Query", {"TableName": "tab"}, "ValidationException", "Either the KeyConditions or KeyConditionExpression"),
+        ("Query", {"TableName": "tab", "IndexName": "none", "KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": {":p": {"S": "a"}}}, "ValidationException", "does not have the specified index: none"),
+        ("UpdateItem", {"TableName": "tab", "Key": _key("a", 1), "UpdateExpression": "SET pk = :p", "ExpressionAttributeValues": {":p": {"S": "b"}}}, "ValidationException", "Cannot update attribute pk. This attribute is part of the key"),
+        ("Query", {"TableName": "tab", "KeyConditionExpression": "pk = :p", "FilterExpression": "sk > :p", "ExpressionAttributeValues": {":p": {"S": "a"}}}, "ValidationException", "Filter Expression can only contain non-primary key attributes"),
     ],
 )  # fmt: skip
 async def test_refusals(

@@ -10,7 +10,7 @@ import base64
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from pileus.languages.dynamodb.errors import INVALID_PARAMETERS, InvalidRequest
+from pileus.languages.dynamodb.errors import INVALID_PARAMETERS, EmptyKey, InvalidRequest
 from pileus.languages.dynamodb.numbers import (
     normal_form,
     number_order_key,
@@ -163,7 +163,7 @@ def check_key_value(name: str, value: AttributeValue, *, is_partition: bool) -> 
     kind = type_of(value)
     if kind in ("S", "B") and not value[kind]:
         word = "string" if kind == "S" else "binary"
-        raise InvalidRequest(
+        raise EmptyKey(
             "One or more parameter values are not valid. The AttributeValue for a key attribute "
             f"cannot contain an empty {word} value. Key: {name}"
         )

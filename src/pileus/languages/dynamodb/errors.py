@@ -15,3 +15,7 @@ class InvalidRequest(ServiceError):
 
     def __init__(self, message: str) -> None:
         super().__init__("ValidationException", message)
+
+
+class EmptyKey(InvalidRequest):
+    """A key attribute without content, which is refused before anything is looked up."""

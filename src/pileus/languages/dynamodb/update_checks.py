@@ -96,7 +96,8 @@ def _check_set_operand(action: Action, placeholders: Placeholders) -> None:
     if kind in _TYPE_NAMES and (action.section, kind) != ("ADD", "N"):
         raise SyntaxProblem(
             "Incorrect operand type for operator or function; "
-            f"operator: {action.section}, operand type: {_TYPE_NAMES[kind]}"
+            f"operator: {action.section}, operand type: {_TYPE_NAMES[kind]}, "
+            f"typeSet: ALLOWED_FOR_{action.section}_OPERAND"
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pileus.languages.dynamodb.errors import INVALID_PARAMETERS, InvalidRequest
+from pileus.languages.dynamodb.errors import INVALID_PARAMETERS, EmptyKey, InvalidRequest
 from pileus.values.errors import ServiceError
 
 
@@ -43,6 +43,50 @@ def transaction_cancelled(reasons: Sequence[dict[str, Any]]) -> ServiceError:
         "TransactionCanceledException",
         f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]",
         fields={"CancellationReasons": list(reasons)},
+    )
+
+
+def empty_index_key(kind: str, index: str, name: str) -> ServiceError:
+    word = "string" if kind == "S" else "binary"
+    return EmptyKey(
+        "One or more parameter values are not valid. A value specified for a secondary index key is "
+        f"not supported. The AttributeValue for a key attribute cannot contain an empty {word} "
+        f"value. IndexName: {index}, IndexKey: {name}"
+    )
+
+
+class IndexKeyType(InvalidRequest):
+    """A key of an index has another type than the table says."""
+
+
+def update_of_index_key() -> ServiceError:
+    return InvalidRequest(
+        "The update expression attempted to update the secondary index key to unsupported type"
+    )
+
+
+def empty_update_of_index_key(kind: str) -> ServiceError:
+    word = "string" if kind == "S" else "binary"
+    return EmptyKey(
+        "One or more parameter values are not valid. The update expression attempted to update a "
+        "secondary index key to a value that is not supported. The AttributeValue for a key "
+        f"attribute cannot contain an empty {word} value."
+    )
+
+
+def arn_not_found(arn: str) -> ServiceError:
+    return ServiceError(
+        "ResourceNotFoundException",
+        # The missing letter is AWS's.
+        f"Requested resource not found: ResourcArn: {arn} not found",
+    )
+
+
+def one_index_at_a_time() -> ServiceError:
+    return ServiceError(
+        "LimitExceededException",
+        "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously "
+        "per table",
     )
 
 

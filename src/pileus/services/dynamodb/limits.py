@@ -19,6 +19,9 @@ class Limits:
     global_indexes_max: int = 20
     local_indexes_max: int = 5
     list_max: int = 100
+    name_length_min: int = 3
+    name_length_max: int = 255
+    recovery_days: int = 35
     read_unit_bytes: int = 4096
     write_unit_bytes: int = 1024
     expiry_every_s: int = 60

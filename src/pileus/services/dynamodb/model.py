@@ -37,6 +37,7 @@ class Table(msgspec.Struct, kw_only=True):
     table_class: str = "STANDARD"
     is_protected: bool = False
     has_recovery: bool = False
+    recovery_from_ms: int = 0
     encryption: dict[str, Any] = {}
     tags: dict[str, str] = {}
 

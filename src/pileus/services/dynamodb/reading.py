@@ -16,9 +16,11 @@ from pileus.languages.dynamodb.key_conditions import KeyRange
 from pileus.services.dynamodb import capacity, errors, requests, store
 from pileus.services.dynamodb.limits import LIMITS
 from pileus.services.dynamodb.model import Index, Table, index_key_names, segment_of
+from pileus.values.errors import ServiceError
 from pileus.values.keys import Key
 
 _ROWS = 128
+_INVALID_START = "The provided starting key is invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,8 @@ class Walk:
     """Which keys are walked, from where, in which direction.
 
     ``prefix`` is the table's or index's, with the partition for a query; ``start`` is inclusive,
-    ``stop`` exclusive, ``after`` exclusive in the direction of the walk.
+    ``stop`` exclusive, ``after`` exclusive in the direction of the walk. ``is_whole`` is for
+    local indexes, which fetch from the table what they do not hold.
     """
 
     table: Table
@@ -37,6 +40,7 @@ class Walk:
     after: Key | None = None
     is_reverse: bool = False
     segment: tuple[int, int] | None = None
+    is_whole: bool = False
 
 
 def walk(state: Any, plan: Walk) -> Iterator[Item]:
@@ -59,7 +63,7 @@ def walk(state: Any, plan: Walk) -> Iterator[Item]:
             else:
                 item = store.get_item(state, plan.table, (key[-2], key[-1]))
                 assert item is not None
-                yield _projected(plan.table, plan.index, item)
+                yield item if plan.is_whole else store.projected(plan.table, plan.index, item)
         if len(rows) < _ROWS:
             return
 
@@ -70,11 +74,12 @@ def _partition(plan: Walk, key: Key) -> bytes:
     return part
 
 
-def _projected(table: Table, index: Index, item: Item) -> Item:
-    if index.projection == "ALL":
-        return item
-    names = {*index_key_names(table, index), *index.included}
-    return {name: value for name, value in item.items() if name in names}
+def wants_whole(request: Mapping[str, Any], index: Index | None) -> bool:
+    """Whether a read of a local index asks for more than the index holds."""
+    if index is None or index.is_global:
+        return False
+    wants = request.get("ProjectionExpression") or request.get("AttributesToGet")
+    return bool(wants) or request.get("Select") == "ALL_ATTRIBUTES"
 
 
 def base_of(table: Table, index: Index | None) -> Key:
@@ -104,14 +109,18 @@ def start_after(table: Table, index: Index | None, request: Mapping[str, Any]) -
         return None
     item = validated_item(given)
     names = table.key_names if index is None else index_key_names(table, index)
-    if set(item) != set(names):
-        raise errors.invalid("The provided starting key is invalid")
-    place = store.place_of(table, {n: item[n] for n in table.key_names}, is_key_only=True)
+    if index is not None and set(item) != set(names):
+        raise errors.invalid(_INVALID_START)
+    try:
+        key = {n: item[n] for n in table.key_names} if index is not None else item
+        place = store.place_of(table, key, is_key_only=True)
+    except ServiceError as error:
+        raise errors.invalid(f"{_INVALID_START}: {error.message}") from None
     if index is None:
         return (*base_of(table, None), *place)
     where = store.index_place(table, index, item)
     if where is None:
-        raise errors.invalid("The provided starting key is invalid")
+        raise errors.invalid(_INVALID_START)
     return (*base_of(table, index), *where, *place)
 
 
@@ -127,7 +136,8 @@ def query_walk(
             "The provided starting key is outside query boundaries based on provided conditions"
         )
     is_reverse = request.get("ScanIndexForward") is False
-    return Walk(table, index, prefix, start, stop, after, is_reverse)
+    is_whole = wants_whole(request, index)
+    return Walk(table, index, prefix, start, stop, after, is_reverse, is_whole=is_whole)
 
 
 def _sort_bounds(prefix: Key, keys: KeyRange) -> tuple[Key | None, Key | None]:
@@ -186,7 +196,8 @@ def page(
             names = index_key_names(plan.table, plan.index)
         output["LastEvaluatedKey"] = {name: last[name] for name in names}
     units = capacity.read_units(size, is_consistent=bool(request.get("ConsistentRead")))
-    return {**output, **capacity.consumed(request, plan.table.name, units)}
+    costs = {"": units} if plan.index is None else {"": 0.0, plan.index.name: units}
+    return {**output, **capacity.consumed(request, plan.table, costs)}
 
 
 def check_select(request: Mapping[str, Any], index: Index | None) -> None:
@@ -200,6 +211,13 @@ def check_select(request: Mapping[str, Any], index: Index | None) -> None:
         )
     if has_projection and select not in (None, "SPECIFIC_ATTRIBUTES"):
         raise errors.invalid(f"Cannot specify the AttributesToGet when choosing to get {select}")
+    is_partial = index is not None and index.is_global and index.projection != "ALL"
+    if select == "ALL_ATTRIBUTES" and is_partial:
+        assert index is not None
+        raise errors.invalid_parameter(
+            "Select type ALL_ATTRIBUTES is not supported for global secondary index "
+            f"{index.name} because its projection type is not ALL"
+        )
     if select == "ALL_PROJECTED_ATTRIBUTES" and index is None:
         raise errors.invalid(
             "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"

@@ -10,6 +10,7 @@ from pileus.languages.dynamodb.attribute_values import item_size_bytes
 from pileus.services.dynamodb import errors, store
 from pileus.services.dynamodb.limits import LIMITS
 from pileus.services.dynamodb.model import Index, Table
+from pileus.values.arns import is_arn
 from pileus.values.times import utc
 
 _SAMPLE = 100
@@ -48,19 +49,46 @@ def attribute_types(request: Mapping[str, Any]) -> dict[str, str]:
     return types
 
 
-def check_types(types: Mapping[str, str], used: set[str]) -> None:
-    """Raise unless exactly the key attributes are defined."""
-    missing = used - set(types)
-    if missing:
+def check_defined(types: Mapping[str, str], schema: Sequence[Mapping[str, str]]) -> None:
+    """Raise unless the attributes of one KeySchema are defined."""
+    keys = [element["AttributeName"] for element in schema]
+    if not set(keys) <= set(types):
         raise errors.invalid_parameter(
             "Some index key attributes are not defined in AttributeDefinitions. Keys: "
-            f"[{', '.join(sorted(used))}], AttributeDefinitions: [{', '.join(types)}]"
+            f"[{', '.join(keys)}], AttributeDefinitions: [{', '.join(sorted(types))}]"
         )
-    if set(types) != used:
+
+
+def check_table_schema(types: Mapping[str, str], schema: Sequence[Mapping[str, str]]) -> None:
+    """The same for a table's own, whose two keys AWS words otherwise."""
+    keys = {element["AttributeName"] for element in schema}
+    if len(schema) > 1 and not keys <= set(types):
+        raise errors.invalid("Invalid KeySchema: Some index key attribute have no definition")
+    check_defined(types, schema)
+
+
+def check_all_used(table: Table) -> None:
+    """Raise for defined attributes that are no key of anything."""
+    used = used_names(table)
+    if set(table.types) == used:
+        return
+    if not table.indexes:
         raise errors.invalid_parameter(
             "Number of attributes in KeySchema does not exactly match number of attributes "
             "defined in AttributeDefinitions"
         )
+    raise errors.invalid_parameter(
+        "Some AttributeDefinitions are not used. AttributeDefinitions: "
+        f"[{', '.join(sorted(table.types))}], keys used: [{', '.join(sorted(used))}]"
+    )
+
+
+def used_names(table: Table) -> set[str]:
+    """Attributes that are keys of the table or of an index."""
+    used = set(table.key_names)
+    for index in table.indexes.values():
+        used |= {index.partition, index.sort} - {""}
+    return used
 
 
 def throughput(given: Mapping[str, Any]) -> tuple[int, int]:
@@ -72,8 +100,7 @@ def throughput(given: Mapping[str, Any]) -> tuple[int, int]:
 def index_of(given: Mapping[str, Any], table: Table, *, is_global: bool) -> Index:
     """An index as it is asked for."""
     name = given["IndexName"]
-    if name in table.indexes:
-        raise errors.invalid_parameter(f"Duplicate index name: {name}")
+    check_defined(table.types, given["KeySchema"])
     partition, sort = key_names(given["KeySchema"])
     if not is_global and partition != table.partition:
         raise errors.invalid_parameter(
@@ -97,6 +124,10 @@ def index_of(given: Mapping[str, Any], table: Table, *, is_global: bool) -> Inde
         raise errors.invalid_parameter(
             "ProjectionType is INCLUDE, but NonKeyAttributes is not specified"
         )
+    if name in table.indexes:
+        raise errors.invalid_parameter(f"Duplicate index name: {name}")
+    if is_global:
+        _check_index_throughput(table, given)
     return Index(
         name=name,
         partition=partition,
@@ -108,8 +139,24 @@ def index_of(given: Mapping[str, Any], table: Table, *, is_global: bool) -> Inde
     )
 
 
+def _check_index_throughput(table: Table, given: Mapping[str, Any]) -> None:
+    is_given = given.get("ProvisionedThroughput") is not None
+    if table.billing == "PAY_PER_REQUEST" and is_given:
+        raise errors.invalid_parameter(
+            f"ProvisionedThroughput should not be specified for index: {given['IndexName']} when "
+            "BillingMode is PAY_PER_REQUEST"
+        )
+    if table.billing == "PROVISIONED" and not is_given:
+        raise errors.invalid_parameter(
+            f"ProvisionedThroughput must be specified for index: {given['IndexName']}"
+        )
+
+
 def add_indexes(table: Table, request: Mapping[str, Any]) -> None:
     """The indexes a new table is asked for."""
+    for member in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
+        if request.get(member) == []:
+            raise errors.invalid_parameter(f"List of {member} is empty")
     local = request.get("LocalSecondaryIndexes") or ()
     global_ = request.get("GlobalSecondaryIndexes") or ()
     if local and not table.sort:
@@ -117,15 +164,17 @@ def add_indexes(table: Table, request: Mapping[str, Any]) -> None:
             "Table KeySchema does not have a range key, which is required when specifying a "
             "LocalSecondaryIndex"
         )
-    for count, most, what in (
-        (len(local), LIMITS.local_indexes_max, "LocalSecondaryIndex"),
-        (len(global_), LIMITS.global_indexes_max, "GlobalSecondaryIndex"),
-    ):
-        if count > most:
-            raise errors.invalid_parameter(f"{what} count exceeds the per-table limit of {most}")
     for given, is_global in [(g, False) for g in local] + [(g, True) for g in global_]:
         index = index_of(given, table, is_global=is_global)
         table.indexes[index.name] = index
+    if len(local) > LIMITS.local_indexes_max:
+        raise errors.invalid_parameter(
+            f"Number of LocalSecondaryIndexes exceeds per-table limit of {LIMITS.local_indexes_max}"
+        )
+    if len(global_) > LIMITS.global_indexes_max:
+        raise errors.invalid_parameter(
+            f"GlobalSecondaryIndex count exceeds the per-table limit of {LIMITS.global_indexes_max}"
+        )
 
 
 def described(call: ReadCall, table: Table, status: str = "ACTIVE") -> dict[str, Any]:
@@ -152,6 +201,8 @@ def described(call: ReadCall, table: Table, status: str = "ACTIVE") -> dict[str,
             "BillingMode": table.billing,
             "LastUpdateToPayPerRequestDateTime": utc(table.created_ms),
         }
+    if table.encryption.get("Enabled"):
+        shown["SSEDescription"] = _encryption(call, table)
     if table.table_class != "STANDARD":
         shown["TableClassSummary"] = {"TableClass": table.table_class}
     for name, is_global in (("LocalSecondaryIndexes", False), ("GlobalSecondaryIndexes", True)):
@@ -159,6 +210,14 @@ def described(call: ReadCall, table: Table, status: str = "ACTIVE") -> dict[str,
         if indexes:
             shown[name] = [_index(call, table, index, arn) for index in indexes]
     return shown
+
+
+def _encryption(call: ReadCall, table: Table) -> dict[str, str]:
+    key = table.encryption.get("KMSMasterKeyId") or "alias/aws/dynamodb"
+    if not is_arn(key):
+        resource = key if key.startswith("alias/") else f"key/{key}"
+        key = call.arn(resource, "kms")
+    return {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": key}
 
 
 def _schema(partition: str, sort: str) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ Partition and sort are order-preserving bytes of the key values.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import msgspec
@@ -24,11 +25,13 @@ from pileus.languages.dynamodb.attribute_values import (
     order_key,
     type_of,
 )
+from pileus.languages.dynamodb.errors import INVALID_PARAMETERS
 from pileus.services.dynamodb import errors
-from pileus.services.dynamodb.model import Index, Table
+from pileus.services.dynamodb.model import Index, Table, index_key_names
 
 TABLES = RecordCodec(Table)
 _VERSION = b"\1"
+_EMPTY: tuple[AttributeValue, ...] = ({"S": ""}, {"B": b""})
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
 
@@ -88,24 +91,48 @@ def place_of(table: Table, key: Item, *, is_key_only: bool) -> Place:
 def index_place(table: Table, index: Index, item: Item) -> Place | None:
     """Where an item stands in an index, or None when it lacks the index's keys.
 
-    Raises:
-        InvalidRequest: an index key has another type than the table says.
+    A key of another type or without content counts as lacking: items from before the index may
+    have one.
     """
     parts = []
     for name in (index.partition, index.sort):
         if not name:
             continue
         value: AttributeValue | None = item.get(name)
-        if value is None:
+        if value is None or type_of(value) != table.types[name] or value in _EMPTY:
             return None
-        if type_of(value) != table.types[name]:
-            raise errors.invalid_parameter(
-                f"Type mismatch for Index Key {name} Expected: {table.types[name]} "
-                f"Actual: {type_of(value)} IndexName: {index.name}"
-            )
-        check_key_value(name, value, is_partition=name == index.partition)
         parts.append(order_key(value))
     return (parts[0], parts[1] if index.sort else b"")
+
+
+def check_index_keys(table: Table, item: Item, names: Container[str] | None = None) -> None:
+    """Raise InvalidRequest for a value that a key of an index cannot have.
+
+    Only the attributes in ``names`` are looked at, where given: what was there before an index was
+    made may be of another type.
+    """
+    for _, index in sorted(table.indexes.items()):
+        for name in filter(None, (index.partition, index.sort)):
+            value = item.get(name)
+            if value is None or (names is not None and name not in names):
+                continue
+            kind = type_of(value)
+            if kind != table.types[name]:
+                raise errors.IndexKeyType(
+                    f"{INVALID_PARAMETERS}Type mismatch for Index Key {name} Expected: "
+                    f"{table.types[name]} Actual: {kind} IndexName: {index.name}"
+                )
+            if kind in ("S", "B") and not value[kind]:
+                raise errors.empty_index_key(kind, index.name, name)
+            check_key_value(name, value, is_partition=name == index.partition)
+
+
+def projected(table: Table, index: Index, item: Item) -> Item:
+    """What an index holds of an item."""
+    if index.projection == "ALL":
+        return item
+    names = {*index_key_names(table, index), *index.included}
+    return {name: value for name, value in item.items() if name in names}
 
 
 def get_item(state: Any, table: Table, place: Place) -> Item | None:

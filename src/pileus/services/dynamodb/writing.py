@@ -30,6 +30,7 @@ def put(state: Any, table: Table, request: Mapping[str, Any]) -> Written:
     test = requests.condition(request, given)
     given.check_all_used()
     place = store.place_of(table, item, is_key_only=False)
+    store.check_index_keys(table, item)
     check_item_size(item)
     old = store.get_item(state, table, place)
     requests.check(test, old, request)
@@ -68,9 +69,30 @@ def update(state: Any, table: Table, request: Mapping[str, Any]) -> Written:
     requests.check(test, old, request)
     base = old if old is not None else key
     new = base if change is None else change.apply(base)
+    _check_updated_keys(table, new, change)
     check_item_size(new, "Item size to update")
     store.replace_item(state, table, place, old, new)
     return Written(old, new, change)
+
+
+def _check_updated_keys(table: Table, item: Item, change: Update | None) -> None:
+    """Raise for an index key that the update changed to what it cannot be."""
+    if change is None or not table.indexes:
+        return
+    for name in change.names:
+        kind, value = table.types.get(name), item.get(name)
+        if kind in ("S", "B") and value is not None and value.get(kind) in ("", b""):
+            raise errors.empty_update_of_index_key(kind)
+    store.check_index_keys(table, item, change.names)
+
+
+def check_expressions(kind: str, request: Mapping[str, Any]) -> None:
+    """Raise what is wrong with an action's expressions, whatever the item."""
+    given = requests.placeholders(request)
+    if kind == "Update":
+        _compiled_update(request, given)
+    requests.condition(request, given)
+    given.check_all_used()
 
 
 def _compiled_update(request: Mapping[str, Any], given: Placeholders) -> Update | None:

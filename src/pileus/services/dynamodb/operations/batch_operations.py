@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteIte
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pileus.kernel.calls import ReadCall, WriteCall
@@ -13,6 +13,10 @@ from pileus.kernel.operations import read, write
 from pileus.languages.dynamodb.attribute_values import item_size_bytes, validated_item
 from pileus.services.dynamodb import capacity, errors, requests, store, writing
 from pileus.services.dynamodb.limits import LIMITS
+from pileus.services.dynamodb.model import Table
+
+_KEY_MEMBERS = {"PutRequest": "Item", "DeleteRequest": "Key"}
+Act = Callable[[Any, Table, Mapping[str, Any]], writing.Written]
 
 
 @read
@@ -47,7 +51,7 @@ def batch_get_item(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]
             units += capacity.read_units(item_size, is_consistent=bool(given.get("ConsistentRead")))
             if item is not None:
                 items.append(item if project is None else project(item))
-        used += capacity.consumed(request, table.name, units).values()
+        used += capacity.consumed(request, table, {"": units}).values()
     output: dict[str, Any] = {"Responses": found, "UnprocessedKeys": left}
     return {**output, "ConsumedCapacity": used} if used else output
 
@@ -60,25 +64,51 @@ def batch_write_item(call: WriteCall, request: Mapping[str, Any]) -> dict[str, A
     if count > LIMITS.batch_write_max:
         raise errors.invalid("Too many items requested for the BatchWriteItem call")
     used: list[dict[str, Any]] = []
+    metrics: dict[str, list[dict[str, Any]]] = {}
     for name, writes in wanted.items():
         table = store.find_table(call.state, name)
-        seen: set[store.Place] = set()
-        units = 0.0
-        for each in writes:
-            put, delete = each.get("PutRequest"), each.get("DeleteRequest")
-            if (put is None) == (delete is None):
-                raise errors.invalid(
-                    "Supplied AttributeValue has more than one datatypes set, must contain "
-                    "exactly one of the supported datatypes"
-                )
-            key = put["Item"] if put else delete["Key"]
-            place = store.place_of(table, validated_item(key), is_key_only=put is None)
-            if place in seen:
-                raise errors.invalid("Provided list of item keys contains duplicates")
-            seen.add(place)
-            act = writing.put if put else writing.delete
-            written = act(call.state, table, put or delete)
-            units += capacity.write_units(written.old, written.new)
-        used += capacity.consumed(request, table.name, units).values()
+        costs: list[capacity.Costs] = []
+        for kind, given, act in _distinct(table, writes):
+            written = act(call.state, table, given)
+            if capacity.is_wanted(request):
+                costs.append(capacity.write_costs(table, written.old, written.new))
+            told = capacity.collection(request, table, given[kind])
+            if told is not None and told not in metrics.setdefault(name, []):
+                metrics[name].append(told)
+        used += capacity.consumed(request, table, capacity.total(costs)).values()
     output: dict[str, Any] = {"UnprocessedItems": {}}
+    if metrics:
+        output["ItemCollectionMetrics"] = metrics
     return {**output, "ConsumedCapacity": used} if used else output
+
+
+def _distinct(
+    table: Table, writes: list[Mapping[str, Any]]
+) -> Iterator[tuple[str, Mapping[str, Any], Act]]:
+    """Each write with the member that has its key; raises unless each is of an item of its own."""
+    found: list[tuple[str, Mapping[str, Any], Act]] = []
+    seen: set[store.Place] = set()
+    for each in writes:
+        given = {name: each[name] for name in _KEY_MEMBERS if each.get(name) is not None}
+        if not given:
+            raise errors.invalid(
+                "Supplied AttributeValue is empty, must contain exactly one of the supported "
+                "datatypes"
+            )
+        if len(given) > 1:
+            raise errors.invalid(
+                "Supplied AttributeValue has more than one datatypes set, must contain exactly one "
+                "of the supported datatypes"
+            )
+        ((name, asked),) = given.items()
+        kind = _KEY_MEMBERS[name]
+        key = validated_item(asked[kind])
+        if kind == "Item":
+            # A batch tells of a key in the item what it tells of a key alone.
+            key = {name: key[name] for name in table.key_names if name in key}
+        place = store.place_of(table, key, is_key_only=True)
+        if place in seen:
+            raise errors.invalid("Provided list of item keys contains duplicates")
+        seen.add(place)
+        found.append((kind, asked, writing.put if kind == "Item" else writing.delete))
+    return iter(found)

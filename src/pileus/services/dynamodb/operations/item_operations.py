@@ -11,7 +11,8 @@ from typing import Any
 from pileus.kernel.calls import ReadCall, WriteCall
 from pileus.kernel.operations import read, write
 from pileus.languages.dynamodb.attribute_values import item_size_bytes, validated_item
-from pileus.services.dynamodb import capacity, requests, store, writing
+from pileus.services.dynamodb import capacity, errors, requests, store, writing
+from pileus.services.dynamodb.model import Table
 
 
 @read
@@ -25,7 +26,7 @@ def get_item(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     item = store.get_item(call.state, table, place)
     size = item_size_bytes(item) if item else 0
     units = capacity.read_units(size, is_consistent=bool(request.get("ConsistentRead")))
-    output = capacity.consumed(request, table.name, units)
+    output = capacity.consumed(request, table, {"": units})
     if item is not None:
         output["Item"] = item if project is None else project(item)
     return output
@@ -37,7 +38,7 @@ def put_item(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     wanted = requests.returned(request, ("NONE", "ALL_OLD"))
     table = store.find_table(call.state, request["TableName"])
     written = writing.put(call.state, table, request)
-    return _answer(request, table.name, written, wanted)
+    return _answer(request, table, written, wanted)
 
 
 @write
@@ -46,7 +47,7 @@ def delete_item(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     wanted = requests.returned(request, ("NONE", "ALL_OLD"))
     table = store.find_table(call.state, request["TableName"])
     written = writing.delete(call.state, table, request)
-    return _answer(request, table.name, written, wanted)
+    return _answer(request, table, written, wanted)
 
 
 @write
@@ -56,14 +57,25 @@ def update_item(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
         request, ("NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW")
     )
     table = store.find_table(call.state, request["TableName"])
-    written = writing.update(call.state, table, request)
-    return _answer(request, table.name, written, wanted)
+    try:
+        written = writing.update(call.state, table, request)
+    except errors.IndexKeyType:
+        if request.get("UpdateExpression") is None:
+            raise
+        raise errors.update_of_index_key() from None
+    return _answer(request, table, written, wanted)
 
 
 def _answer(
-    request: Mapping[str, Any], table: str, written: writing.Written, wanted: str
+    request: Mapping[str, Any], table: Table, written: writing.Written, wanted: str
 ) -> dict[str, Any]:
-    output = capacity.consumed(request, table, capacity.write_units(written.old, written.new))
+    output: dict[str, Any] = {}
+    if capacity.is_wanted(request):
+        costs = capacity.write_costs(table, written.old, written.new)
+        output = capacity.consumed(request, table, costs)
+    metrics = capacity.collection(request, table, request.get("Item") or request["Key"])
+    if metrics is not None:
+        output["ItemCollectionMetrics"] = metrics
     item = written.new if wanted.endswith("NEW") else written.old
     if wanted != "NONE" and item:
         if wanted.startswith("UPDATED"):

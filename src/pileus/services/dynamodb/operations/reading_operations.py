@@ -84,6 +84,7 @@ def scan(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
         reading.base_of(table, index),
         after=reading.start_after(table, index, request),
         segment=_segment(request),
+        is_whole=reading.wants_whole(request, index),
     )
     return reading.page(call.state, plan, request, test, project)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,25 +11,30 @@ from pileus.kernel.operations import read, write
 from pileus.services.dynamodb import errors, hooks, schemas, store
 from pileus.services.dynamodb.limits import LIMITS
 from pileus.services.dynamodb.model import Table
+from pileus.values.arns import is_arn
+from pileus.values.times import utc
+
+_NAME = re.compile(r"[a-zA-Z0-9_.-]+")
 
 
 @write
 def create_table(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Make a table with its indexes; it can be used at once."""
     name = request["TableName"].rpartition("/")[2]
-    if call.state.get(("table", name)) is not None:
-        raise errors.table_exists(name)
+    _check_name(name)
     billing = request.get("BillingMode") or "PROVISIONED"
     _check_billing(request, billing)
     if (request.get("StreamSpecification") or {}).get("StreamEnabled"):
         raise errors.invalid("Pileus does not implement DynamoDB streams yet.")
-    partition, sort = schemas.key_names(request.get("KeySchema") or ())
+    schema, types = request.get("KeySchema") or (), schemas.attribute_types(request)
+    schemas.check_table_schema(types, schema)
+    partition, sort = schemas.key_names(schema)
     table = Table(
         name=name,
         id=call.new_id(),
         partition=partition,
         sort=sort,
-        types=schemas.attribute_types(request),
+        types=types,
         created_ms=call.now_ms,
         billing=billing,
         throughput=schemas.throughput(request),
@@ -38,12 +44,24 @@ def create_table(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
         tags={tag["Key"]: tag["Value"] for tag in request.get("Tags") or ()},
     )
     schemas.add_indexes(table, request)
-    used = set(table.key_names)
-    for index in table.indexes.values():
-        used |= {index.partition, index.sort} - {""}
-    schemas.check_types(table.types, used)
+    schemas.check_all_used(table)
+    if call.state.get(("table", name)) is not None:
+        raise errors.table_exists(name)
     store.put_table(call.state, table)
     return {"TableDescription": schemas.described(call, table, "CREATING")}
+
+
+def _check_name(name: str) -> None:
+    if not LIMITS.name_length_min <= len(name) <= LIMITS.name_length_max:
+        raise errors.invalid(
+            f"TableName must be at least {LIMITS.name_length_min} characters long and at most "
+            f"{LIMITS.name_length_max} characters long"
+        )
+    if not _NAME.fullmatch(name):
+        raise errors.invalid(
+            f"1 validation error detected: Value '{name}' at 'tableName' failed to satisfy "
+            f"constraint: Member must satisfy regular expression pattern: {_NAME.pattern}"
+        )
 
 
 def _check_billing(request: Mapping[str, Any], billing: str) -> None:
@@ -103,6 +121,7 @@ def delete_table(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
 def update_table(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Change billing, protection, class, and global indexes."""
     table = store.find_table(call.state, request["TableName"], is_data=False)
+    _check_changes(request, table)
     if (request.get("StreamSpecification") or {}).get("StreamEnabled"):
         raise errors.invalid("Pileus does not implement DynamoDB streams yet.")
     if request.get("BillingMode"):
@@ -117,17 +136,67 @@ def update_table(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     table.types = {**table.types, **schemas.attribute_types(request)}
     for change in request.get("GlobalSecondaryIndexUpdates") or ():
         _change_index(call, table, change)
-    used = set(table.key_names)
-    for index in table.indexes.values():
-        used |= {index.partition, index.sort} - {""}
+    used = schemas.used_names(table)
     table.types = {name: kind for name, kind in table.types.items() if name in used}
-    schemas.check_types(table.types, used)
     store.put_table(call.state, table)
     return {"TableDescription": schemas.described(call, table, "UPDATING")}
 
 
+_CHANGES = (
+    "ProvisionedThroughput", "BillingMode", "StreamSpecification", "GlobalSecondaryIndexUpdates",
+    "SSESpecification", "ReplicaUpdates", "TableClass", "DeletionProtectionEnabled",
+    "OnDemandThroughput", "WarmThroughput", "MultiRegionConsistency", "GlobalTableWitnessUpdates",
+    "GlobalTableSettingsReplicationMode",
+)  # fmt: skip
+_ALONE = {
+    "DeletionProtectionEnabled": "DeletionProtection",
+    "SSESpecification": "Server-Side Encryption",
+    "TableClass": "TableClass",
+}
+
+
+def _check_changes(request: Mapping[str, Any], table: Table) -> None:
+    """Raise for no change, for changes that AWS makes only one by one, and for none at all."""
+    if not any(request.get(name) is not None for name in _CHANGES):
+        raise errors.invalid(
+            "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
+            "GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required"
+        )
+    updates = request.get("GlobalSecondaryIndexUpdates") or ()
+    online = [update for update in updates if update.get("Create") or update.get("Delete")]
+    if len(online) > 1:
+        raise errors.one_index_at_a_time()
+    if online and request.get("ProvisionedThroughput"):
+        raise errors.invalid("You cannot create or delete index while updating table IOPS")
+    for name, told in _ALONE.items():
+        if online and request.get(name) is not None:
+            raise errors.invalid(f"{told} modification must be the only operation in the request")
+    given = request.get("ProvisionedThroughput")
+    if given and not request.get("BillingMode") and not updates:
+        _check_throughput(table, schemas.throughput(request))
+
+
+def _check_throughput(table: Table, wanted: tuple[int, int]) -> None:
+    if table.billing == "PAY_PER_REQUEST":
+        raise errors.invalid_parameter(
+            "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
+            "PAY_PER_REQUEST"
+        )
+    if wanted == table.throughput:
+        read, write_ = wanted
+        raise errors.invalid(
+            "The provisioned throughput for the table will not change. The requested value equals "
+            f"the current value. Current ReadCapacityUnits provisioned for the table: {read}. "
+            f"Requested ReadCapacityUnits: {read}. Current WriteCapacityUnits provisioned for the "
+            f"table: {write_}. Requested WriteCapacityUnits: {write_}. Refer to the Amazon "
+            "DynamoDB Developer Guide for current limits and how to request higher limits."
+        )
+
+
 def _change_index(call: WriteCall, table: Table, change: Mapping[str, Any]) -> None:
     if created := change.get("Create"):
+        if created["IndexName"] in table.indexes:
+            raise errors.invalid("Attempting to create an index which already exists")
         index = schemas.index_of(created, table, is_global=True)
         index.status = "CREATING"
         table.indexes[index.name] = index
@@ -149,6 +218,11 @@ def update_time_to_live(call: WriteCall, request: Mapping[str, Any]) -> dict[str
     """Switch the removal of expired items on or off."""
     table = store.find_table(call.state, request["TableName"], is_data=False)
     given = request["TimeToLiveSpecification"]
+    if table.ttl_attribute and given["AttributeName"] != table.ttl_attribute:
+        raise errors.invalid(
+            "TimeToLive is active on a different AttributeName: current AttributeName is "
+            f"{table.ttl_attribute}"
+        )
     if bool(table.ttl_attribute) == given["Enabled"]:
         state = "enabled" if given["Enabled"] else "disabled"
         raise errors.invalid(f"TimeToLive is already {state}")
@@ -177,15 +251,20 @@ def describe_time_to_live(call: ReadCall, request: Mapping[str, Any]) -> dict[st
 def describe_continuous_backups(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Point-in-time recovery as it was set; nothing is recovered here."""
     table = store.find_table(call.state, request["TableName"], is_data=False)
-    return _backups(table)
+    return _backups(call, table)
 
 
-def _backups(table: Table) -> dict[str, Any]:
+def _backups(call: ReadCall, table: Table) -> dict[str, Any]:
     status = "ENABLED" if table.has_recovery else "DISABLED"
+    recovery: dict[str, Any] = {"PointInTimeRecoveryStatus": status}
+    if table.has_recovery:
+        recovery["RecoveryPeriodInDays"] = LIMITS.recovery_days
+        recovery["EarliestRestorableDateTime"] = utc(table.recovery_from_ms)
+        recovery["LatestRestorableDateTime"] = utc(call.now_ms)
     return {
         "ContinuousBackupsDescription": {
             "ContinuousBackupsStatus": "ENABLED",
-            "PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": status},
+            "PointInTimeRecoveryDescription": recovery,
         }
     }
 
@@ -195,9 +274,11 @@ def update_continuous_backups(call: WriteCall, request: Mapping[str, Any]) -> di
     """Keep the setting of point-in-time recovery."""
     table = store.find_table(call.state, request["TableName"], is_data=False)
     given = request["PointInTimeRecoverySpecification"]
+    if given["PointInTimeRecoveryEnabled"] and not table.has_recovery:
+        table.recovery_from_ms = call.now_ms
     table.has_recovery = given["PointInTimeRecoveryEnabled"]
     store.put_table(call.state, table)
-    return _backups(table)
+    return _backups(call, table)
 
 
 @read
@@ -218,10 +299,19 @@ def describe_endpoints(call: ReadCall, request: Mapping[str, Any]) -> dict[str, 
     return {"Endpoints": [{"Address": address, "CachePeriodInMinutes": 1440}]}
 
 
+def _tagged(state: Any, arn: str) -> Table:
+    if not is_arn(arn):
+        raise errors.invalid(f"Invalid TableArn: Invalid ResourceArn provided as input {arn}")
+    raw = state.get(("table", arn.rpartition("/")[2]))
+    if raw is None:
+        raise errors.arn_not_found(arn)
+    return store.TABLES.decode(raw)
+
+
 @write
 def tag_resource(call: WriteCall, request: Mapping[str, Any]) -> None:
     """Add tags to a table."""
-    table = store.find_table(call.state, request["ResourceArn"], is_data=False)
+    table = _tagged(call.state, request["ResourceArn"])
     table.tags = {**table.tags, **{tag["Key"]: tag["Value"] for tag in request["Tags"]}}
     store.put_table(call.state, table)
 
@@ -229,7 +319,7 @@ def tag_resource(call: WriteCall, request: Mapping[str, Any]) -> None:
 @write
 def untag_resource(call: WriteCall, request: Mapping[str, Any]) -> None:
     """Remove tags from a table."""
-    table = store.find_table(call.state, request["ResourceArn"], is_data=False)
+    table = _tagged(call.state, request["ResourceArn"])
     table.tags = {k: v for k, v in table.tags.items() if k not in request["TagKeys"]}
     store.put_table(call.state, table)
 
@@ -237,5 +327,5 @@ def untag_resource(call: WriteCall, request: Mapping[str, Any]) -> None:
 @read
 def list_tags_of_resource(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """A table's tags."""
-    tags = store.find_table(call.state, request["ResourceArn"], is_data=False).tags
+    tags = _tagged(call.state, request["ResourceArn"]).tags
     return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}

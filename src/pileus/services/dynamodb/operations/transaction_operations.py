@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-import orjson
 
 from pileus.kernel.calls import ReadCall, WriteCall
 from pileus.kernel.operations import read, write
-from pileus.languages.dynamodb.attribute_values import validated_item
+from pileus.languages.dynamodb.attribute_values import Item, item_size_bytes, validated_item
+from pileus.languages.dynamodb.errors import EmptyKey
 from pileus.services.dynamodb import capacity, errors, requests, store, writing
 from pileus.services.dynamodb.limits import LIMITS
 from pileus.services.dynamodb.model import Table
@@ -48,12 +48,34 @@ def transact_write_items(call: WriteCall, request: Mapping[str, Any]) -> dict[st
         until_ms = call.now_ms + LIMITS.token_s * 1000
         call.state.put(("token", token), digest)
         call.state.put(("token_until", until_ms, token), b"")
-    units: dict[str, float] = {}
-    for (_, table, _), change in zip(actions, written, strict=True):
-        cost = capacity.write_units(change.old, change.new, is_transactional=True)
-        units[table.name] = units.get(table.name, 0.0) + cost
-    used = [c for n, u in units.items() for c in capacity.consumed(request, n, u).values()]
-    return {"ConsumedCapacity": used} if used else {}
+    return _told(request, actions, written)
+
+
+def _told(
+    request: Mapping[str, Any], actions: list[Action], written: list[writing.Written]
+) -> dict[str, Any]:
+    """Consumed capacity and metrics of item collections, by table, where asked for."""
+    output: dict[str, Any] = {}
+    tables = {table.name: table for _, table, _ in actions}
+    pairs = list(zip(actions, written, strict=True))
+    if capacity.is_wanted(request):
+        output["ConsumedCapacity"] = []
+    for name, table in tables.items():
+        mine = [(given, done) for (_, owner, given), done in pairs if owner.name == name]
+        if capacity.is_wanted(request):
+            costs = capacity.total(
+                capacity.write_costs(table, done.old, done.new, is_transactional=True)
+                for _, done in mine
+            )
+            told = capacity.consumed(request, table, costs, "WriteCapacityUnits")
+            output["ConsumedCapacity"] += told.values()
+        for given, _ in mine:
+            metrics = capacity.collection(request, table, given.get("Item") or given["Key"])
+            if metrics is not None:
+                held = output.setdefault("ItemCollectionMetrics", {}).setdefault(name, [])
+                if metrics not in held:
+                    held.append(metrics)
+    return output
 
 
 def _forget_tokens(call: WriteCall) -> None:
@@ -67,9 +89,14 @@ Action = tuple[str, Table, Mapping[str, Any]]
 
 
 def _checked(call: WriteCall, items: list[Mapping[str, Any]]) -> list[Action]:
-    """The actions, each on an item of its own."""
+    """The actions, each on an item of its own.
+
+    Raises what is wrong with the request itself, and TransactionCanceledException for keys that
+    are not those of their tables.
+    """
     actions: list[Action] = []
     seen: set[tuple[str, store.Place]] = set()
+    reasons: list[dict[str, Any]] = []
     for item in items:
         kinds = [kind for kind in _ACTS if item.get(kind)]
         if len(kinds) != 1:
@@ -78,16 +105,33 @@ def _checked(call: WriteCall, items: list[Mapping[str, Any]]) -> list[Action]:
             )
         kind = kinds[0]
         given = item[kind]
+        writing.check_expressions(kind, given)
         table = store.find_table(call.state, given["TableName"])
-        key = given["Item"] if kind == "Put" else given["Key"]
-        place = store.place_of(table, validated_item(key), is_key_only=kind != "Put")
-        if (table.name, place) in seen:
+        key = validated_item(given["Item"] if kind == "Put" else given["Key"])
+        place, reason = _place(table, key, is_key_only=kind != "Put")
+        reasons.append(reason)
+        if place is not None and (table.name, place) in seen:
             raise errors.invalid(
                 "Transaction request cannot include multiple operations on one item"
             )
-        seen.add((table.name, place))
+        if place is not None:
+            seen.add((table.name, place))
         actions.append((kind, table, given))
+    if any(reason["Code"] != "None" for reason in reasons):
+        raise errors.transaction_cancelled(reasons)
     return actions
+
+
+def _place(
+    table: Table, key: Item, *, is_key_only: bool
+) -> tuple[store.Place | None, dict[str, Any]]:
+    """Where an action acts, and the reason for cancelling that its key is."""
+    try:
+        return store.place_of(table, key, is_key_only=is_key_only), {"Code": "None"}
+    except EmptyKey:
+        raise
+    except ServiceError as error:
+        return None, {"Code": "ValidationError", "Message": error.message}
 
 
 def _write_all(call: WriteCall, actions: list[Action]) -> list[writing.Written]:
@@ -98,6 +142,8 @@ def _write_all(call: WriteCall, actions: list[Action]) -> list[writing.Written]:
         try:
             written.append(_ACTS[kind](call.state, table, given))
             reasons.append({"Code": "None"})
+        except EmptyKey:
+            raise
         except ServiceError as error:
             if error.code == "ConditionalCheckFailedException":
                 reason = {"Code": "ConditionalCheckFailed", "Message": error.message}
@@ -106,6 +152,9 @@ def _write_all(call: WriteCall, actions: list[Action]) -> list[writing.Written]:
             reasons.append({**reason, **error.fields})
     if len(written) < len(actions):
         raise errors.transaction_cancelled(reasons)
+    size = sum(item_size_bytes(done.new or done.old or {}) for done in written)
+    if size > LIMITS.transaction_bytes_max:
+        raise errors.invalid("The aggregate size of the items in the transaction exceeds 4 MB")
     return written
 
 
@@ -113,21 +162,33 @@ def _write_all(call: WriteCall, actions: list[Action]) -> list[writing.Written]:
 def transact_get_items(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Items as they are at one moment."""
     responses: list[dict[str, Any]] = []
+    reasons: list[dict[str, Any]] = []
     units: dict[str, float] = {}
+    tables: dict[str, Table] = {}
     for each in request["TransactItems"]:
         given = each["Get"]
         held = requests.placeholders(given)
         project = requests.projection(given, held)
         held.check_all_used()
         table = store.find_table(call.state, given["TableName"])
-        place = store.place_of(table, validated_item(given["Key"]), is_key_only=True)
-        item = store.get_item(call.state, table, place)
-        size = len(orjson.dumps(item, default=str)) if item else 0
+        tables[table.name] = table
+        place, reason = _place(table, validated_item(given["Key"]), is_key_only=True)
+        reasons.append(reason)
+        item = None if place is None else store.get_item(call.state, table, place)
+        size = item_size_bytes(item) if item else 0
         cost = capacity.read_units(size, is_consistent=True, is_transactional=True)
         units[table.name] = units.get(table.name, 0.0) + cost
         if item is None:
             responses.append({})
         else:
             responses.append({"Item": item if project is None else project(item)})
-    used = [c for n, u in units.items() for c in capacity.consumed(request, n, u).values()]
+    if any(reason["Code"] != "None" for reason in reasons):
+        raise errors.transaction_cancelled(reasons)
+    used = [
+        told
+        for name, table in tables.items()
+        for told in capacity.consumed(
+            request, table, {"": units[name]}, "ReadCapacityUnits"
+        ).values()
+    ]
     return {"Responses": responses, **({"ConsumedCapacity": used} if used else {})}
