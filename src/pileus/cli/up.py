@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 from pathlib import Path
@@ -12,11 +13,22 @@ import uvloop
 
 from pileus.kernel.settings import Settings
 from pileus.platform import run_until, start
+from pileus.values.errors import PileusError
+
+_FREE_PORTS_FROM = 1024
+_PORT_PROBLEMS = {
+    errno.EADDRINUSE: "is in use by another program",
+    errno.EADDRNOTAVAIL: "is no address of this machine",
+}
 
 
 @click.command("up")
 @click.option("--host", help="Address to listen on; loopback only.  [default: 127.0.0.1]")
-@click.option("--port", type=int, help="The one port; 0 takes a free one.  [default: 4566]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="The one port; 0 takes a free one.  [default: 4566]",
+)
 @click.option("--data", type=click.Path(path_type=Path), help="Data folder.  [default: ./.pileus]")
 @click.option(
     "--require-tier", type=click.Choice(["A", "B", "C"]), help="Weakest sandbox accepted."
@@ -40,8 +52,15 @@ def command(
     uvloop.run(_serve(settings))
 
 
+class CannotStart(PileusError):
+    """The machine does not give the platform what it needs."""
+
+
 async def _serve(settings: Settings) -> None:
-    platform = await start(settings)
+    try:
+        platform = await start(settings)
+    except OSError as error:
+        raise CannotStart(_why(settings, error)) from error
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -51,3 +70,14 @@ async def _serve(settings: Settings) -> None:
     click.echo(f"  tools  export AWS_ENDPOINT_URL={platform.url} AWS_ACCESS_KEY_ID=test "
                f"AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION={settings.region}")  # fmt: skip
     await run_until(platform, stop)
+
+
+def _why(settings: Settings, error: OSError) -> str:
+    where = f"{settings.host}:{settings.port}"
+    if error.errno in _PORT_PROBLEMS:
+        return f"{where} {_PORT_PROBLEMS[error.errno]}; choose another with --port (0: a free one)"
+    if error.errno == errno.EACCES and not error.filename and settings.port < _FREE_PORTS_FROM:
+        return f"{where} is for root only; choose a port from {_FREE_PORTS_FROM} on with --port"
+    reason = error.strerror or str(error)
+    place = error.filename or settings.data_dir
+    return f"the data folder cannot be used: {place}: {reason}; choose another with --data"

@@ -31,4 +31,4 @@ class Limits:
     header_s: float = 20.0
     body_s: float = 60.0
     idle_s: float = 75.0
-    grace_s: float = 5.0
+    grace_s: float = 2.0

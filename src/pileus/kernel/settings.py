@@ -75,6 +75,7 @@ class Settings:
 
 SECRET = frozenset({"twilio_auth_token"})
 """Settings whose values are never shown."""
+_PORT_MAX = 65535
 _KINDS: dict[str, Any] = {
     "port": int,
     "data_dir": Path,
@@ -85,6 +86,9 @@ _KINDS: dict[str, Any] = {
 
 def _converted(name: str, value: Any) -> Any:
     try:
-        return _KINDS.get(name, str)(value)
+        converted = _KINDS.get(name, str)(value)
     except ValueError:
         raise InvalidSetting(f"{name} cannot be {value!r}") from None
+    if name == "port" and not 0 <= converted <= _PORT_MAX:
+        raise InvalidSetting(f"port must be 0 to {_PORT_MAX}, not {value!r}")
+    return converted
