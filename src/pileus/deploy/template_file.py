@@ -37,20 +37,21 @@ def deploy_template(
         text = file.read_text()
     except OSError as error:
         raise DeployError(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DeployError(f"{file} is no text in UTF-8: {error}") from error
     url = None
     if len(text.encode()) > BODY_BYTES_MAX:
         url = _uploaded(api, text)
     progress.step(f"Changing stack {name}")
-    return Stacks(api, time).change(
-        StackChange(
-            name=name,
-            body=None if url else text,
-            url=url,
-            parameters=parameters,
-            tags=tags,
-        ),
-        progress.resource,
+    wanted = StackChange(
+        name=name, body=None if url else text, url=url, parameters=parameters, tags=tags
     )
+    try:
+        return Stacks(api, time).change(wanted, progress.resource)
+    except ApiError as error:
+        if error.code != "ValidationError":
+            raise
+        raise DeployError(f"{file}: {error.detail}") from error
 
 
 def _uploaded(api: Api, text: str) -> str:
