@@ -11,7 +11,6 @@ import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -187,73 +186,5 @@ class StandardQueue(_Queues):
             assert not self._candidates()
 
 
-class FifoQueue(_Queues):
-    """A group waits for its first message."""
-
-    suffix = ".fifo"
-    attributes: ClassVar[dict[str, str]] = {"FifoQueue": "true"}
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tokens: dict[str, int] = {}
-
-    @rule(group=st.sampled_from("ab"), token=st.integers(1, 6))
-    def send(self, group: str, token: int) -> None:
-        self.sent += 1
-        body, until_ms = f"m{self.sent}", self.tokens.get(str(token), 0)
-        self._ask(
-            "SendMessage",
-            QueueUrl=self.url,
-            MessageBody=body,
-            MessageGroupId=group,
-            MessageDeduplicationId=str(token),
-        )
-        if until_ms <= self.now_ms:
-            self.tokens[str(token)] = self.now_ms + DEDUPLICATION_S * 1000
-            self.known.append(Known(body, group, self.now_ms))
-
-    @rule()
-    def let_repeats_be_forgotten(self) -> None:
-        self.loop.run_until_complete(self.platform.clock.advance(DEDUPLICATION_S * 1000))
-
-    def _leading(self) -> dict[str, list[Known]]:
-        """Of each group, the visible messages before the first that is not."""
-        leading: dict[str, list[Known]] = {}
-        blocked: set[str] = set()
-        for known in self.known:
-            if known.visible_ms > self.now_ms:
-                blocked.add(known.group)
-            elif known.group not in blocked:
-                leading.setdefault(known.group, []).append(known)
-        return leading
-
-    def _candidates(self) -> list[Known]:
-        return [known for group in self._leading().values() for known in group]
-
-    def _check_taken(self, taken: list[Known], count: int) -> None:
-        order = [self.known.index(known) for known in taken]
-        for group in "ab":
-            mine = [at for at, known in zip(order, taken, strict=True) if known.group == group]
-            assert mine == sorted(mine)
-        dead = self._ask(
-            "ReceiveMessage", QueueUrl=self.dead_url, MaxNumberOfMessages=10, VisibilityTimeout=0
-        )
-        gone = {message["Body"] for message in dead.get("Messages", ())}
-        for known in [known for known in self.known if known.body in gone]:
-            assert known.count >= RECEIVES_MAX
-            self.known.remove(known)
-        # The first of a group moves on alone; what is behind it may be given then.
-        if len(taken) < count and not gone:
-            assert not self._candidates()
-
-
-SETTINGS = settings(
-    max_examples=25,
-    stateful_step_count=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
 TestStandardQueue = StandardQueue.TestCase
 TestStandardQueue.settings = SETTINGS
-TestFifoQueue = FifoQueue.TestCase
-TestFifoQueue.settings = SETTINGS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -142,6 +143,7 @@ def test_output_reaches_the_endpoints_log(live: LivePlatform) -> None:
         found = [event["message"] for event in page["events"]]
         if found:
             break
+        time.sleep(0.1)
     assert found == ["seen by the log"]
 
 
