@@ -297,6 +297,28 @@ async def test_a_token_is_for_one_transaction(table: MemoryPlatform) -> None:
             assert error.code == "IdempotentParameterMismatchException"
 
 
+async def test_a_token_is_known_for_ten_minutes(table: MemoryPlatform) -> None:
+    async def add(expected: str) -> None:
+        update = {
+            "TableName": "tab",
+            "Key": _key("a"),
+            "UpdateExpression": "ADD n :one",
+            "ExpressionAttributeValues": {":one": {"N": "1"}},
+        }
+        given = {"TransactItems": [{"Update": update}], "ClientRequestToken": "token"}
+        await table("dynamodb", "TransactWriteItems", **given)
+        got = await table("dynamodb", "GetItem", TableName="tab", Key=_key("a"))
+        assert got["Item"]["n"] == {"N": expected}
+
+    await add("1")
+    await add("1")
+    await table.clock.advance(600_000)
+    await add("2")
+    await table.clock.advance(1_000)
+    await add("2")
+    await add("2")
+
+
 async def test_transactions_tell_what_they_read_and_wrote(table: MemoryPlatform) -> None:
     wants = {"ReturnConsumedCapacity": "TOTAL"}
     put = [{"Put": {"TableName": "tab", "Item": _key("a")}}]

@@ -149,6 +149,22 @@ async def test_fifo_topic_keeps_order_to_a_fifo_queue(platform: MemoryPlatform) 
     assert output["Messages"][0]["Attributes"]["MessageDeduplicationId"] == "0"
 
 
+async def test_fifo_topic_remembers_ids_for_five_minutes(platform: MemoryPlatform) -> None:
+    async def publish() -> str:
+        ids = {"MessageGroupId": "g", "MessageDeduplicationId": "d"}
+        output = await platform("sns", "Publish", TopicArn=FIFO, Message="x", **ids)
+        return str(output["MessageId"])
+
+    first = await publish()
+    assert await publish() == first
+    await platform.clock.advance(300_000)
+    second = await publish()
+    assert second != first
+    await platform.clock.advance(10_000)
+    assert await publish() == second
+    assert await publish() == second
+
+
 async def test_structure_gives_each_protocol_its_text(platform: MemoryPlatform) -> None:
     url = (await platform("sqs", "CreateQueue", QueueName="q"))["QueueUrl"]
     await platform("sns", "Subscribe", TopicArn=ARN, Protocol="sqs", Endpoint=QUEUE)

@@ -301,6 +301,19 @@ async def test_fifo_repeats_are_told_for_five_minutes(memory_platform: MemoryPla
     assert third["MessageId"] != first["MessageId"]
 
 
+async def test_an_id_sent_again_is_remembered_anew(memory_platform: MemoryPlatform) -> None:
+    platform = memory_platform
+    url = await _create(platform, "q.fifo", FifoQueue="true")
+    given = {"MessageGroupId": "g", "MessageDeduplicationId": "d"}
+    await _send(platform, url, "x", **given)
+    await platform.clock.advance(300_000)
+    second = await _send(platform, url, "y", **given)
+    await platform.clock.advance(10_000)
+    for _ in range(2):
+        again = await _send(platform, url, "z", **given)
+        assert again["MessageId"] == second["MessageId"]
+
+
 async def test_batches_fail_entry_by_entry(memory_platform: MemoryPlatform) -> None:
     url = await _create(memory_platform)
     entries = [{"Id": "good", "MessageBody": "x"}, {"Id": "bad", "MessageBody": "\x02"}]

@@ -4,7 +4,7 @@
 ``item, table, partition, sort``                      an item in wire form, msgpack
 ``index, table, index, partition, sort, item's key``  an item's place in an index
 ``expires, table, at_s, item's key``                  items with a time to live
-``token, token``                                      digest and answer of a transaction, ten minutes
+``token, token``                                      end and digest of a transaction, ten minutes
 ``token_until, expires_ms, token``                    the same in order of expiry
 
 Partition and sort are order-preserving bytes of the key values.

@@ -22,6 +22,7 @@ from pileus.values.arns import Arn
 from pileus.values.times import iso8601
 
 PRINCIPAL = "service:sns.amazonaws.com"
+_EXPIRED_PER_PUBLISH = 4
 _SUBJECT = re.compile(rf"[^\x00-\x1f\x7f]{{1,{LIMITS.subject_length_max}}}")
 _ID_128 = re.compile(r"[!-~]{1,128}")
 
@@ -118,7 +119,21 @@ def _deduplicated(
             return {"MessageId": message_id, "SequenceNumber": sequence}
     expires_ms = call.now_ms + LIMITS.deduplication_s * 1000
     call.state.put(key, orjson.dumps([expires_ms, message.id, f"{message.sequence:020d}"]))
+    call.state.put(("sent_until", topic.name, expires_ms, scope, given), b"")
+    _forget_sent(call, topic.name)
     return None
+
+
+def _forget_sent(call: WriteCall, topic: str) -> None:
+    """Drop a few deduplication ids whose five minutes are over."""
+    stop = ("sent_until", topic, call.now_ms)
+    for key, _ in call.state.range(("sent_until", topic), stop=stop, limit=_EXPIRED_PER_PUBLISH):
+        call.state.delete(key)
+        sent = ("sent", topic, key[3], key[4])
+        raw = call.state.get(sent)
+        # The id may have been published again since, and then stands for that message.
+        if raw is not None and orjson.loads(raw)[0] == key[2]:
+            call.state.delete(sent)
 
 
 def _digest(text: str) -> str:

@@ -3,6 +3,7 @@
 ``topic, name``               Topic
 ``subscription, topic, id``   Subscription
 ``sent, topic, group, id``    deduplication of a FIFO topic: expiry, message id and sequence
+``sent_until, topic, expires_ms, …``  the same in order of expiry
 """
 
 from __future__ import annotations

@@ -51,7 +51,9 @@ def remember(call: WriteCall, queue: Queue, attempt_id: str, taken: Taken) -> No
     stop = ("attempt_until", name, call.now_ms)
     for key, _ in state.range(("attempt_until", name), stop=stop, limit=_EXPIRED_PER_RECEIVE):
         state.delete(key)
-        state.delete(("attempt", name, key[3]))
+        old = state.get(("attempt", name, key[3]))
+        if old is not None and store.ATTEMPTS.decode(old).expires_ms == key[2]:
+            state.delete(("attempt", name, key[3]))
     attempt = Attempt(
         expires_ms=call.now_ms + LIMITS.attempt_s * 1000,
         taken_ms=call.now_ms,

@@ -105,7 +105,10 @@ def find_sent(call: WriteCall, queue: Queue, group: str, deduplication_id: str) 
         limit=_EXPIRED_PER_SEND,
     ):
         call.state.delete(key)
-        call.state.delete(("sent", queue.name, key[3], key[4]))
+        # The id may have been sent again since, and then stands for that message.
+        old = call.state.get(("sent", queue.name, key[3], key[4]))
+        if old is not None and store.SENT.decode(old).expires_ms == key[2]:
+            call.state.delete(("sent", queue.name, key[3], key[4]))
     raw = call.state.get(("sent", queue.name, scope(queue, group), deduplication_id))
     if raw is None:
         return None

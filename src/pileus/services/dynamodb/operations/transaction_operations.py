@@ -37,16 +37,16 @@ def transact_write_items(call: WriteCall, request: Mapping[str, Any]) -> dict[st
     if token:
         digest = hashlib.sha256(msgspec.msgpack.encode(request["TransactItems"])).digest()
         _forget_tokens(call)
-        known = call.state.get(("token", token))
-        if known is not None:
-            if known != digest:
+        known = _known_token(call, token)
+        if known is not None and known[0] > call.now_ms:
+            if known[1] != digest:
                 raise errors.token_mismatch()
             return {}
     actions = _checked(call, request["TransactItems"])
     written = _write_all(call, actions)
     if token:
         until_ms = call.now_ms + LIMITS.token_s * 1000
-        call.state.put(("token", token), digest)
+        call.state.put(("token", token), b"%d/%b" % (until_ms, digest))
         call.state.put(("token_until", until_ms, token), b"")
     return _told(request, actions, written)
 
@@ -82,7 +82,19 @@ def _forget_tokens(call: WriteCall) -> None:
     until = ("token_until", call.now_ms)
     for key, _ in call.state.range(("token_until",), stop=until, limit=_EXPIRED_PER_CALL):
         call.state.delete(key)
-        call.state.delete(("token", key[2]))
+        known = _known_token(call, str(key[2]))
+        # The token may have been used again since.
+        if known is not None and known[0] == key[1]:
+            call.state.delete(("token", key[2]))
+
+
+def _known_token(call: WriteCall, token: str) -> tuple[int, bytes] | None:
+    """Until when a token is known, and the digest of what it was used for."""
+    raw = call.state.get(("token", token))
+    if raw is None:
+        return None
+    until, _, digest = raw.partition(b"/")
+    return int(until), digest
 
 
 Action = tuple[str, Table, Mapping[str, Any]]

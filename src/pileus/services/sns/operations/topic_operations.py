@@ -78,6 +78,7 @@ def delete_topic(call: WriteCall, request: Mapping[str, Any]) -> None:
     call.state.delete(("topic", name))
     call.state.delete_range(("subscription", name))
     call.state.delete_range(("sent", name))
+    call.state.delete_range(("sent_until", name))
 
 
 @read
