@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from pileus.deploy.api import Api
-from pileus.deploy.errors import ApiError, DeployError
+from pileus.deploy.errors import ApiError, DeployError, PlatformUnreachable
 
 SOURCE = "lobby"
 RESULTS_BUCKET = "corb-results"
@@ -180,7 +182,11 @@ def _reports(api: Api, group: str) -> Iterator[str]:
 
 
 class Handset:
-    """The page's handset, used from here: texts to the app, and what it answered."""
+    """The page's handset, used from here: texts to the app, and what it answered.
+
+    Its calls raise ApiError with what the platform gave as the reason when it refuses, and
+    PlatformUnreachable when nobody answers or the answer breaks off.
+    """
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -193,18 +199,41 @@ class Handset:
             json.dumps(given).encode(),
             {"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=_HTTP_TIMEOUT_S):
-            pass
+        self._ask("SendText", request)
 
     def conversation(self) -> list[dict[str, str]]:
         """Every text so far, oldest first: direction (``in`` to the app), number, text."""
         url = f"{self._api.endpoint}/_pileus/api/overview?account={self._api.account}"
-        with urllib.request.urlopen(url, timeout=_HTTP_TIMEOUT_S) as response:
-            told: list[dict[str, Any]] = json.load(response)["sms"]
+        told: list[dict[str, Any]] = json.loads(
+            self._ask("Conversation", urllib.request.Request(url))
+        )["sms"]
         return [
             {name: str(each.get(name, "")) for name in ("direction", "number", "text")}
             for each in told
         ]
+
+    def _ask(self, operation: str, request: urllib.request.Request) -> bytes:
+        try:
+            with urllib.request.urlopen(request, timeout=_HTTP_TIMEOUT_S) as response:
+                answer: bytes = response.read()
+                return answer
+        except urllib.error.HTTPError as error:
+            with error:
+                code, detail = _reason(error.read(), f"HTTP status {error.code}")
+            raise ApiError("handset", operation, code, detail) from error
+        except (OSError, HTTPException) as error:
+            raise PlatformUnreachable(self._api.endpoint, str(error)) from error
+
+
+def _reason(body: bytes, status: str) -> tuple[str, str]:
+    """Code and sentence of a refusal: the console's JSON ``error`` and ``code``, or plain text."""
+    try:
+        told = json.loads(body)
+    except ValueError:
+        told = None
+    if isinstance(told, dict):
+        return str(told.get("code") or status), str(told.get("error") or "no reason was given")
+    return status, body.decode(errors="replace").strip() or "no reason was given"
 
 
 def summary(
