@@ -240,6 +240,7 @@ def _aws_front(kernel: Kernel, settings: Settings) -> AwsFront:
         Credentials.of(kernel).lookup,
         kernel.clock,
         kernel.chance,
+        serves=kernel.registry.serves,
         account=settings.account,
         region=settings.region,
     )

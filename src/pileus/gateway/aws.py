@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from pileus.gateway import origins
@@ -26,7 +26,7 @@ from pileus.protocols.sigv4 import Lookup, Verified, Verifier
 from pileus.protocols.targets import Target, Unroutable
 from pileus.values.body import Body, BytesBody
 from pileus.values.context import DEFAULT_ACCOUNT, DEFAULT_REGION, CallContext, Principal
-from pileus.values.errors import ServiceError, StoreUnavailable
+from pileus.values.errors import ServiceError, StoreUnavailable, no_service
 
 logger = logging.getLogger("pileus.gateway")
 
@@ -66,6 +66,8 @@ class AwsFront:
 
     Args:
         lookup: access key and session token → Credential.
+        serves: whether the house has a service at all; calls of others are refused by name, before
+            their signature and their input are looked at.
         account: the account anonymous calls act in.
         body_bytes_max: largest body that is read into memory.
     """
@@ -77,6 +79,7 @@ class AwsFront:
         clock: Clock,
         chance: Chance,
         *,
+        serves: Callable[[str], bool] = bool,
         account: str = DEFAULT_ACCOUNT,
         region: str = DEFAULT_REGION,
         body_bytes_max: int = BODY_BYTES_MAX,
@@ -85,6 +88,7 @@ class AwsFront:
         self._verifier = Verifier(lookup)
         self._clock = clock
         self._ids = _HexDigits(chance)
+        self._serves = serves
         self._account = account
         self._region = region
         self._body_bytes_max = body_bytes_max
@@ -125,6 +129,8 @@ class AwsFront:
     async def _call(
         self, request: HttpRequest, target: Target, raw: bytes | None, request_id: str
     ) -> HttpResponse:
+        if not self._serves(target.service):
+            raise no_service(target.service)
         codec = codec_for(target.service, target.operation, target.protocol)
         is_s3 = target.service == "s3"
         if is_s3 and raw is not None:

@@ -56,6 +56,10 @@ class Call:
         """The platform's own key; see :class:`~pileus.kernel.kernel.Kernel`."""
         return self._kernel.signing_key
 
+    def serves(self, service: str) -> bool:
+        """Whether the house has a service (a wire id) at all, to refuse what would lead nowhere."""
+        return self._kernel.registry.serves(service)
+
     def random_bytes(self, size: int) -> bytes:
         """Random bytes from the Chance port."""
         return self._kernel.chance.random_bytes(size)

@@ -16,7 +16,7 @@ from pileus.ports.state import Space
 from pileus.shapes import UnknownOperation, UnknownService, service, snake
 from pileus.shapes.validation import Violation, validator, violation_error
 from pileus.values.context import CallContext
-from pileus.values.errors import ServiceError, not_implemented
+from pileus.values.errors import ServiceError, no_service, not_implemented
 
 
 def modelled_error(service: str, operation: str, violations: Sequence[Violation]) -> ServiceError:
@@ -102,10 +102,12 @@ class Registry:
         """The room that answers to ``wire_id``; ServiceError naming it where there is none."""
         room = self._rooms.get(wire_id)
         if room is None:
-            raise ServiceError(
-                "NotImplemented", f"Pileus has no room for the service {wire_id!r} yet.", status=501
-            )
+            raise no_service(wire_id)
         return room
+
+    def serves(self, wire_id: str) -> bool:
+        """Whether some room answers to ``wire_id``."""
+        return wire_id in self._rooms
 
     def operation(self, wire_id: str, name: str) -> BoundOperation:
         """The operation, imported at its first use; ServiceError where there is none."""

@@ -50,11 +50,17 @@ _BY_SERVICE: dict[str, Callable[[Arn, str, Mapping[str, Any]], Call]] = {
     "states": _machine,
     "kinesis": _stream,
 }
+_WIRE_IDS = {"states": "stepfunctions"}
+"""Where a service's name in ARNs is not its wire id."""
 
 
-def can_deliver_to(arn: str) -> bool:
-    """True when :func:`call_for` knows the service that ``arn`` names."""
-    return Arn.parse(arn).service in _BY_SERVICE
+def service_of(arn: str) -> str | None:
+    """The wire id of the service that :func:`call_for` would call; None where it knows none.
+
+    Whether the house has that service is another question (``Call.serves``).
+    """
+    service = Arn.parse(arn).service
+    return _WIRE_IDS.get(service, service) if service in _BY_SERVICE else None
 
 
 def call_for(arn: str, text: str, **options: Any) -> Call:

@@ -132,6 +132,8 @@ def encode_error(target: Target, error: ServiceError, request_id: str) -> HttpRe
     """The answer of a failed call, in the wire form of the client's protocol."""
     if target.protocol == "query":
         return query.render_error(target, error, request_id)
+    if target.protocol == "ec2":
+        return query.render_ec2_error(error, request_id)
     if target.protocol == "rest-json":
         return rest.render_json_error(target, error, request_id)
     if target.protocol == "rest-xml":

@@ -97,3 +97,17 @@ def render_error(target: Target, error: ServiceError, request_id: str) -> HttpRe
         *error.headers.items(),
     ]
     return HttpResponse(status_of(error, shape), headers, text.encode())
+
+
+def render_ec2_error(error: ServiceError, request_id: str) -> HttpResponse:
+    """EC2's own form: a list of errors, the request's id spelled ``RequestID``.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+    """
+    text = (
+        f"{_DECLARATION}<Response><Errors><Error><Code>{xml_values.escape(error.code)}</Code>"
+        f"<Message>{xml_values.escape(error.message)}</Message></Error></Errors>"
+        f"<RequestID>{request_id}</RequestID></Response>"
+    )
+    headers = [("x-amzn-RequestId", request_id), ("Content-Type", "text/xml;charset=UTF-8")]
+    return HttpResponse(error.status, headers, text.encode())

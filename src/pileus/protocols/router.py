@@ -1,7 +1,8 @@
 """Finds out which operation of which service a request asks for.
 
 In order: ``X-Amz-Target``; the rpc-v2-cbor path; the service of the signature's scope; the host;
-the form's ``Action`` and ``Version``; and for what is left, S3.
+the form's ``Action`` and ``Version``; and for what is left, S3, but for a POST to ``/`` without any of
+these: S3 has no such operation, so that whoever sent it meant another service.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pileus import shapes
 from pileus.protocols.http import HttpRequest
 from pileus.protocols.targets import Target, Unroutable
 from pileus.protocols.uris import uri_table
+from pileus.values.errors import not_implemented
 
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _SCOPE_IN_QUERY = re.compile(r"(?:^|&)X-Amz-Credential=([^&]*)", re.IGNORECASE)
@@ -60,6 +62,8 @@ def route(request: HttpRequest, form: bytes = b"") -> Target:
     by_host = _service_of_host(request.host)
     if by_host and by_host != "s3":
         return _by_signing_name(request, by_host)
+    if not by_host and request.method == "POST" and request.path == "/":
+        _refuse_aimless(request)
     return _s3(request)
 
 
@@ -85,6 +89,25 @@ def _scope_of_authorization(first_part: str) -> str:
     """From ``AWS4-HMAC-SHA256 Credential=key/date/region/service/aws4_request``."""
     parts = first_part.rpartition("Credential=")[2].split("/")
     return parts[-2].strip() if len(parts) >= 5 else ""
+
+
+def _refuse_aimless(request: HttpRequest) -> None:
+    """Tell apart by its content type what a POST to ``/`` was to be; a browser's form is S3's."""
+    kind = request.headers.get("content-type", "")
+    if bucket_of_host(request.host) or kind.startswith("multipart/form-data"):
+        return
+    if "json" in kind:
+        raise Unroutable(
+            "UnknownOperationException",
+            "The request names no operation: it has no X-Amz-Target header.",
+            target=Target("", "", "json", json_version="1.0" if "json-1.0" in kind else "1.1"),
+        )
+    raise Unroutable(
+        "MissingAction",
+        "The request is missing an action: it has neither an Action parameter nor an "
+        "X-Amz-Target header nor a signature that names a service.",
+        target=Target("", "", "query"),
+    )
 
 
 # ---------------------------------------------------------------- by the target header
@@ -152,11 +175,11 @@ def _by_cbor_path(request: HttpRequest) -> Target:
 
 @cache
 def _query_services() -> dict[str, list[str]]:
-    """API version → names of the services that speak the query protocol."""
+    """API version → names of the services that speak the query protocol, EC2's dialect included."""
     found: dict[str, list[str]] = {}
     for name, facts in shapes.known_services().items():
-        protocols = facts.get("protocols") or [facts["protocol"]]
-        if "query" in protocols or name == "sqs":
+        protocols = _protocols(name)
+        if "query" in protocols or "ec2" in protocols or name == "sqs":
             found.setdefault(facts["apiVersion"], []).append(name)
     return found
 
@@ -174,7 +197,8 @@ def _by_action(request: HttpRequest, scope: str, text: str) -> Target | None:
         if len(_acted) < _KNOWN_MAX:
             _acted[asked] = known
     service, operation = known
-    target = Target(service, operation, "query", method=request.method)
+    dialect = "ec2" if service and "ec2" in _protocols(service) else "query"
+    target = Target(service, operation, dialect, method=request.method)
     if service and operation in shapes.service(service).operations:
         return target
     if scope == "s3":
@@ -254,10 +278,12 @@ def _by_signing_name(request: HttpRequest, signing_name: str) -> Target:
     protocol = _protocols(names[0])[0] if names else _guess(request)
     where = f"the service {signing_name}" if names else f"any service ({signing_name} is unknown)"
     target = Target(names[0] if names else "", "", protocol, method=request.method)
-    code = "InvalidAction" if protocol == "query" else "UnknownOperationException"
+    is_form_based = protocol in ("query", "ec2")
     raise Unroutable(
-        code,
-        f"{request.method} {request.path} names no operation known to {where}.",
+        "MissingAction" if is_form_based else "UnknownOperationException",
+        "The request is missing an action or a required parameter."
+        if is_form_based
+        else f"{request.method} {request.path} names no operation known to {where}.",
         target=target,
         status=404 if protocol.startswith("rest-") else 400,
     )
@@ -289,13 +315,30 @@ def _s3(request: HttpRequest) -> Target:
     found = _matched("s3", request, path)
     shown = unquote(path)
     if found is None:
-        raise Unroutable(
-            "MethodNotAllowed",
-            _METHOD_NOT_ALLOWED,
-            target=Target("s3", "", "rest-xml", method=request.method, path=shown),
-            status=405,
-        )
+        raise _not_s3s(request, shown)
     return Target("s3", found[0], "rest-xml", found[1], request.method, path=shown)
+
+
+def _not_s3s(request: HttpRequest, path: str) -> Unroutable:
+    """S3's refusal of a method, with what it calls the thing at the path."""
+    bucket, _, key = path.lstrip("/").partition("/")
+    target = Target("s3", "", "rest-xml", method=request.method, path=path)
+    kind = ("OBJECT" if key else "BUCKET") if bucket else "SERVICE"
+    if request.method != "POST" or kind != "BUCKET":
+        told = {"Method": request.method, "ResourceType": kind}
+        return Unroutable(
+            "MethodNotAllowed", _METHOD_NOT_ALLOWED, target=target, status=405, fields=told
+        )
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        refusal = not_implemented("s3", "PostObject")
+        return Unroutable(refusal.code, refusal.message, target=target, status=refusal.status)
+    return Unroutable(
+        "PreconditionFailed",
+        "At least one of the pre-conditions you specified did not hold",
+        target=target,
+        status=412,
+        fields={"Condition": "Bucket POST must be of the enclosure-type multipart/form-data"},
+    )
 
 
 @lru_cache(maxsize=4096)

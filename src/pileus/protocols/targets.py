@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from pileus.values.errors import ServiceError
 
@@ -15,7 +16,7 @@ class Target:
     Attributes:
         service: the name inside the house (``sqs``); empty while unknown.
         operation: in wire spelling (``SendMessage``); empty while unknown.
-        protocol: ``json``, ``query``, ``rest-json``, ``rest-xml``, ``smithy-rpc-v2-cbor``.
+        protocol: ``json``, ``query``, ``ec2``, ``rest-json``, ``rest-xml``, ``smithy-rpc-v2-cbor``.
         labels: values of the path template, decoded (``{"Bucket": "b", "Key": "a b"}``).
         method: the request's, so that answers to HEAD carry no body.
         json_version: ``1.0`` or ``1.1``, as the client spoke it.
@@ -34,6 +35,14 @@ class Target:
 class Unroutable(ServiceError):
     """No operation is found. ``target`` says how the answer is to be worded."""
 
-    def __init__(self, code: str, message: str, *, target: Target, status: int = 400) -> None:
-        super().__init__(code, message, status=status)
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        target: Target,
+        status: int = 400,
+        fields: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(code, message, status=status, fields=fields)
         self.target = target

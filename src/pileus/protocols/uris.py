@@ -37,6 +37,7 @@ class _Candidate:
 
 
 _Labelled = tuple[tuple[str, ...], _Candidate]
+_UNFIT = (-1, 0, 0, 0)
 
 
 @dataclass(slots=True)
@@ -53,7 +54,7 @@ class _Choices:
         self.headers |= frozenset(candidate.required_headers)
         self.plain = _choose(self.candidates, "", {})
 
-    def choose(self, query: str, headers: Mapping[str, str]) -> _Labelled:
+    def choose(self, query: str, headers: Mapping[str, str]) -> _Labelled | None:
         if self.plain is not None and not query and self.headers.isdisjoint(headers):
             return self.plain
         return _choose(self.candidates, query, headers)
@@ -108,7 +109,10 @@ class UriTable:
         if found is None:
             return None
         choices, values = found
-        labels, candidate = choices.choose(query, headers)
+        chosen = choices.choose(query, headers)
+        if chosen is None:
+            return None
+        labels, candidate = chosen
         decoded = [unquote(value, errors="strict") if "%" in value else value for value in values]
         return candidate.operation, dict(zip(labels, decoded, strict=True))
 
@@ -161,8 +165,11 @@ def _candidate(operation: Operation, query: str) -> _Candidate:
     )
 
 
-def _choose(candidates: list[_Labelled], query: str, headers: Mapping[str, str]) -> _Labelled:
-    if len(candidates) == 1:
+def _choose(
+    candidates: list[_Labelled], query: str, headers: Mapping[str, str]
+) -> _Labelled | None:
+    """The best fit; None where each has a marker that the request lacks."""
+    if len(candidates) == 1 and not candidates[0][1].markers:
         return candidates[0]
     given = query_parameters(query) if query else {}
 
@@ -170,7 +177,7 @@ def _choose(candidates: list[_Labelled], query: str, headers: Mapping[str, str])
         candidate = pair[1]
         for name, value in candidate.markers.items():
             if name not in given or (value and given[name][0] != value):
-                return (-1, 0, 0, 0)
+                return _UNFIT
         needed = len(candidate.required_query) + len(candidate.required_headers)
         there = sum(name in given for name in candidate.required_query)
         there += sum(name in headers for name in candidate.required_headers)
@@ -182,4 +189,5 @@ def _choose(candidates: list[_Labelled], query: str, headers: Mapping[str, str])
             0 if candidate.is_deprecated else 1,
         )
 
-    return max(candidates, key=rank)
+    best = max(candidates, key=rank)
+    return None if rank(best) == _UNFIT else best

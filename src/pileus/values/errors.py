@@ -65,6 +65,11 @@ class ServiceError(PileusError):
         return self.status >= 500 or self.status == 429 or "Throttl" in self.code
 
 
+def no_service(service: str) -> ServiceError:
+    """The answer to a call of a service AWS has and this house does not (yet)."""
+    return ServiceError("NotImplemented", f"Pileus has no {service} yet.", status=501)
+
+
 def not_implemented(service: str, operation: str) -> ServiceError:
     """The answer to an operation AWS has and this house does not (yet)."""
     return ServiceError(

@@ -206,6 +206,23 @@ def test_hosts_name_services_too() -> None:
         (HttpRequest("GET", "/b/%FF", headers=scoped("s3")), b"", "InvalidURI", 400, ""),
         (HttpRequest("PATCH", "/b/k", headers=scoped("s3")), b"", "MethodNotAllowed", 405, ""),
         (
+            HttpRequest("POST", "/", headers=scoped("ec2")),
+            b"Action=Fly&Version=2016-11-15",
+            "InvalidAction",
+            400,
+            "<Response><Errors><Error>",
+        ),
+        (HttpRequest("POST", "/", headers=scoped("sts")), b"x=y", "MissingAction", 400, "action"),
+        (HttpRequest("POST", "/"), b"rubbish", "MissingAction", 400, "X-Amz-Target"),
+        (
+            HttpRequest("POST", "/", headers={"content-type": "application/x-amz-json-1.0"}),
+            b"{}",
+            "UnknownOperationException",
+            400,
+            "X-Amz-Target",
+        ),
+        (HttpRequest("PURGE", "/b/k"), b"", "MethodNotAllowed", 405, "<Method>PURGE</Method>"),
+        (
             HttpRequest("POST", "/", headers=scoped("nonesuch")),
             b"",
             "UnknownOperationException",
@@ -229,3 +246,28 @@ def test_what_is_not_there_is_named(
 
 def test_an_s3_object_may_be_asked_for_with_action_in_its_query() -> None:
     assert s3("GET", "/b/k", "Action=x") == "GetObject"
+
+
+def test_the_dialect_of_ec2() -> None:
+    form = b"Action=DescribeInstances&Version=2016-11-15"
+    found = route(HttpRequest("POST", "/", headers=scoped("ec2")), form)
+    assert (found.service, found.operation, found.protocol) == ("ec2", "DescribeInstances", "ec2")
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "kind", "code", "status"),
+    [
+        ("/", "photos.s3.localhost:4566", "multipart/form-data; boundary=b", "NotImplemented", 501),
+        ("/photos", "localhost", "multipart/form-data; boundary=b", "NotImplemented", 501),
+        ("/photos", "localhost", "text/plain", "PreconditionFailed", 412),
+        ("/", "localhost", "multipart/form-data; boundary=b", "MethodNotAllowed", 405),
+    ],
+)
+def test_a_form_of_a_browser_is_s3s(
+    path: str, host: str, kind: str, code: str, status: int
+) -> None:
+    headers = {"host": host, "content-type": kind}
+    with pytest.raises(Unroutable) as caught:
+        route(HttpRequest("POST", path, headers=headers))
+    assert (caught.value.code, caught.value.status) == (code, status)
+    assert caught.value.target.service == "s3"

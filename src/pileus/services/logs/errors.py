@@ -120,6 +120,4 @@ def invalid_pattern(reason: str) -> ServiceError:
 
 
 def unsupported_destination(arn: str) -> ServiceError:
-    return invalid(
-        f"Pileus delivers log events to Lambda functions and Kinesis streams only, not to {arn}"
-    )
+    return invalid(f"Pileus delivers log events to Lambda functions only so far, not to {arn}")

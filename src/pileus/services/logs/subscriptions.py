@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from pileus.kernel.calls import WriteCall
+from pileus.kernel.calls import Call, WriteCall
 from pileus.kernel.deliveries import Delivery
 from pileus.languages.log_pattern import LogPattern, compile_pattern
 from pileus.languages.log_pattern_values import InvalidLogPattern
@@ -32,13 +32,13 @@ def pattern(text: str) -> LogPattern:
         raise errors.invalid_pattern(str(error)) from None
 
 
-def check_destination(arn: str) -> None:
+def check_destination(call: Call, arn: str) -> None:
     """Raise InvalidParameterException unless events can be delivered there."""
     try:
         service = Arn.parse(arn).service
     except ValueError:
         raise errors.invalid(f"Invalid destination ARN: {arn}") from None
-    if service not in _DESTINATIONS:
+    if service not in _DESTINATIONS or not call.serves(service):
         raise errors.unsupported_destination(arn)
 
 

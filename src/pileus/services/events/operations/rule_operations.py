@@ -9,7 +9,7 @@ import orjson
 
 from pileus.kernel.calls import Call, ReadCall, WriteCall
 from pileus.kernel.operations import read, write
-from pileus.kernel.targets import can_deliver_to
+from pileus.kernel.targets import service_of
 from pileus.languages.input_transform import compile_input_path, compile_input_transformer
 from pileus.languages.schedule import parse_schedule
 from pileus.services.events import errors, paging, routing, schedules, store
@@ -145,7 +145,7 @@ def put_targets(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     rule = store.find_rule(call.state, bus, request["Rule"])
     targets = {target["Id"]: target for target in rule.targets}
     for target in request["Targets"]:
-        _check_target(target)
+        _check_target(call, target)
         targets[target["Id"]] = dict(target)
     if len(targets) > LIMITS.targets_per_rule_max:
         raise errors.limit_exceeded("targets per rule")
@@ -154,7 +154,7 @@ def put_targets(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     return {"FailedEntryCount": 0, "FailedEntries": []}
 
 
-def _check_target(target: Mapping[str, Any]) -> None:
+def _check_target(call: Call, target: Mapping[str, Any]) -> None:
     if not is_arn(target["Arn"]):
         raise errors.invalid_parameter(target["Arn"], "Provided Arn is not in correct format.")
     if sum(1 for name in ("Input", "InputPath", "InputTransformer") if target.get(name)) > 1:
@@ -174,15 +174,20 @@ def _check_target(target: Mapping[str, Any]) -> None:
     if transformer := target.get("InputTransformer"):
         paths = transformer.get("InputPathsMap") or {}
         compile_input_transformer(paths, transformer["InputTemplate"])
-    service = Arn.parse(target["Arn"]).service
-    if service != "events" and not can_deliver_to(target["Arn"]):
-        raise errors.validation(f"Pileus cannot deliver to {service} targets yet: {target['Arn']}")
+    _check_service(call, target["Arn"])
     if target["Arn"].endswith(".fifo") and not (target.get("SqsParameters") or {}).get(
         "MessageGroupId"
     ):
         raise errors.validation(
             f"Parameter(s) SqsParameters must be specified for target: {target['Id']}."
         )
+
+
+def _check_service(call: Call, arn: str) -> None:
+    named = Arn.parse(arn).service
+    service = "events" if named == "events" else service_of(arn)
+    if service is None or not call.serves(service):
+        raise errors.validation(f"Pileus cannot deliver to {named} targets yet: {arn}")
 
 
 @write

@@ -17,7 +17,7 @@ def put_subscription_filter(call: WriteCall, request: Mapping[str, Any]) -> None
     """Deliver what a group receives from now on to a function or stream."""
     group = store.group(call.state, request["logGroupName"])
     subscriptions.pattern(request["filterPattern"])
-    subscriptions.check_destination(request["destinationArn"])
+    subscriptions.check_destination(call, request["destinationArn"])
     name = request["filterName"]
     others = [each for each in group.subscriptions if each.name != name]
     if len(others) >= LIMITS.subscriptions_max:
