@@ -41,7 +41,7 @@ from pileus.services.lambda_.parts import ComputeSettings, add_parts
 from pileus.services.sagemaker.parts import ModelSettings, add_model_parts
 from pileus.services.sagemaker.running import Endpoints
 from pileus.services.sms_voice.inbound import receive_text
-from pileus.values.context import DEFAULT_ACCOUNT, CallContext
+from pileus.values.context import DEFAULT_ACCOUNT, DEFAULT_REGION, CallContext
 
 _ENVIRONMENTS_EVERY_S = 10.0
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -181,7 +181,7 @@ class _Environments:
     async def run(self) -> None:
         """Look again every few seconds, for ever."""
         context = CallContext(
-            region=self._kernel.default_region, source="console", endpoint=self._kernel.endpoint
+            region=DEFAULT_REGION, source="console", endpoint=self._kernel.endpoint
         )
         while True:
             await self._kernel.clock.sleep(_ENVIRONMENTS_EVERY_S)

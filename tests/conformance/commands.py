@@ -64,8 +64,8 @@ class Commands:
         """``pileus …``, however it ends."""
         return self.run(PYTHON, "-m", "pileus.cli.main", *arguments, input=input, **more)
 
-    def start_pileus(self, *arguments: str) -> subprocess.Popen[str]:
-        """``pileus …`` as a process that goes on; the caller ends it."""
+    def start_pileus(self, *arguments: str, own_group: bool = False) -> subprocess.Popen[str]:
+        """``pileus …`` as a process that goes on (and leads a group); the caller ends it."""
         return subprocess.Popen(
             [PYTHON, "-m", "pileus.cli.main", *arguments],
             cwd=self.folder,
@@ -73,6 +73,7 @@ class Commands:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            process_group=0 if own_group else None,
         )
 
     def aws(self, *arguments: str, **more: str) -> Any:

@@ -22,6 +22,7 @@ from tests.conformance.live import LivePlatform
         ("stepfunctions", "list_state_machines", {}),  # json 1.0
         ("ecs", "list_clusters", {}),  # json 1.1
         ("cloudwatch", "list_metrics", {}),  # rpc-v2-cbor in newer clients
+        ("rds", "describe_db_instances", {}),  # two more services sign as it does
         ("elbv2", "describe_load_balancers", {}),  # a signing name that two services share
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -173,6 +174,12 @@ def test_two_stages_live_side_by_side(shop: Commands, tmp_path: Path) -> None:
     assert identity.json()["Account"] == stages["prod"]
 
     shop.pileus("remove", "--stage", "prod")
+    stages = {one["stage"] for one in shop.pileus("env", "list", "--json").json()}
+    assert "dev" in stages
+    assert "prod" not in stages
+    gone = shop.try_pileus("env", "show", "prod")
+    assert (gone.status, gone.out) == (1, "")
+    assert "there is no environment 'prod'; there are: dev" in gone.err
     assert shop.pileus("invoke", "-f", "hello").json()["stage"] == "dev"
 
 
@@ -287,6 +294,43 @@ def test_without_a_platform_every_command_says_how_to_start_one(
     done = shop.try_pileus(*arguments, "--endpoint", NOWHERE)
     assert done.status == 1
     assert f"nothing answers at {NOWHERE}; start it with: pileus up" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("ps", "--endpoint", "notaurl"), 2, "'notaurl' is no address such as http://127.0.0.1"),
+        (("ps", "--endpoint", "http://h:99999"), 2, "is no address"),
+        (("ps", "--endpoint", ""), 2, "is no address"),
+        (("up", "--port", "99999"), 2, "99999 is not in the range"),
+        (("up", "--port", "-5"), 2, "-5 is not in the range"),
+        (("up", "--idle-s", "-1"), 2, "-1.0 is not in the range"),
+        (("up", "--data", "file", "--port", "0"), 1, "file: it is a file, not a folder"),
+        (("up", "--data", "file/below", "--port", "0"), 1, "file/below: Not a directory"),
+    ],
+)
+def test_what_cannot_be_is_told_in_a_sentence(
+    commands: Commands, arguments: tuple[str, ...], status: int, words: str
+) -> None:
+    commands.write(file="x")
+    done = commands.try_pileus(*arguments)
+    assert (done.status, words in done.err) == (status, True), done.err
+    assert "Traceback" not in done.err
+
+
+def test_ctrl_c_ends_a_function_that_runs_here(commands: Commands) -> None:
+    commands.write(
+        handler__py="import sys, threading\ndef work(e, c):\n    print('at work', flush=True)\n"
+        "    threading.Event().wait()\n",
+        serverless__yml="service: s\nprovider: {name: aws, runtime: python3.11, timeout: 60}\n"
+        "functions: {work: {handler: handler.work}}\n",
+    )
+    process = commands.start_pileus("invoke", "--local", "-f", "work", own_group=True)
+    assert process.stderr is not None
+    _first_line_with(process.stderr, "at work")
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, told = process.communicate(timeout=20)
+    assert (process.returncode, "Traceback" in told) == (130, False), told
 
 
 def test_settings_are_shown_with_their_source(commands: Commands) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -24,6 +25,17 @@ TIME = Time(now_ms=SystemClock().now_ms, sleep=time.sleep)
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+def _checked_endpoint(context: click.Context, option: click.Parameter, value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number or too high
+        is_usable = False
+    if not is_usable:
+        raise click.BadParameter(f"{value!r} is no address such as {DEFAULT_ENDPOINT}")
+    return value
+
+
 def endpoint_option(command: Command) -> Command:
     """``--endpoint``: where the platform answers."""
     return click.option(
@@ -32,6 +44,7 @@ def endpoint_option(command: Command) -> Command:
         default=DEFAULT_ENDPOINT,
         show_default=True,
         metavar="URL",
+        callback=_checked_endpoint,
         help="Where the platform answers; also PILEUS_ENDPOINT or AWS_ENDPOINT_URL.",
     )(command)
 

@@ -7,9 +7,8 @@ import json
 import click
 
 from pileus.cli.connection import endpoint_option
-from pileus.deploy.accounts import environment_of
 from pileus.deploy.api import Api
-from pileus.deploy.environments import known
+from pileus.deploy.environments import find, known
 from pileus.values.context import DEFAULT_ACCOUNT, DEFAULT_REGION
 
 
@@ -50,7 +49,7 @@ def list_environments(endpoint: str, is_json: bool) -> None:
 @endpoint_option
 def show(stage: str, region: str, is_shell: bool, endpoint: str) -> None:
     """Print an AWS profile (for ~/.aws/config) of a stage."""
-    environment = environment_of(stage)
+    environment = find(Api(endpoint, DEFAULT_ACCOUNT, DEFAULT_REGION), stage)
     if is_shell:
         for name, value in environment.variables(endpoint, region).items():
             click.echo(f"export {name}={value}")

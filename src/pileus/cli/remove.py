@@ -8,6 +8,8 @@ import click
 
 from pileus.cli.connection import TIME, open_api, open_service, service_options
 from pileus.cli.display import DeploymentDisplay
+from pileus.deploy import environments
+from pileus.deploy.accounts import DEFAULT_STAGE, environment_of
 from pileus.deploy.removal import remove_stack
 
 
@@ -29,9 +31,12 @@ def command(stack_name: str | None, empty_buckets: bool, **where: Any) -> None:
     """
     if stack_name:
         api, stack = open_api(where["stage"], where["region"], where["endpoint"]), stack_name
+        environment = environment_of(where["stage"] or DEFAULT_STAGE)
     else:
         folder = open_service(**where)
+        environment = folder.environment
         api, stack = folder.api, folder.service.to_template(folder.options).stack.name
     with DeploymentDisplay() as display:
         remove_stack(api, TIME, stack, display, with_contents=empty_buckets)
+    environments.release(api, environment)
     click.echo(f"Removed {stack} (account {api.account}, {api.region})")

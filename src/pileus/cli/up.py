@@ -33,7 +33,11 @@ _PORT_PROBLEMS = {
 @click.option(
     "--require-tier", type=click.Choice(["A", "B", "C"]), help="Weakest sandbox accepted."
 )
-@click.option("--idle-s", type=float, help="Seconds until an idle function instance ends.")
+@click.option(
+    "--idle-s",
+    type=click.FloatRange(min=0),
+    help="Seconds until an idle function instance ends.",
+)
 def command(
     host: str | None,
     port: int | None,
@@ -79,5 +83,7 @@ def _why(settings: Settings, error: OSError) -> str:
     if error.errno == errno.EACCES and not error.filename and settings.port < _FREE_PORTS_FROM:
         return f"{where} is for root only; choose a port from {_FREE_PORTS_FROM} on with --port"
     reason = error.strerror or str(error)
+    if error.errno == errno.EEXIST:
+        reason = "it is a file, not a folder"
     place = error.filename or settings.data_dir
     return f"the data folder cannot be used: {place}: {reason}; choose another with --data"

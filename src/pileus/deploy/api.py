@@ -12,13 +12,15 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
     ConnectionError,
     EndpointConnectionError,
     HTTPClientError,
+    ReadTimeoutError,
 )
 
 from pileus.deploy.accounts import SECRET
-from pileus.deploy.errors import ApiError, DeployError, PlatformUnreachable
+from pileus.deploy.errors import ApiError, DeployError, NoAnswer, PlatformGone, PlatformUnreachable
 
 INVOKE_TIMEOUT_S = 960
 """A function may run for 15 minutes; the connection must outlive it."""
@@ -52,9 +54,9 @@ class Api:
         self._session = botocore.session.Session()
         self._clients: dict[str, Any] = {}
 
-    def of_account(self, account: str) -> Api:
-        """The same platform and region for another account."""
-        return Api(self.endpoint, account, self.region)
+    def of_account(self, account: str, region: str | None = None) -> Api:
+        """The same platform for another account, in the same region unless one is given."""
+        return Api(self.endpoint, account, region or self.region)
 
     def client(self, service: str) -> Any:
         """A botocore client, made once; never retries by itself."""
@@ -79,7 +81,8 @@ class Api:
 
         Raises:
             ApiError: the platform refused.
-            PlatformUnreachable: nobody answered, or the connection broke.
+            PlatformUnreachable, PlatformGone, NoAnswer: nobody answered, the connection broke, or
+            nothing came back in time.
             DeployError: the call is malformed.
         """
         try:
@@ -87,7 +90,7 @@ class Api:
         except ClientError as error:
             raise self._refusal(service, operation, error) from error
         except BotoCoreError as error:
-            raise self._failure(error) from error
+            raise self._failure(f"{service}:{operation}", error) from error
         return output
 
     def each(self, service: str, operation: str, member: str, **input: Any) -> Iterator[Any]:
@@ -99,15 +102,19 @@ class Api:
         except ClientError as error:
             raise self._refusal(service, operation, error) from error
         except BotoCoreError as error:
-            raise self._failure(error) from error
+            raise self._failure(f"{service}:{operation}", error) from error
 
     def _refusal(self, service: str, operation: str, error: ClientError) -> ApiError:
         told = error.response.get("Error", {})
         return ApiError(service, operation, told.get("Code", ""), told.get("Message", str(error)))
 
-    def _failure(self, error: BotoCoreError) -> Exception:
+    def _failure(self, call: str, error: BotoCoreError) -> Exception:
         if isinstance(error, EndpointConnectionError):
             return PlatformUnreachable(self.endpoint)
+        if isinstance(error, ReadTimeoutError):
+            return NoAnswer(self.endpoint, call, INVOKE_TIMEOUT_S)
+        if isinstance(error, ConnectionClosedError):
+            return PlatformGone(self.endpoint, call)
         if isinstance(error, (ConnectionError, HTTPClientError)):
             return PlatformUnreachable(self.endpoint, str(error))
         return DeployError(str(error))

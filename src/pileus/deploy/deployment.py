@@ -19,6 +19,7 @@ from pileus.deploy.progress import Progress
 from pileus.deploy.requirement_layers import RequirementLayer, attach, make_layers
 from pileus.deploy.service_folder import ServiceFolder
 from pileus.deploy.stacks import StackChange, StackOutcome, Stacks
+from pileus.deploy.support import SUPPORT
 from pileus.languages.serverless import Translation
 from pileus.languages.serverless.build import BUCKET_ID
 from pileus.languages.serverless.names import lambda_id
@@ -90,6 +91,7 @@ class ServiceDeployment:
         Raises:
             ServiceFileError, DeployError, StackFailed, PlatformUnreachable: as they are named.
         """
+        self._folder.service.check(self._folder.options, SUPPORT)
         plan = self._folder.service.to_template(self._folder.options)
         for warning in plan.warnings:
             self._progress.warn(warning)

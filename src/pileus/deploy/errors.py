@@ -17,6 +17,26 @@ class PlatformUnreachable(DeployError):
         super().__init__(f"nothing answers at {endpoint}{more}; start it with: pileus up")
 
 
+class PlatformGone(DeployError):
+    """The connection broke in the middle of a call; whether it was done is not known."""
+
+    def __init__(self, endpoint: str, call: str) -> None:
+        super().__init__(
+            f"the connection to {endpoint} broke during {call}: was the platform ended? "
+            "Start it with: pileus up"
+        )
+
+
+class NoAnswer(DeployError):
+    """The platform took a call and did not answer in time."""
+
+    def __init__(self, endpoint: str, call: str, after_s: float) -> None:
+        super().__init__(
+            f"{endpoint} did not answer {call} within {after_s:.0f} s; it may still be at work on "
+            "it: look with pileus ps and pileus logs"
+        )
+
+
 class ApiError(DeployError):
     """The platform refused a call.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import sys
 import time
 from typing import Any
@@ -21,6 +22,8 @@ from pileus.runtime.python_client import find_handler
 
 def main() -> None:
     """Do what the order says and leave."""
+    # Ctrl-C reaches us too: it is to end the function, not to show where it was.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     order = json.load(sys.stdin)
     outcome = _run(order)
     peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -95,7 +95,12 @@ class LocalInvocation:
             (self._cache_dir, self._progress),
         )
         environment = self._environment(plan, properties, libraries)
-        return self._run(python, properties, environment, event)
+        try:
+            return self._run(python, properties, environment, event)
+        except subprocess.TimeoutExpired as error:
+            raise DeployError(
+                f"functions.{name}: Task timed out after {error.timeout:.2f} seconds"
+            ) from error
 
     def _run(
         self, python: Python, properties: Mapping[str, Any], environment: dict[str, str], event: Any
@@ -123,8 +128,6 @@ class LocalInvocation:
                     pass_fds=(writing,),
                     timeout=timeout_s,
                 )
-            except subprocess.TimeoutExpired as error:
-                raise DeployError(f"Task timed out after {timeout_s:.2f} seconds") from error
             finally:
                 os.close(writing)
             told = answer.read()

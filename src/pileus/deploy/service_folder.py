@@ -78,7 +78,7 @@ def open_folder(
         stack_output=_output_reader(api, time),
         account=environment.account,
     )
-    service = ServerlessService(plain.file, plain.document, sources)
+    service = ServerlessService(plain.file, plain.document, sources, plain.text)
     return ServiceFolder(folder, service, options, environment, api)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -76,6 +78,14 @@ class Settings:
 SECRET = frozenset({"twilio_auth_token"})
 """Settings whose values are never shown."""
 _PORT_MAX = 65535
+_RULES: dict[str, tuple[str, Callable[[Any], object]]] = {
+    "port": (f"0 to {_PORT_MAX}", lambda port: 0 <= port <= _PORT_MAX),
+    "idle_s": ("0 or more", lambda idle_s: 0 <= idle_s < math.inf),
+    "blank_children": ("0 or more", lambda count: count >= 0),
+    "region": ("a region such as us-east-1", re.compile(r"[a-z]{2,}(-[a-z0-9]+)+").fullmatch),
+    "account": ("twelve digits", re.compile(r"\d{12}").fullmatch),
+}
+"""What a value must be, in words and as a check."""
 _KINDS: dict[str, Any] = {
     "port": int,
     "data_dir": Path,
@@ -89,6 +99,7 @@ def _converted(name: str, value: Any) -> Any:
         converted = _KINDS.get(name, str)(value)
     except ValueError:
         raise InvalidSetting(f"{name} cannot be {value!r}") from None
-    if name == "port" and not 0 <= converted <= _PORT_MAX:
-        raise InvalidSetting(f"port must be 0 to {_PORT_MAX}, not {value!r}")
+    rule = _RULES.get(name)
+    if rule is not None and not rule[1](converted):
+        raise InvalidSetting(f"{name} must be {rule[0]}, not {value!r}")
     return converted

@@ -235,8 +235,7 @@ def _service_of_action(scope: str, operation: str, api_version: str) -> str:
 def _query_names(scope: str, api_version: str) -> list[str]:
     all_names = [name for names in _query_services().values() for name in names]
     if scope:
-        signing = set(_signing_names().get(scope, ()))
-        named = [name for name in all_names if name in signing]
+        named = [name for name in _signing_names().get(scope, ()) if name in all_names]
         exact = [name for name in named if name in _query_services().get(api_version, ())]
         return exact + [name for name in named if name not in exact]
     return _query_services().get(api_version, []) if api_version else []

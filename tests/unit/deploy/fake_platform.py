@@ -56,10 +56,17 @@ class FakeApi(Api):
         failing: logical ids whose creation fails.
     """
 
-    def __init__(self, account: str = "000000000000", shared: FakeApi | None = None) -> None:
-        super().__init__("http://platform", account, "us-east-1")
+    def __init__(
+        self,
+        account: str = "000000000000",
+        region: str = "us-east-1",
+        shared: FakeApi | None = None,
+    ) -> None:
+        super().__init__("http://platform", account, region)
+        self._places: dict[tuple[str, str], FakeApi] = shared._places if shared else {}
+        self._places[account, region] = self
         self.objects: dict[tuple[str, str], bytes] = shared.objects if shared else {}
-        self.parameters: dict[str, str] = shared.parameters if shared else {}
+        self.parameters: dict[str, dict[str, str]] = shared.parameters if shared else {}
         self.stacks: dict[str, dict[str, Any]] = {}
         self.failing: dict[str, str] = {}
         self.refused = ""
@@ -67,8 +74,9 @@ class FakeApi(Api):
         self._events: dict[str, list[dict[str, Any]]] = {}
         self._proposed: dict[str, Any] = {}
 
-    def of_account(self, account: str) -> Api:
-        return FakeApi(account, self)
+    def of_account(self, account: str, region: str | None = None) -> FakeApi:
+        place = (account, region or self.region)
+        return self._places.get(place) or FakeApi(*place, self)
 
     def call(self, service: str, operation: str, **input: Any) -> dict[str, Any]:
         self.calls.append(operation)
@@ -106,16 +114,27 @@ class FakeApi(Api):
 
     # -- ssm --------------------------------------------------------------------------------
 
-    def _PutParameter(self, Name: str, Value: str, **_: Any) -> dict[str, Any]:
-        self.parameters[Name] = Value
+    def _PutParameter(self, Name: str, Description: str, **_: Any) -> dict[str, Any]:
+        self.parameters[Name] = {"Name": Name, "Description": Description}
         return {}
 
     def _GetParametersByPath(self, Path: str) -> dict[str, Any]:
         return {"Parameters": [{"Name": name} for name in self.parameters if name.startswith(Path)]}
 
+    def _DescribeParameters(self, ParameterFilters: list[dict[str, Any]]) -> dict[str, Any]:
+        names = ParameterFilters[0]["Values"]
+        return {"Parameters": [self.parameters[name] for name in names if name in self.parameters]}
+
+    def _DeleteParameter(self, Name: str) -> dict[str, Any]:
+        if self.parameters.pop(Name, None) is None:
+            raise ApiError("ssm", "DeleteParameter", "ParameterNotFound", "")
+        return {}
+
     # -- cloudformation ---------------------------------------------------------------------
 
-    def _DescribeStacks(self, StackName: str) -> dict[str, Any]:
+    def _DescribeStacks(self, StackName: str = "") -> dict[str, Any]:
+        if not StackName:
+            return {"Stacks": list(self.stacks.values())}
         name = StackName.removeprefix("id-")
         if name not in self.stacks:
             message = f"Stack with id {StackName} does not exist"

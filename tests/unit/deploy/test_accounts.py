@@ -1,5 +1,8 @@
+import pytest
+
 from pileus.deploy.accounts import environment_of
-from pileus.deploy.environments import known, register
+from pileus.deploy.environments import find, known, register, release
+from pileus.deploy.errors import DeployError
 
 from .fake_platform import FakeApi
 
@@ -36,3 +39,27 @@ def test_the_platform_remembers_its_stages() -> None:
     for stage in ("prod", "dev", "beta", "prod"):
         register(api, environment_of(stage))
     assert [one.stage for one in known(api)] == ["dev", "beta", "prod"]
+
+
+def test_a_stage_is_known_until_its_last_stack_is_gone() -> None:
+    prod = environment_of("prod")
+    here = FakeApi(prod.account, "r-1")
+    there = here.of_account(prod.account, "r-2")
+    for place in (here, there):
+        register(place, prod)
+        place.stacks["s"] = {"StackName": "s"}
+    assert find(here, "prod") == prod
+    del here.stacks["s"]
+    release(here, prod)
+    assert find(here, "prod") == prod  # it is still in use in the other region
+    del there.stacks["s"]
+    release(there, prod)
+    with pytest.raises(DeployError, match=r"there is no environment 'prod'; there are: dev\."):
+        find(here, "prod")
+    release(there, prod)  # nobody noted it, or somebody took the note away
+
+
+def test_the_first_stage_is_always_known() -> None:
+    api = FakeApi()
+    release(api, environment_of("dev"))
+    assert find(api, "dev").account == "000000000000"

@@ -9,6 +9,7 @@ import pytest
 
 from pileus.deploy.accounts import environment_of
 from pileus.deploy.deployment import Deployed, ServiceDeployment
+from pileus.deploy.environments import known
 from pileus.deploy.errors import DeployError, RequirementsError, StackFailed
 from pileus.deploy.removal import remove_stack
 from pileus.deploy.requirement_layers import LAYER_ID
@@ -186,7 +187,8 @@ def test_another_stage_is_another_account_and_is_remembered(shop: Shop) -> None:
     shop.write()
     deployed = shop.deploy("prod")
     assert deployed.account == environment_of("prod").account
-    assert shop.api.parameters == {"/pileus/environments/prod": deployed.account}
+    assert deployed.account == environment_of("prod").account
+    assert [one.stage for one in known(shop.api)] == ["dev", "prod"]
 
 
 def test_removing_empties_the_deployment_bucket(shop: Shop) -> None:

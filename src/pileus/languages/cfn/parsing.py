@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,6 +126,31 @@ def _parse_yaml(text: str, dialect: Dialect) -> Any:
     except yaml.YAMLError as error:
         raise TemplateError(f"Template format error: YAML not well-formed. {error}") from error
     return None if root is None else _Conversion(dialect).value(root)
+
+
+def line_of(text: str, path: Sequence[str]) -> int | None:
+    """The line (from 1) of what ``path`` leads to in a well-formed text.
+
+    Where the path leads on beyond the text (something is missing, an alias or a variable stands
+    for it) it is the line of the last part that is there; None when not even the first part is.
+    """
+    node, line = yaml.compose(text, Loader=_LOADER), None
+    for part in path:
+        found = _member(node, part)
+        if found is None:
+            break
+        line, node = found[0].start_mark.line + 1, found[1]
+    return line
+
+
+def _member(node: yaml.Node | None, name: str) -> tuple[yaml.Node, yaml.Node] | None:
+    """What tells the place of a member, and the member; None without it."""
+    if isinstance(node, yaml.MappingNode):
+        return next((pair for pair in node.value if pair[0].value == name), None)
+    if isinstance(node, yaml.SequenceNode) and name.isdigit() and int(name) < len(node.value):
+        entry = node.value[int(name)]
+        return entry, entry
+    return None
 
 
 def _place(node: yaml.Node) -> str:

@@ -10,6 +10,7 @@ from pileus.languages.serverless.service import (
     load_file,
 )
 from pileus.languages.serverless.sources import Options, Sources
+from pileus.languages.serverless.support import Support
 
 __all__ = [
     "Artifact",
@@ -20,6 +21,7 @@ __all__ = [
     "ServiceFileError",
     "Sources",
     "StackSettings",
+    "Support",
     "Translation",
     "load",
     "load_file",

@@ -6,10 +6,19 @@ from pileus.values.errors import PileusError
 
 
 class ServiceFileError(PileusError):
-    """A serverless.yml that cannot be used as it stands."""
+    """A serverless.yml that cannot be used as it stands.
+
+    Attributes:
+        line: from 1; None where the file has no such place, or it was not looked for.
+    """
 
     def __init__(self, file: str, path: str, problem: str) -> None:
-        super().__init__(f"{file}: {path}: {problem}" if path else f"{file}: {problem}")
+        super().__init__(file, path, problem)
         self.file = file
         self.path = path
         self.problem = problem
+        self.line: int | None = None
+
+    def __str__(self) -> str:
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        return ": ".join(part for part in (where, self.path, self.problem) if part)

@@ -5,17 +5,20 @@ https://www.serverless.com/framework/docs/providers/aws/guide/serverless.yml (th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from pileus.languages.cfn.errors import TemplateError
-from pileus.languages.cfn.parsing import SERVERLESS, parse_text
+from pileus.languages.cfn.parsing import SERVERLESS, line_of, parse_text
 from pileus.languages.serverless.build import Build
 from pileus.languages.serverless.errors import ServiceFileError
 from pileus.languages.serverless.packaging import PackagePlan, plan_package, plugin_names
 from pileus.languages.serverless.reading import Reading
 from pileus.languages.serverless.sources import Options, Sources
+from pileus.languages.serverless.support import Support, check_support
 from pileus.languages.serverless.template import full_template, initial_template
 from pileus.languages.serverless.variables import Variables, parse_dotenv
 from pileus.values.times import iso8601
@@ -137,6 +140,27 @@ class ServerlessService:
     file: str
     document: Mapping[str, Any]
     sources: Sources = field(default_factory=Sources)
+    text: str = ""
+
+    @contextmanager
+    def _told_with_line(self) -> Iterator[None]:
+        """Complaints about a place of the file learn its line."""
+        try:
+            yield
+        except ServiceFileError as error:
+            if error.line is None and error.file == self.file:
+                error.line = line_of(self.text, error.path.split("."))
+            raise
+
+    def check(self, options: Options, support: Support) -> None:
+        """Refuse what a platform lacks, before anything is done for it.
+
+        Raises:
+            ServiceFileError: an event, a runtime or a setting that is not there.
+        """
+        root, _, _ = self.resolve(options)
+        with self._told_with_line():
+            check_support(root, _functions(root["functions"]), support)
 
     def resolve(self, options: Options | None = None) -> tuple[Reading, str, str]:
         """The configuration without variables, with its stage and region.
@@ -144,7 +168,10 @@ class ServerlessService:
         Raises:
             ServiceFileError: a variable without a value, a circle.
         """
-        options = options or Options()
+        with self._told_with_line():
+            return self._resolved(options or Options())
+
+    def _resolved(self, options: Options) -> tuple[Reading, str, str]:
         document = dict(self.document)
         document.pop("params", None)
         if "service" not in document:
@@ -181,15 +208,24 @@ class ServerlessService:
             ServiceFileError: anything in the file that cannot be used.
         """
         root, stage, region = self.resolve(options)
+        with self._told_with_line():
+            return self._translated(root, (stage, region), dict(code_hashes or {}), deployed_at_ms)
+
+    def _translated(
+        self,
+        root: Reading,
+        place: tuple[str, str],
+        code_hashes: dict[str, str],
+        deployed_at_ms: int,
+    ) -> Translation:
+        stage, region = place
         _check(root)
         name = _service_name(root)
         prefix = root["provider"]["deploymentPrefix"].optional_text() or "serverless"
         folder = f"{prefix}/{name}/{stage}/{deployed_at_ms}-{iso8601(deployed_at_ms)}"
         functions = _functions(root["functions"])
         plan = plan_package(root, name, folder, functions)
-        build = Build(
-            root, name, stage, region, functions, plan, dict(code_hashes or {}), deployed_at_ms
-        )
+        build = Build(root, name, stage, region, functions, plan, code_hashes, deployed_at_ms)
         template = full_template(build)
         return Translation(
             service=name,
@@ -218,7 +254,7 @@ def load(
         raise ServiceFileError(file, "", str(error)) from error
     if not isinstance(document, dict):
         raise ServiceFileError(file, "", "expected a mapping with service, provider, functions")
-    return ServerlessService(file, document, sources or Sources())
+    return ServerlessService(file, document, sources or Sources(), text)
 
 
 def load_file(file: str, sources: Sources) -> ServerlessService:
@@ -234,7 +270,7 @@ def load_file(file: str, sources: Sources) -> ServerlessService:
 
 
 def _check(root: Reading) -> None:
-    root.check_keys(*_TOP_LEVEL)
+    _check_top_level(root)
     provider = root["provider"]
     if isinstance(provider.value, str):
         raise provider.expected("a mapping with name: aws and runtime")
@@ -248,6 +284,17 @@ def _check(root: Reading) -> None:
             raise root["plugins"].error(f"{name} {_REFUSED_PLUGINS[name]}")
         if name not in _KNOWN_PLUGINS:
             root["plugins"].warn(f"{name} is not known here; ignored")
+
+
+def _check_top_level(root: Reading) -> None:
+    """Refuse what is one slip away from a key that counts: all below it would be lost unsaid."""
+    for name in root.mapping():
+        meant = difflib.get_close_matches(name, _TOP_LEVEL, n=1, cutoff=0.8)
+        if name not in _TOP_LEVEL and meant:
+            raise root[name].error(f"unrecognized property; did you mean {meant[0]}?")
+    root.check_keys(*_TOP_LEVEL)
+    if not root["functions"] and not root["resources"]:
+        root["functions"].warn("there are none, and no resources either; nothing is deployed")
 
 
 def _service_name(root: Reading) -> str:

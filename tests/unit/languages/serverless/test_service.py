@@ -109,6 +109,9 @@ def test_functions_may_be_a_list_of_files() -> None:
         ("service: x\nservice: y", "serverless.yml: Template format error: duplicate key 'service' (line 2, column 1)"),
         (TWO + "resources: {extensions: {Nobody: {Properties: {}}}}", "resources.extensions.Nobody: there is no resource Nobody"),
         (TWO + "resources: {Resources: {X: {Properties: {}}}}", "resources.Resources.X: expected a resource with a Type"),
+        ("service: x\nprovider: {name: aws}\nfunction: {a: {handler: h.h}}", "serverless.yml:3: function: unrecognized property; did you mean functions?"),
+        ("service: x\nprovider:\n  name: google", "serverless.yml:3: provider.name: expected"),
+        (HEAD + "functions:\n  b: {}\n  a:\n    name: x", "serverless.yml:6: functions.b.handler: expected"),
         (HEAD + "functions: {a: text}", "functions.a: expected a mapping with handler, found 'text'"),
         (HEAD + "  iam: {role: {statements: [{Effect: Maybe}]}}\nfunctions: {a: {handler: h.h}}", "provider.iam.role.statements.0.Effect: expected one of Allow, Deny"),
     ],
@@ -117,6 +120,11 @@ def test_says_what_is_wrong_with_a_file(text: str, message: str) -> None:
     with pytest.raises(ServiceFileError) as caught:
         translate(text)
     assert message in str(caught.value)
+
+
+def test_a_service_of_nothing_says_so() -> None:
+    (warning,) = translate("service: x\nprovider: {name: aws, runtime: python3.12}").warnings
+    assert "nothing is deployed" in warning
 
 
 def test_unknown_plugins_and_sections_are_named() -> None:

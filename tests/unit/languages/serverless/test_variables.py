@@ -115,7 +115,7 @@ def test_a_section_may_be_a_file_that_refers_to_itself() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("${env:NOPE}", 'serverless.yml: custom.v: cannot resolve variable ${env:NOPE}: no value found at "env:NOPE"'),
+        ("${env:NOPE}", 'custom.v: cannot resolve variable ${env:NOPE}: no value found at "env:NOPE"'),
         ("${self:custom.none, env:NOPE}", '"self:custom.none", "env:NOPE"'),
         ("${self:custom.v}", "custom.v: variables refer to each other in a circle: custom.v -> custom.v"),
         ("${self:custom.w}\n  w: ${self:custom.v}", "custom.v -> custom.w -> custom.v"),

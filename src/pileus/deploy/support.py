@@ -1,0 +1,21 @@
+"""What this version's platform runs of a serverless.yml, so that the rest is refused at once.
+
+The rooms refuse the same things by themselves, but only when the stack meets them; other clients
+(``osls``) learn of them there.
+"""
+
+from __future__ import annotations
+
+from pileus.languages.serverless import Support
+
+SUPPORT = Support(
+    events=("s3", "sqs", "sns", "eventBridge", "schedule", "cloudwatchEvent", "cloudwatchLog"),
+    runtimes=("python3.", "provided"),
+    runtimes_told="python3.9 to python3.14 and provided",
+    absent={
+        "image": "functions from container images",
+        "url": "function URLs",
+        "snapStart": "SnapStart",
+        "provisionedConcurrency": "provisioned concurrency",
+    },
+)
