@@ -7,12 +7,14 @@ the number of the commit at which the power went.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pileus.testing.platform import Disks, MemoryPlatform, Preparation
 
 _DOWN_MS = 10
+_SOON_COMMITS, _SOON_MS = 12, 5_000
 
 
 class PowerCut(Exception):
@@ -60,15 +62,16 @@ class Simulation:
         if self.disks.state.crashed.is_set():
             raise PowerCut
 
-    async def come_back(self) -> None:
-        """Begin the second life, which is not cut, a moment later."""
+    async def come_back(self, crash_after: int | None = None) -> None:
+        """Begin the next life a moment later; it is cut after so many commits, or not at all."""
         await self.platform.crash()
         await self.platform.clock.advance(_DOWN_MS)
-        self.disks.state.crashed.clear()
-        self.disks.state.crash_at = None
-        self.platform = await MemoryPlatform.start(
-            self.disks, self.seed + 1, self.parts, self.prepare
-        )
+        state = self.disks.state
+        state.crashed.clear()
+        state.crash_at = None if crash_after is None else state.commits + crash_after
+        # Each life has chance of its own: ids never repeat.
+        self.seed += 1
+        self.platform = await MemoryPlatform.start(self.disks, self.seed, self.parts, self.prepare)
 
 
 Scenario = Callable[[Simulation, dict[str, Any]], Awaitable[None]]
@@ -98,8 +101,14 @@ async def crash_everywhere(
     seed: int,
     parts: dict[type, Any] | None = None,
     prepare: Preparation | None = None,
+    is_cut_again: bool = False,
 ) -> int:
-    """Cut the power at every commit in turn; the number of lives that were cut."""
+    """Cut the power at every commit in turn; the number of lives that were cut.
+
+    With ``is_cut_again`` the next life is cut too, by chance soon after it began: what repairs must
+    itself bear a cut.
+    """
+    chance = random.Random(seed)
     commits = await commits_of(scenario, seed, parts, prepare)
     for crash_at in range(commits + 1):
         simulation = Simulation(seed, parts, prepare)
@@ -109,6 +118,9 @@ async def crash_everywhere(
             await scenario(simulation, notes)
         except PowerCut:
             pass
+        if is_cut_again:
+            await simulation.come_back(crash_after=chance.randrange(_SOON_COMMITS))
+            await simulation.platform.clock.advance(_SOON_MS)
         await simulation.come_back()
         try:
             await check(simulation, notes)

@@ -272,10 +272,27 @@ class StepCall(StreamCall):
         principal: Principal | None = None,
     ) -> Reply:
         """Call through the door; the same calls of a repeated step are told as repetitions."""
-        what = hashlib.sha256(repr((service, operation, input)).encode()).hexdigest()[:16]
+        what = _what(service, operation, input)
         count = self._asked[what] = self._asked.get(what, 0) + 1
         context = replace(
             self.context.acting_as(principal or self.context.principal, self.context.source),
             delivery_id=f"{self.step_id}-{what}-{count}",
         )
         return await self._kernel.invoke(context, service, operation, input, body)
+
+    def is_answered(self, service: str, operation: str, input: Mapping[str, Any]) -> bool:
+        """True when an earlier run of this step made the call that :meth:`invoke` would make now.
+
+        For a handler that looks before it creates, and must not be refused by its own work.
+        """
+        what = _what(service, operation, input)
+        count = self._asked.get(what, 0) + 1
+        context = replace(self.context, delivery_id=f"{self.step_id}-{what}-{count}")
+        bound = self._kernel.registry.operation(service, operation)
+        context = bound.room.owner(context, operation, input)
+        space = bound.room.space(context.account, context.region)
+        return self._kernel.remembered(context, space) is not None
+
+
+def _what(service: str, operation: str, input: Mapping[str, Any]) -> str:
+    return hashlib.sha256(repr((service, operation, input)).encode()).hexdigest()[:16]

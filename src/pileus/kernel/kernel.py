@@ -151,6 +151,9 @@ class Kernel:
         else:
             extra: tuple[Any, ...] = ()
             if code.prepare is not None:
+                if (seen := self.remembered(context, space)) is not None:
+                    # What is prepared looks at what is there, and would refuse what it made itself.
+                    return Reply(orjson.loads(seen) or {})
                 extra = (await code.prepare(StreamCall(self, context, space), input),)
             if code.kind == "read":
                 result = self.read(context, space, lambda call: code.run(call, input, *extra))
@@ -188,6 +191,13 @@ class Kernel:
             finally:
                 if waiter is not None:
                     waiter.cancel()
+
+    def remembered(self, context: CallContext, space: Space) -> bytes | None:
+        """The answer, as JSON, that the same delivery got before; None when it is the first."""
+        delivery_id = context.delivery_id
+        if delivery_id is None:
+            return None
+        return self.state.read(space, lambda view: view.get((SEEN, delivery_id)))
 
     # -- transactions -----------------------------------------------------------------------
 

@@ -5,17 +5,19 @@ the room's manifest. The functions act through the room's public operations (``c
 
 A step may be run again after a crash, with the same request. Each write through the door then takes
 effect once and answers as before, so a create needs no care for its own repetition; only operations
-marked ``@stream`` must pass ``once=True`` to their ``call.write`` for that. A create that makes
-several calls raises :class:`PartlyCreated` when a later one fails.
+marked ``@stream`` must pass ``once=True`` to their ``call.write`` for that, and a handler that looks
+before it creates asks ``call.is_answered`` first. A create that makes several calls makes the later
+ones within :func:`completing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from pileus.kernel.calls import StreamCall
+from pileus.kernel.calls import StepCall
 from pileus.values.errors import PileusError, ServiceError
 
 
@@ -58,20 +60,33 @@ class ResourceRequest:
         return f"{stack}-{logical}{tail}"
 
 
-Act = Callable[[StreamCall, ResourceRequest], Awaitable[Resource]]
-End = Callable[[StreamCall, ResourceRequest], Awaitable[None]]
+Act = Callable[[StepCall, ResourceRequest], Awaitable[Resource]]
+End = Callable[[StepCall, ResourceRequest], Awaitable[None]]
 
 
 class PartlyCreated(PileusError):
     """A create that failed after something came to exist: a rollback must delete ``resource``.
 
-    Raise it ``from`` nothing in particular; ``error`` is what went wrong.
+    ``error`` is what went wrong.
     """
 
     def __init__(self, resource: Resource, error: ServiceError) -> None:
         super().__init__(str(error))
         self.resource = resource
         self.error = error
+
+
+@contextmanager
+def completing(resource: Resource) -> Iterator[None]:
+    """What is still to be done to a resource that exists already; a failure names it.
+
+    Raises:
+        PartlyCreated: a call within was refused.
+    """
+    try:
+        yield
+    except ServiceError as error:
+        raise PartlyCreated(resource, error) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pileus.kernel.resources import Resource, ResourceRequest
+from pileus.kernel.resources import PartlyCreated, Resource, ResourceRequest
 from pileus.services.iam.resources import RESOURCE_TYPES
 from pileus.testing.platform import MemoryPlatform
 from pileus.values.errors import ServiceError
@@ -95,14 +95,17 @@ async def test_the_life_of_a_role(memory_platform: MemoryPlatform) -> None:
     assert (await memory_platform("iam", "ListRoles"))["Roles"] == []
 
 
-async def test_a_failed_create_leaves_nothing(memory_platform: MemoryPlatform) -> None:
+async def test_what_a_failed_create_left_can_be_deleted(memory_platform: MemoryPlatform) -> None:
     role = Stack(memory_platform, "AWS::IAM::Role")
-    with pytest.raises(ServiceError, match="does not exist or is not attachable"):
-        await role.create(
-            AssumeRolePolicyDocument=TRUST,
-            ManagedPolicyArns=["arn:aws:iam::000000000000:policy/nope"],
-            Policies=[{"PolicyName": "one", "PolicyDocument": POLICY}],
-        )
+    wanted = {
+        "AssumeRolePolicyDocument": TRUST,
+        "ManagedPolicyArns": ["arn:aws:iam::000000000000:policy/nope"],
+        "Policies": [{"PolicyName": "one", "PolicyDocument": POLICY}],
+    }
+    with pytest.raises(PartlyCreated, match="does not exist or is not attachable") as raised:
+        await role.create(**wanted)
+    role.made, role.properties = raised.value.resource, wanted
+    await role.delete()
     assert (await memory_platform("iam", "ListRoles"))["Roles"] == []
 
 

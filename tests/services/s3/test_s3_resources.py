@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest
+from pileus.kernel.calls import StepCall
+from pileus.kernel.resources import PartlyCreated, Resource, ResourceRequest
 from pileus.services.s3.resources import RESOURCE_TYPES
 from pileus.testing.platform import MemoryPlatform
 from pileus.values.errors import ServiceError
@@ -22,6 +22,7 @@ class _Stack:
     def __init__(self, platform: MemoryPlatform) -> None:
         self._platform = platform
         self._call = platform.kernel.stream_call(("000000000000", "global", "s3"))
+        self._steps = 0
 
     async def create(self, kind: str, logical_id: str = "It", **properties: Any) -> ResourceRequest:
         request = ResourceRequest(
@@ -46,7 +47,10 @@ class _Stack:
         await self._run(RESOURCE_TYPES[request.type].delete, request)
 
     async def _run(self, act: Any, request: ResourceRequest) -> Resource:
-        call: StreamCall = self._call
+        self._steps += 1
+        call: StepCall = self._call.step(
+            self._platform.context, request.type, f"step-{self._steps}"
+        )
         made: Resource = await self._platform.clock.run(act(call, request))
         return made
 
@@ -143,12 +147,13 @@ async def test_a_bucket_that_is_there_is_not_taken_over(stack: _Stack, s3: S3) -
         await stack.create("AWS::S3::Bucket", BucketName="bucket")
 
 
-async def test_a_bucket_that_cannot_be_made_as_asked_is_not_left(stack: _Stack, s3: S3) -> None:
+async def test_a_bucket_that_cannot_be_made_as_asked_is_named(stack: _Stack, s3: S3) -> None:
     config = {"QueueConfigurations": [{"Event": "s3:ObjectCreated:*", "Queue": QUEUE}]}
-    with refused("InvalidArgument"):
+    with pytest.raises(PartlyCreated) as raised:
         await stack.create("AWS::S3::Bucket", BucketName="half", NotificationConfiguration=config)
-    with refused("NoSuchBucket", 404):
-        await s3("HeadBucket", Bucket="half")
+    assert raised.value.error.code == "InvalidArgument"
+    assert raised.value.resource.physical_id == "half"
+    await s3("HeadBucket", Bucket="half")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing
 from pileus.values.errors import ServiceError
 
 _CREATED = (
@@ -51,8 +51,10 @@ def _resource(call: StreamCall, name: str) -> Resource:
 async def _create(call: StreamCall, request: ResourceRequest) -> Resource:
     name = request.properties.get("TableName") or request.generated_name(255)
     await call.invoke("dynamodb", "CreateTable", {"TableName": name, **_wire(request.properties)})
-    await _set_expiry(call, name, {}, request.properties)
-    return _resource(call, name)
+    made = _resource(call, name)
+    with completing(made):
+        await _set_expiry(call, name, {}, request.properties)
+    return made
 
 
 async def _set_expiry(

@@ -11,8 +11,7 @@ from typing import Any
 import orjson
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import PartlyCreated, Resource, ResourceRequest, ResourceType
-from pileus.values.errors import ServiceError
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing
 
 _RULE_MEMBERS = ("Description", "ScheduleExpression", "State", "EventBusName", "RoleArn")
 _NUMBERS = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds")
@@ -35,10 +34,8 @@ async def _create_rule(call: StreamCall, request: ResourceRequest) -> Resource:
     name = request.properties.get("Name") or request.generated_name(64)
     reply = await call.invoke("events", "PutRule", _rule(request, name))
     made = Resource(_physical_id(request, name), {"Arn": reply.output["RuleArn"]})
-    try:
+    with completing(made):
         await _put_targets(call, request, name)
-    except ServiceError as error:
-        raise PartlyCreated(made, error) from error
     return made
 
 

@@ -8,8 +8,7 @@ from typing import Any
 import orjson
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, require
-from pileus.values.errors import ServiceError
+from pileus.kernel.resources import Resource, ResourceRequest, completing, require
 
 Properties = Mapping[str, Any]
 _COPIED = {
@@ -34,17 +33,14 @@ async def _create(call: StreamCall, kind: str, request: ResourceRequest) -> Reso
     if kind == "role":
         wanted["AssumeRolePolicyDocument"] = text(require(request, "AssumeRolePolicyDocument"))
     about = {f"{title}Name": name}
-    made = (await call.invoke("iam", f"Create{title}", {**about, **wanted})).output[title]
-    try:
-        await _align_policies(call, kind, name, {}, properties)
-    except ServiceError:
-        # A failed create must leave nothing: the stack does not know the name to roll back.
-        await _undo(call, title, about)
-        raise
-    attributes = {"Arn": made["Arn"]}
+    identity = (await call.invoke("iam", f"Create{title}", {**about, **wanted})).output[title]
+    attributes = {"Arn": identity["Arn"]}
     if kind == "role":
-        attributes["RoleId"] = made["RoleId"]
-    return Resource(name, attributes)
+        attributes["RoleId"] = identity["RoleId"]
+    made = Resource(name, attributes)
+    with completing(made):
+        await _align_policies(call, kind, name, {}, properties)
+    return made
 
 
 async def _update(call: StreamCall, kind: str, request: ResourceRequest) -> Resource:
@@ -60,10 +56,17 @@ async def _update(call: StreamCall, kind: str, request: ResourceRequest) -> Reso
 
 async def _delete(call: StreamCall, kind: str, request: ResourceRequest) -> None:
     """Take away what the stack gave, then the identity."""
-    name = request.physical_id
-    await _align_policies(call, kind, name, request.properties, {})
     title = kind.capitalize()
-    await call.invoke("iam", f"Delete{title}", {f"{title}Name": name})
+    about, given = {f"{title}Name": request.physical_id}, request.properties
+    # Only what is there: a create may have stopped half way, a user may have taken some away.
+    inline = set((await call.invoke("iam", f"List{title}Policies", about)).output["PolicyNames"])
+    for name in sorted(inline & {policy["PolicyName"] for policy in given.get("Policies") or ()}):
+        await call.invoke("iam", f"Delete{title}Policy", {**about, "PolicyName": name})
+    listed = await call.invoke("iam", f"ListAttached{title}Policies", about)
+    attached = {policy["PolicyArn"] for policy in listed.output["AttachedPolicies"]}
+    for arn in sorted(attached & set(given.get("ManagedPolicyArns") or ())):
+        await call.invoke("iam", f"Detach{title}Policy", {**about, "PolicyArn": arn})
+    await call.invoke("iam", f"Delete{title}", about)
 
 
 async def _align_policies(
@@ -86,17 +89,6 @@ async def _align_policies(
         await call.invoke("iam", f"Detach{title}Policy", {**about, "PolicyArn": arn})
     for arn in sorted(wanted - had):
         await call.invoke("iam", f"Attach{title}Policy", {**about, "PolicyArn": arn})
-
-
-async def _undo(call: StreamCall, title: str, about: Properties) -> None:
-    inline = await call.invoke("iam", f"List{title}Policies", about)
-    for name in inline.output["PolicyNames"]:
-        await call.invoke("iam", f"Delete{title}Policy", {**about, "PolicyName": name})
-    attached = await call.invoke("iam", f"ListAttached{title}Policies", about)
-    for policy in attached.output["AttachedPolicies"]:
-        gone = {**about, "PolicyArn": policy["PolicyArn"]}
-        await call.invoke("iam", f"Detach{title}Policy", gone)
-    await call.invoke("iam", f"Delete{title}", about)
 
 
 async def _align_boundary(
@@ -145,7 +137,8 @@ async def delete_role(call: StreamCall, request: ResourceRequest) -> None:
 
 async def create_user(call: StreamCall, request: ResourceRequest) -> Resource:
     made = await _create(call, "user", request)
-    await _align_groups(call, made.physical_id, {}, request.properties)
+    with completing(made):
+        await _align_groups(call, made.physical_id, {}, request.properties)
     return made
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing
 from pileus.services.lambda_.names import function_name
 from pileus.values.errors import ServiceError
 
@@ -69,8 +69,10 @@ async def _create_function(call: StreamCall, request: ResourceRequest) -> Resour
     tags = {tag["Key"]: tag["Value"] for tag in properties.get("Tags") or ()}
     given = {"FunctionName": name, "Code": _code(properties), "Tags": tags}
     await call.invoke("lambda", "CreateFunction", {**given, **_chosen(properties, _SETTINGS)})
-    await _reserve(call, name, {}, properties)
-    return _function(call, name)
+    made = _function(call, name)
+    with completing(made):
+        await _reserve(call, name, {}, properties)
+    return made
 
 
 async def _reserve(

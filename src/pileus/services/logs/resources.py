@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, require
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing, require
 
 
 def _tags(properties: Mapping[str, Any]) -> dict[str, str]:
@@ -36,8 +36,10 @@ async def _create_group(call: StreamCall, request: ResourceRequest) -> Resource:
     if _is_true(properties.get("DeletionProtectionEnabled", False)):
         wanted["deletionProtectionEnabled"] = True
     await call.invoke("logs", "CreateLogGroup", wanted)
-    await _align_retention(call, name, properties)
-    return _group(call, name)
+    made = _group(call, name)
+    with completing(made):
+        await _align_retention(call, name, properties)
+    return made
 
 
 async def _align_retention(call: StreamCall, name: str, properties: Mapping[str, Any]) -> None:

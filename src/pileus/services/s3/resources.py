@@ -14,8 +14,8 @@ from typing import Any
 
 import orjson
 
-from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, require
+from pileus.kernel.calls import StepCall, StreamCall
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing, require
 from pileus.services.s3 import templates
 from pileus.services.s3.operations.configuration_operations import DEFAULT_ENCRYPTION
 from pileus.values.errors import ServiceError
@@ -161,26 +161,24 @@ def _described(call: StreamCall, name: str) -> Resource:
     )
 
 
-async def _create_bucket(call: StreamCall, request: ResourceRequest) -> Resource:
+async def _create_bucket(call: StepCall, request: ResourceRequest) -> Resource:
     properties = request.properties
     _check(properties)
     name = properties.get("BucketName") or request.generated_name(_NAME_MAX).lower()
-    await _refuse_existing(call, name)
     wire: dict[str, Any] = {"Bucket": name}
     if properties.get("AccessControl"):
         wire["ACL"] = templates.canned_acl(properties["AccessControl"])
     for rule in (properties.get("OwnershipControls") or {}).get("Rules", ()):
         wire["ObjectOwnership"] = rule["ObjectOwnership"]
+    if not call.is_answered("s3", "CreateBucket", wire):
+        await _refuse_existing(call, name)
     await call.invoke("s3", "CreateBucket", wire)
-    try:
+    made = _described(call, name)
+    with completing(made):
         for property_name in _SETTINGS:
             if property_name in properties:
                 await _set(call, name, property_name, properties[property_name])
-    except BaseException:
-        # Nobody would know of the bucket: it was empty a moment ago.
-        await call.invoke("s3", "DeleteBucket", {"Bucket": name})
-        raise
-    return _described(call, name)
+    return made
 
 
 async def _refuse_existing(call: StreamCall, name: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing
 
 _SERVICE = "pinpoint-sms-voice-v2"
 
@@ -48,7 +48,8 @@ async def _create(call: StreamCall, request: ResourceRequest) -> Resource:
     output = reply.output
     if properties.get("TwoWay"):
         given = {"PhoneNumberId": output["PhoneNumberId"], **_two_way(properties)}
-        output = (await call.invoke(_SERVICE, "UpdatePhoneNumber", given)).output
+        with completing(_resource(output)):
+            output = (await call.invoke(_SERVICE, "UpdatePhoneNumber", given)).output
     return _resource(output)
 
 

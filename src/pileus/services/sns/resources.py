@@ -11,9 +11,8 @@ from typing import Any
 import orjson
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import PartlyCreated, Resource, ResourceRequest, ResourceType
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing
 from pileus.services.sns.model import SUBSCRIPTION_ATTRIBUTES, TOPIC_ATTRIBUTES
-from pileus.values.errors import ServiceError
 
 
 def _text(value: Any) -> str:
@@ -39,11 +38,9 @@ async def _create_topic(call: StreamCall, request: ResourceRequest) -> Resource:
         {"Name": name, "Attributes": attributes, "Tags": list(properties.get("Tags") or ())},
     )
     arn = reply.output["TopicArn"]
-    try:
+    with completing(_topic(arn)):
         for subscription in properties.get("Subscription") or ():
             await call.invoke("sns", "Subscribe", {"TopicArn": arn, **subscription})
-    except ServiceError as error:
-        raise PartlyCreated(_topic(arn), error) from error
     return _topic(arn)
 
 
