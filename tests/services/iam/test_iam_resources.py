@@ -9,7 +9,6 @@ import pytest
 from pileus.kernel.resources import PartlyCreated, Resource, ResourceRequest
 from pileus.services.iam.resources import RESOURCE_TYPES
 from pileus.testing.platform import MemoryPlatform
-from pileus.values.errors import ServiceError
 
 SPACE = ("000000000000", "global", "iam")
 TRUST = {
