@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from pileus import __version__
 from pileus.adapters.chance_system import SystemChance
@@ -47,8 +49,7 @@ _ENVIRONMENTS_EVERY_S = 10.0
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-@dataclass(slots=True)
-class Platform:
+class Platform(msgspec.Struct):
     """Everything that runs. ``url`` is where it answers."""
 
     settings: Settings

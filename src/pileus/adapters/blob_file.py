@@ -11,7 +11,8 @@ import os
 import struct
 import threading
 import zlib
-from dataclasses import dataclass
+
+import msgspec
 
 from pileus.adapters.disk import flush_file, write_all
 from pileus.ports.blobs import BlobsUnavailable
@@ -25,8 +26,7 @@ _FIELDS = struct.Struct("<4sBxHQQQQ")
 _CRC = struct.Struct("<I")
 
 
-@dataclass(frozen=True, slots=True)
-class BlobHeader:
+class BlobHeader(msgspec.Struct, frozen=True):
     """``opening`` and ``sequence`` number the put and make the etag: never used twice."""
 
     size_bytes: int

@@ -13,10 +13,11 @@ import os
 import threading
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
 from typing import Any, TypeVar
+
+import msgspec
 
 from pileus.adapters.blob_file import CHUNK_BYTES, BlobDraft, BlobHeader, BlobReader, read_header
 from pileus.adapters.blob_paths import path_of, walk
@@ -36,8 +37,7 @@ _KNOWN_FOLDERS_MAX = 16_384
 _RENAME_ATTEMPTS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class _Condition:
+class _Condition(msgspec.Struct, frozen=True):
     if_absent: bool
     if_match: str | None
 

@@ -10,7 +10,8 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from pileus.ports.log import LogUnavailable, Record
 from pileus.ports.sealer import Sealer
@@ -28,8 +29,7 @@ _BLOCK_BYTES = 256 * 1024
 Appended = Sequence[tuple[int, bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Seal:
+class Seal(msgspec.Struct, frozen=True):
     """A sealer with the account and the place in it that a partition's frames belong to."""
 
     sealer: Sealer
@@ -47,8 +47,7 @@ class Seal:
         return self.sealer.open(self.account, payload, f"{self.place}/{first}".encode())
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     """A frame whose checksum holds, as found at ``position`` of its file."""
 
     position: int

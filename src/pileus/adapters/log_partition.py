@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+
+import msgspec
 
 from pileus.adapters.log_segments import Recovered, Wanted
 from pileus.adapters.log_writer import Append, PartitionEnd
@@ -17,8 +18,7 @@ _TAILS_BYTES_MAX = 8 << 20
 _RECORD_OVERHEAD_BYTES = 200
 
 
-@dataclass(slots=True)
-class TailBudget:
+class TailBudget(msgspec.Struct):
     """Bytes that all tails hold together."""
 
     held_bytes: int = 0

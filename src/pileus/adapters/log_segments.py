@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from pileus.adapters.disk import flush_file
 from pileus.adapters.log_frames import Seal, decode_frame, scan_frames
@@ -15,8 +16,7 @@ _INDEX_STEP_BYTES = 64 * 1024
 _SUFFIX = ".log"
 
 
-@dataclass(slots=True)
-class Segment:
+class Segment(msgspec.Struct):
     """A file with the records from ``base`` on.
 
     Attributes:
@@ -25,7 +25,7 @@ class Segment:
 
     path: str
     base: int
-    index: list[tuple[int, int]] | None = field(default_factory=list)
+    index: list[tuple[int, int]] | None = msgspec.field(default_factory=list)
 
     def note(self, first: int, position: int) -> None:
         """Put a frame into the index, if the last one there is far enough behind it."""
@@ -42,8 +42,7 @@ class Segment:
         return self.index[at][1] if at >= 0 else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
+class Recovered(msgspec.Struct, frozen=True):
     """What a partition's folder held: its segments, the next offset, the last segment's length."""
 
     segments: list[Segment]
@@ -51,8 +50,7 @@ class Recovered:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class CleanEnd:
+class CleanEnd(msgspec.Struct, frozen=True):
     """Where a partition's last segment ended when the log was closed."""
 
     base: int
@@ -107,8 +105,7 @@ def build_index(path: str) -> list[tuple[int, int]]:
     return segment.index
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """Records ``start`` to ``stop`` (exclusive), as many as ``limit`` and ``bytes_max`` allow.
 
     The first is given even if it is larger than ``bytes_max``.

@@ -12,9 +12,10 @@ import queue
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from pileus.adapters.disk import flush_file, flush_folder, make_folder, write_all
 from pileus.adapters.log_frames import Appended, Seal, encode_frames
@@ -24,8 +25,7 @@ from pileus.adapters.log_segments import Segment, segment_path
 _OPEN_FILES_MAX = 128
 
 
-@dataclass(slots=True, eq=False)
-class PartitionEnd:
+class PartitionEnd(msgspec.Struct, eq=False):
     """Where the writer goes on in one partition. Only the writer's thread touches it once started.
 
     ``segment`` None: the next append begins a new one.
@@ -38,8 +38,7 @@ class PartitionEnd:
     size_bytes: int = 0
 
 
-@dataclass(slots=True, eq=False)
-class Append:
+class Append(msgspec.Struct, eq=False):
     """``first`` and ``segments`` (new ones) and ``notes`` (frames for the index) are the outcome."""
 
     end: PartitionEnd
@@ -47,20 +46,18 @@ class Append:
     done: asyncio.Future[Any]
     publish: Callable[[Any], None]
     first: int = 0
-    segments: list[Segment] = field(default_factory=list)
-    notes: list[tuple[Segment, int, int]] = field(default_factory=list)
+    segments: list[Segment] = msgspec.field(default_factory=list)
+    notes: list[tuple[Segment, int, int]] = msgspec.field(default_factory=list)
 
 
-@dataclass(slots=True, eq=False)
-class Commit:
+class Commit(msgspec.Struct, eq=False):
     reading: Reading
     offset: int
     done: asyncio.Future[Any]
     publish: Callable[[Any], None]
 
 
-@dataclass(slots=True, eq=False)
-class Call:
+class Call(msgspec.Struct, eq=False):
     """Anything else that must happen between appends, in order."""
 
     run: Callable[[], None]

@@ -13,9 +13,10 @@ import shutil
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+import msgspec
 
 from pileus.adapters.disk import FolderLock, flush_folder, make_folder, replace_file
 from pileus.adapters.log_frames import Seal
@@ -40,8 +41,7 @@ SEGMENT_BYTES = 8 << 20
 _READERS = 2
 
 
-@dataclass(slots=True)
-class _Topic:
+class _Topic(msgspec.Struct):
     number: int
     partitions: list[Partition]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from pileus.ports.nodes import InstanceSpec, LogLine
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """One version of a function (or model) as it is configured now.
 
     Attributes:
@@ -31,8 +31,7 @@ class Target:
     role: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One invocation as a room asks for it. Contexts are JSON texts or empty."""
 
     request_id: str
@@ -43,8 +42,7 @@ class Call:
     identity: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """What the caller gets.
 
     Attributes:
@@ -69,8 +67,7 @@ class Result:
         return self.init_ns is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """One finished or refused invocation, for metering.
 
     ``throttle`` is the reason of a refusal, and then nothing ran.

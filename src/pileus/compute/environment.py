@@ -6,7 +6,8 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from pileus.values.context import DEFAULT_ENDPOINT
 
@@ -40,8 +41,7 @@ RESERVED = frozenset(
 """Variables that a function's configuration may not set."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """What a function learns about itself from its environment."""
 
     function_name: str

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class HostEnvironment:
+class HostEnvironment(msgspec.Struct, frozen=True):
     """Folders of installed packages, and the runtime that can load them."""
 
     folders: tuple[str, ...]

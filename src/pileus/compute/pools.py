@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NoReturn
+
+import msgspec
+from msgspec.structs import replace
 
 from pileus.compute import errors, scaling
 from pileus.compute.calls import Call, Credentials, LogWriter, Meter, Result, Target, Usage
@@ -25,8 +27,7 @@ _NS_PER_S = 1_000_000_000
 _STREAM_ID_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True)
-class PoolSettings:
+class PoolSettings(msgspec.Struct, frozen=True):
     """How long instances are kept.
 
     Attributes:
@@ -38,11 +39,10 @@ class PoolSettings:
 
     idle_s: float = 360.0
     age_s: float = 7200.0
-    limits: ScalingLimits = field(default_factory=ScalingLimits)
+    limits: ScalingLimits = msgspec.field(default_factory=ScalingLimits)
 
 
-@dataclass(slots=True)
-class FunctionFigures:
+class FunctionFigures(msgspec.Struct):
     """Counters of one function since the platform started."""
 
     invocations: int = 0
@@ -61,17 +61,15 @@ class FunctionFigures:
         return self.invocations - self.cold
 
 
-@dataclass(slots=True)
-class _Pool:
+class _Pool(msgspec.Struct):
     """Instances of one version: the idle ones, most recently used last, and the busy ones."""
 
     revision: str
-    idle: list[Session] = field(default_factory=list)
-    busy: set[Session] = field(default_factory=set)
+    idle: list[Session] = msgspec.field(default_factory=list)
+    busy: set[Session] = msgspec.field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
-class PoolServices:
+class PoolServices(msgspec.Struct, frozen=True):
     """What pools need from outside."""
 
     nodes: Nodes

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from pileus.compute.calls import Target
 from pileus.kernel.credentials import issue
@@ -15,8 +16,7 @@ KEYS_LAST_S = 43_200
 """How long an instance's keys are valid; pools end instances well before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Roles:
+class Roles(msgspec.Struct, frozen=True):
     """Roles as one service assumes them.
 
     Attributes:

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 _NS_PER_S = 1_000_000_000
 
@@ -15,8 +15,7 @@ ACCOUNT_EXCEEDED = "ConcurrentInvocationLimitExceeded"
 RATE_EXCEEDED = "FunctionInvocationRateLimitExceeded"
 
 
-@dataclass(frozen=True, slots=True)
-class ScalingLimits:
+class ScalingLimits(msgspec.Struct, frozen=True):
     """Quotas of one account in one region.
 
     Attributes:
@@ -29,8 +28,7 @@ class ScalingLimits:
     burst_window_s: float = 10.0
 
 
-@dataclass(slots=True)
-class _Function:
+class _Function(msgspec.Struct):
     running: int = 0
     reserved: int | None = None
     tokens: float = 0.0
@@ -38,16 +36,15 @@ class _Function:
     has_started: bool = False
 
 
-@dataclass(slots=True)
-class ConcurrencyGate:
+class ConcurrencyGate(msgspec.Struct):
     """Counts the executions of one account and region and admits new ones.
 
     Reserved concurrency is taken off the account's pool whether used or not, and bounds its
     function.
     """
 
-    limits: ScalingLimits = field(default_factory=ScalingLimits)
-    _functions: dict[str, _Function] = field(default_factory=dict)
+    limits: ScalingLimits = msgspec.field(default_factory=ScalingLimits)
+    _functions: dict[str, _Function] = msgspec.field(default_factory=dict)
     _unreserved_running: int = 0
     _reserved_sum: int = 0
 

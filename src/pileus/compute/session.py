@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from pileus.compute import reports
 from pileus.compute.calls import Call, LogWriter, Result, Target
@@ -25,8 +27,7 @@ UNHANDLED = "Unhandled"
 _NS_PER_S = 1_000_000_000
 
 
-@dataclass(slots=True)
-class _Run:
+class _Run(msgspec.Struct):
     """What one invocation has come to so far."""
 
     call: Call

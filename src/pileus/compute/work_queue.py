@@ -10,8 +10,9 @@ import heapq
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from itertools import count
+
+import msgspec
 
 from pileus.kernel.supervision import Supervisor
 from pileus.ports.clock import Clock
@@ -22,12 +23,11 @@ _PAUSE_LAST_MS = 60_000
 _log = logging.getLogger("pileus.work")
 
 
-@dataclass(slots=True)
-class _Lane:
+class _Lane(msgspec.Struct):
     """``waiting`` is a heap of time, number and item; ``known`` holds the running ones too."""
 
-    waiting: list[tuple[int, int, str]] = field(default_factory=list)
-    known: set[str] = field(default_factory=set)
+    waiting: list[tuple[int, int, str]] = msgspec.field(default_factory=list)
+    known: set[str] = msgspec.field(default_factory=set)
     timer: asyncio.Task[None] | None = None
 
     @property

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from pileus.console.answers import text_answer
 from pileus.protocols.http import HttpRequest, HttpResponse
@@ -24,8 +25,7 @@ _TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(msgspec.Struct, frozen=True):
     """One file, ready to send."""
 
     content_type: str

@@ -8,9 +8,9 @@ from the source's first frame.
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import orjson
 
 Frame = tuple[float, list[list[float]]]
@@ -23,8 +23,7 @@ BOXES_KEPT = 600
 LINE_BYTES_MAX = 1 << 20
 
 
-@dataclass(slots=True)
-class ParsedResult:
+class ParsedResult(msgspec.Struct):
     """What one object held.
 
     Attributes:
@@ -32,7 +31,7 @@ class ParsedResult:
         bad_lines: lines that were not a frame.
     """
 
-    frames: dict[str, list[Frame]] = field(default_factory=dict)
+    frames: dict[str, list[Frame]] = msgspec.field(default_factory=dict)
     bad_lines: int = 0
 
 

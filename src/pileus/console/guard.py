@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+import msgspec
 
 from pileus.console.answers import query_of, text_answer
 from pileus.protocols.http import HttpRequest, HttpResponse
@@ -33,8 +34,7 @@ SECURITY_HEADERS: tuple[tuple[str, str], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(msgspec.Struct, frozen=True):
     """Decides on a request before anything else looks at it.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from pileus.console.asking import Asker
 
@@ -26,8 +27,7 @@ NODE_TYPES = frozenset(
 NEXT_TOKEN = ("NextToken", "NextToken")
 
 
-@dataclass(slots=True)
-class Inventory:
+class Inventory(msgspec.Struct):
     """Descriptions as AWS gives them, by kind.
 
     Attributes:
@@ -39,32 +39,31 @@ class Inventory:
 
     account: str
     region: str
-    stacks: list[Description] = field(default_factory=list)
-    stack_resources: dict[str, tuple[str, str, str]] = field(default_factory=dict)
-    outputs: dict[str, str] = field(default_factory=dict)
-    functions: list[Description] = field(default_factory=list)
-    invoke_configs: dict[str, list[Description]] = field(default_factory=dict)
-    event_sources: list[Description] = field(default_factory=list)
-    buckets: list[Description] = field(default_factory=list)
-    bucket_events: dict[str, Description] = field(default_factory=dict)
-    queue_urls: list[str] = field(default_factory=list)
-    topics: list[Description] = field(default_factory=list)
-    subscriptions: list[Description] = field(default_factory=list)
-    tables: list[str] = field(default_factory=list)
-    buses: list[Description] = field(default_factory=list)
-    rules: list[Description] = field(default_factory=list)
-    targets: dict[str, list[Description]] = field(default_factory=dict)
-    endpoints: list[Description] = field(default_factory=list)
-    phone_numbers: list[Description] = field(default_factory=list)
+    stacks: list[Description] = msgspec.field(default_factory=list)
+    stack_resources: dict[str, tuple[str, str, str]] = msgspec.field(default_factory=dict)
+    outputs: dict[str, str] = msgspec.field(default_factory=dict)
+    functions: list[Description] = msgspec.field(default_factory=list)
+    invoke_configs: dict[str, list[Description]] = msgspec.field(default_factory=dict)
+    event_sources: list[Description] = msgspec.field(default_factory=list)
+    buckets: list[Description] = msgspec.field(default_factory=list)
+    bucket_events: dict[str, Description] = msgspec.field(default_factory=dict)
+    queue_urls: list[str] = msgspec.field(default_factory=list)
+    topics: list[Description] = msgspec.field(default_factory=list)
+    subscriptions: list[Description] = msgspec.field(default_factory=list)
+    tables: list[str] = msgspec.field(default_factory=list)
+    buses: list[Description] = msgspec.field(default_factory=list)
+    rules: list[Description] = msgspec.field(default_factory=list)
+    targets: dict[str, list[Description]] = msgspec.field(default_factory=dict)
+    endpoints: list[Description] = msgspec.field(default_factory=list)
+    phone_numbers: list[Description] = msgspec.field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Counts:
+class Counts(msgspec.Struct):
     """What changes from second to second."""
 
-    queues: dict[str, Description] = field(default_factory=dict)
-    tables: dict[str, Description] = field(default_factory=dict)
-    buckets: dict[str, tuple[int, int, bool]] = field(default_factory=dict)
+    queues: dict[str, Description] = msgspec.field(default_factory=dict)
+    tables: dict[str, Description] = msgspec.field(default_factory=dict)
+    buckets: dict[str, tuple[int, int, bool]] = msgspec.field(default_factory=dict)
     """Bucket → objects, bytes, and whether there are more than were counted."""
 
 

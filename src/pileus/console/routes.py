@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import unquote
 
+import msgspec
 import orjson
 
 from pileus.console.answers import json_answer, query_of, text_answer
@@ -49,8 +49,7 @@ class SendSms(Protocol):
     def __call__(self, account: str, sender: str, text: str, /) -> Awaitable[str]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Hooks:
+class Hooks(msgspec.Struct, frozen=True):
     """What the composition root plugs in.
 
     Attributes:
@@ -69,7 +68,7 @@ class Hooks:
     endpoint: str = DEFAULT_ENDPOINT
     region: str = DEFAULT_REGION
     version: str = ""
-    guard: Guard = field(default_factory=Guard)
+    guard: Guard = msgspec.field(default_factory=Guard)
 
 
 class Console:

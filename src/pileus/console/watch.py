@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from pileus.console.asking import Asker, Invoke
 from pileus.console.feed import Feed, Record
@@ -40,14 +41,13 @@ _NOT_STRUCTURE = frozenset({"DeleteMessage", "DeleteMessageBatch", "DeleteObject
 _ITEM_VERBS = ("UpdateItem", "DeleteItem", "CreateLogStream", "CreateMultipartUpload")
 
 
-@dataclass(slots=True)
-class _Watched:
+class _Watched(msgspec.Struct):
     """What the watcher knows of one account that is being looked at."""
 
     asker: Asker
     inventory: Inventory
     results: ResultReader
-    due_ms: dict[str, int] = field(default_factory=dict)
+    due_ms: dict[str, int] = msgspec.field(default_factory=dict)
     mapped: tuple[int, frozenset[str]] | None = None
 
 

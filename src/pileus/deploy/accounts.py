@@ -7,7 +7,8 @@ that all clients agree on it without asking anybody.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+
+import msgspec
 
 from pileus.values.context import DEFAULT_ACCOUNT, DEFAULT_REGION
 
@@ -19,8 +20,7 @@ _FIRST = 10**11
 _COUNT = 9 * 10**11
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(msgspec.Struct, frozen=True):
     """A stage and where its resources live.
 
     Attributes:

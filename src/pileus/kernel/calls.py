@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec.structs import replace
 
 from pileus.kernel.deliveries import Delivery, OutboxEntry, Timer, encode_entry, encode_timer
 from pileus.kernel.operations import Reply

@@ -12,7 +12,6 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -52,8 +51,7 @@ class AccessKey(msgspec.Struct, kw_only=True):
 ACCESS_KEYS = RecordCodec(AccessKey)
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(msgspec.Struct, frozen=True):
     """What an access key id stands for, and the secret its requests are signed with.
 
     Attributes:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(slots=True)
-class Usage:
+class Usage(msgspec.Struct):
     """Counted since start."""
 
     calls: int = 0

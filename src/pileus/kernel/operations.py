@@ -7,8 +7,9 @@ The door finds it by the file's name; nothing lists it a second time.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, overload
+
+import msgspec
 
 from pileus.values.body import Body
 from pileus.values.keys import Key
@@ -16,8 +17,7 @@ from pileus.values.keys import Key
 Kind = Literal["write", "read", "stream"]
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """What the door gives back.
 
     Attributes:
@@ -26,21 +26,19 @@ class Reply:
         status: HTTP status where it differs from the model's.
     """
 
-    output: Mapping[str, Any] = field(default_factory=dict)
+    output: Mapping[str, Any] = msgspec.field(default_factory=dict)
     body: Body | None = None
     status: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     """A write's answer "nothing yet": run me again when ``key`` is woken or at ``until_ms``."""
 
     key: Key
     until_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class OperationCode:
+class OperationCode(msgspec.Struct, frozen=True):
     """A marked function: what it is and how it is run."""
 
     kind: Kind

@@ -6,10 +6,11 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 from typing import Any
+
+import msgspec
 
 from pileus.kernel.operations import OperationCode
 from pileus.ports.state import Space
@@ -34,8 +35,7 @@ def callers_own(context: CallContext, operation: str, input: Mapping[str, Any]) 
     return context
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(msgspec.Struct, frozen=True):
     """A service's manifest: everything about it but its operations, which are found by folder.
 
     Attributes:
@@ -68,8 +68,7 @@ class Room:
         return (account, region if self.is_regional else "global", self.services[0])
 
 
-@dataclass(frozen=True, slots=True)
-class BoundOperation:
+class BoundOperation(msgspec.Struct, frozen=True):
     """An operation ready to run."""
 
     room: Room

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from pileus.languages.event_pattern_operators import (
     EXISTENCE_OPERATORS,
@@ -54,8 +55,7 @@ class InvalidPattern(ServiceError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(msgspec.Struct, frozen=True):
     """What differs between the services that speak this language.
 
     Attributes:
@@ -87,8 +87,7 @@ EVENTBRIDGE = Dialect(
 )  # fmt: skip
 
 
-@dataclass(slots=True)
-class Compiled:
+class Compiled(msgspec.Struct):
     """The outcome of compiling: the matcher and what the limits speak about.
 
     ``combinations`` multiplies the weights of all fields, adding up the branches of ``$or``;
@@ -97,7 +96,7 @@ class Compiled:
 
     node: Node
     combinations: int
-    paths: set[tuple[str, ...]] = field(default_factory=set)
+    paths: set[tuple[str, ...]] = msgspec.field(default_factory=set)
 
 
 def compile_pattern(pattern: Mapping[str, Any] | str) -> Matcher:

@@ -43,7 +43,8 @@ import json
 import struct
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from pileus.values.errors import PileusError
 
@@ -61,8 +62,7 @@ class PreviewRefused(PileusError):
     """A batch is malformed or too large, or there are too many sources."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """One record; ``raw`` is header and data."""
 
     kind: int

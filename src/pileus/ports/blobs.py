@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from pileus.values.errors import PileusError, StoreUnavailable
 
@@ -24,8 +25,7 @@ class BlobsUnavailable(StoreUnavailable):
     """
 
 
-@dataclass(frozen=True, slots=True)
-class BlobInfo:
+class BlobInfo(msgspec.Struct, frozen=True):
     """``etag`` changes with the content; ``modified_ms`` is the wall time of the put."""
 
     name: str

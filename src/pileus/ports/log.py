@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from pileus.values.errors import PileusError, StoreUnavailable
 
@@ -21,8 +22,7 @@ class LogUnavailable(StoreUnavailable):
     """The log could not write or read (disk full, I/O error, closed); nothing was appended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """``offset`` counts from 0 within a partition; ``at_ms`` is given by the appender."""
 
     offset: int

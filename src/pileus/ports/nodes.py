@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
+
+import msgspec
 
 from pileus.values.errors import PileusError
 
@@ -33,8 +34,7 @@ class InstanceKind(enum.Enum):
     ENGINE = "engine"
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceSpec:
+class InstanceSpec(msgspec.Struct, frozen=True):
     """Everything a node must know to make one instance.
 
     Attributes:
@@ -61,7 +61,7 @@ class InstanceSpec:
     layers_dir: str = ""
     shown: tuple[str, ...] = ()
     python_path: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    environment: Mapping[str, str] = msgspec.field(default_factory=lambda: MappingProxyType({}))
     memory_mb: int = 128
     tmp_mb: int = 512
     timeout_s: float = 3.0
@@ -70,8 +70,7 @@ class InstanceSpec:
     kind: InstanceKind = InstanceKind.FUNCTION
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(msgspec.Struct, frozen=True):
     """One call. ``deadline_ms`` is what the handler is told (wall time); the node enforces
     ``timeout_s``. Contexts are JSON texts or empty."""
 
@@ -97,8 +96,7 @@ class ExitReason(enum.Enum):
     LOST = "lost"
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(msgspec.Struct, frozen=True):
     """``code`` goes with EXITED, ``signal`` with KILLED and OUT_OF_MEMORY."""
 
     reason: ExitReason
@@ -106,8 +104,7 @@ class Exit:
     signal: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What became of an invocation.
 
     Attributes:
@@ -125,8 +122,7 @@ class Outcome:
     exit: Exit | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(msgspec.Struct, frozen=True):
     """One record of output, without its final newline; ``at_ms`` is wall time."""
 
     at_ms: int
@@ -159,8 +155,7 @@ class InitFailed(PileusError):
         self.memory_peak_mb = memory_peak_mb
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True):
     """A node. ``memory_free_mb`` counts what leases have not taken of ``memory_mb``."""
 
     node: str
@@ -170,8 +165,7 @@ class Member:
     runtimes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True):
     """The right to run one instance on a node until released. ``epoch`` grows with every lease,
     so that a node tells a late message of an earlier one."""
 
@@ -188,8 +182,7 @@ class ChangeKind(enum.Enum):
     LEFT = "left"
 
 
-@dataclass(frozen=True, slots=True)
-class MemberChange:
+class MemberChange(msgspec.Struct, frozen=True):
     """A node came or went; the links of one that went have ended with LOST."""
 
     kind: ChangeKind

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from pileus.values.errors import PileusError
 
@@ -16,8 +17,7 @@ class SmsUnavailable(PileusError):
     """The provider could not be reached or is overloaded; a later try may succeed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sms:
+class Sms(msgspec.Struct, frozen=True):
     """One message. Numbers are E.164 (``+15550100``).
 
     ``id`` stays the same when a message is tried again.

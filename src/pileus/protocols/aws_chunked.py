@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+
+import msgspec
 
 from pileus.protocols import auth_errors
 from pileus.protocols.http import HttpRequest
@@ -133,8 +134,7 @@ class HashedBody(_CheckedBody):
             yield held
 
 
-@dataclass(slots=True)
-class _ChunkSigner:
+class _ChunkSigner(msgspec.Struct):
     """Checks each chunk's signature against the one before it."""
 
     verified: Verified

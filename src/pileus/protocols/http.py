@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from pileus.values.body import Body, BytesBody
 
 NO_BODY_STATUSES = frozenset({204, 304})
 
 
-@dataclass(slots=True)
-class HttpRequest:
+class HttpRequest(msgspec.Struct):
     """One request as it came in.
 
     Attributes:
@@ -28,8 +29,8 @@ class HttpRequest:
     method: str
     path: str
     query: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-    body: Body = field(default_factory=lambda: BytesBody(b""))
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    body: Body = msgspec.field(default_factory=lambda: BytesBody(b""))
     peer: str = "127.0.0.1"
     is_loopback: bool = True
     listener: str = "port"

@@ -8,10 +8,11 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote, unquote_plus
+
+import msgspec
 
 from pileus.protocols import auth_errors
 from pileus.protocols.http import HttpRequest
@@ -63,8 +64,7 @@ _SUBRESOURCES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """``expires``: epoch seconds of a presigned request, as text; empty in the header form."""
 
     access_key: str

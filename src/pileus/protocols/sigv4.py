@@ -9,8 +9,9 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import unquote
+
+import msgspec
 
 from pileus.kernel.credentials import Credential
 from pileus.protocols import auth_errors, sigv2
@@ -46,8 +47,7 @@ Lookup = Callable[[str, str], Credential | None]
 """``(access key id, session token or "") → Credential``; None when nobody has that pair."""
 
 
-@dataclass(slots=True)  # not frozen: one is made for every request, and freezing doubles its cost
-class Verified:
+class Verified(msgspec.Struct):
     """A request whose signature is right.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+
+import msgspec
 
 from pileus.protocols import auth_errors, sigv2
 from pileus.protocols.http import HttpRequest
@@ -18,8 +19,7 @@ PRESIGN_SECONDS_MAX = 604_800
 _AMZ_DATE = re.compile(r"\d{8}T\d{6}Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """The constant part of an authorization: the same for every request of a client in a day."""
 
     access_key: str

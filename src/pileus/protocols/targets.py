@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from pileus.values.errors import ServiceError
 
 
-@dataclass(slots=True)
-class Target:
+class Target(msgspec.Struct):
     """The operation a request names, and the protocol it speaks.
 
     Attributes:
@@ -26,7 +26,7 @@ class Target:
     service: str
     operation: str
     protocol: str
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     method: str = "POST"
     json_version: str = "1.1"
     path: str = "/"

@@ -8,9 +8,10 @@ headers are all there, and of those the one that requires most.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from urllib.parse import unquote
+
+import msgspec
 
 from pileus import shapes
 from pileus.protocols.bindings import query_parameters
@@ -20,8 +21,7 @@ _NEVER_TOLD_BY_URI = frozenset({("s3", "ListDirectoryBuckets")})
 """Operations that differ from another one by the host only."""
 
 
-@dataclass(slots=True)
-class _Candidate:
+class _Candidate(msgspec.Struct):
     """One operation at the end of a path. ``markers``: query names with the value they must have
     (empty: any); ``required``: query names and headers its input cannot do without."""
 
@@ -40,12 +40,11 @@ _Labelled = tuple[tuple[str, ...], _Candidate]
 _UNFIT = (-1, 0, 0, 0)
 
 
-@dataclass(slots=True)
-class _Choices:
+class _Choices(msgspec.Struct):
     """What shares a method and a template. ``plain`` answers requests that tell nothing more: no
     query, none of ``headers``."""
 
-    candidates: list[_Labelled] = field(default_factory=list)
+    candidates: list[_Labelled] = msgspec.field(default_factory=list)
     headers: frozenset[str] = frozenset()
     plain: _Labelled | None = None
 
@@ -60,12 +59,11 @@ class _Choices:
         return _choose(self.candidates, query, headers)
 
 
-@dataclass(slots=True)
-class _Node:
-    literals: dict[str, _Node] = field(default_factory=dict)
+class _Node(msgspec.Struct):
+    literals: dict[str, _Node] = msgspec.field(default_factory=dict)
     label: _Node | None = None
     greedy: _Node | None = None
-    methods: dict[str, _Choices] = field(default_factory=dict)
+    methods: dict[str, _Choices] = msgspec.field(default_factory=dict)
 
 
 class UriTable:

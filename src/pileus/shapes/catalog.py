@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
+from msgspec.structs import force_setattr
+
 from pileus.shapes import source
 from pileus.shapes.model import Member, Operation, Service, Shape
 
 Raw = dict[str, Any]
-_set = object.__setattr__
+_set = force_setattr
 
 
 @cache

@@ -7,7 +7,8 @@ of ``protocols/``; this module only keeps what AWS's service models say.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from pileus.values.errors import PileusError
 
@@ -34,8 +35,7 @@ class UnknownOperation(PileusError):
         self.operation = operation
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True):
     """A shape used in a place: a structure's member, a list's element, a map's key or value.
 
     Attributes:
@@ -71,8 +71,7 @@ class Member:
         return self.location_name or self.name
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Shape:
+class Shape(msgspec.Struct, frozen=True, eq=False):
     """One shape; recursive shapes refer to themselves. Compared by identity.
 
     Attributes:
@@ -88,7 +87,7 @@ class Shape:
 
     name: str
     kind: str
-    members: dict[str, Member] = field(default_factory=dict)
+    members: dict[str, Member] = msgspec.field(default_factory=dict)
     required: tuple[str, ...] = ()
     element: Member | None = None
     key: Member | None = None
@@ -129,8 +128,7 @@ class Shape:
         return next((m for m in self.members.values() if m.shape.is_eventstream), None)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Operation:
+class Operation(msgspec.Struct, frozen=True, eq=False):
     """One operation. ``uri`` is a template such as ``/{Bucket}/{Key+}?uploads``.
 
     Attributes:
@@ -154,14 +152,13 @@ class Operation:
     errors: tuple[Shape, ...] = ()
     host_prefix: str = ""
     auth_type: str = ""
-    checksum: Mapping[str, object] = field(default_factory=dict)
+    checksum: Mapping[str, object] = msgspec.field(default_factory=dict)
     is_checksum_required: bool = False
     is_payload_unsigned: bool = False
     is_deprecated: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Service:
+class Service(msgspec.Struct, frozen=True, eq=False):
     """One AWS API.
 
     Attributes:

@@ -7,10 +7,11 @@ time to say why. Unknown members are ignored, as AWS does.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
+
+import msgspec
 
 from pileus.shapes.catalog import service as service_named
 from pileus.shapes.model import Member, Shape
@@ -20,8 +21,7 @@ from pileus.values.errors import ServiceError
 Check = Callable[[Any], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(msgspec.Struct, frozen=True):
     """One constraint that one value does not satisfy.
 
     Attributes:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Arn:
+class Arn(msgspec.Struct, frozen=True):
     """``arn:partition:service:region:account:resource``; the resource may hold further colons."""
 
     service: str

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import msgspec
+from msgspec.structs import replace
 
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
 DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(msgspec.Struct, frozen=True):
     """The identity a call acts under.
 
     Attributes:
@@ -36,8 +36,7 @@ class Principal:
         return Principal(f"service:{name}", account)
 
 
-@dataclass(frozen=True, slots=True)
-class CallContext:
+class CallContext(msgspec.Struct, frozen=True):
     """What accompanies a call through the door.
 
     Attributes:
@@ -49,7 +48,7 @@ class CallContext:
 
     account: str = DEFAULT_ACCOUNT
     region: str = DEFAULT_REGION
-    principal: Principal = field(default_factory=lambda: Principal.root(DEFAULT_ACCOUNT))
+    principal: Principal = msgspec.field(default_factory=lambda: Principal.root(DEFAULT_ACCOUNT))
     request_id: str = ""
     trace: str = ""
     deadline_ms: int | None = None

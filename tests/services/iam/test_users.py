@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
+from msgspec.structs import replace
 
 from pileus.kernel.credentials import Credentials
 from pileus.testing.platform import MemoryPlatform
@@ -23,9 +22,7 @@ async def test_a_users_key_signs_requests(memory_platform: MemoryPlatform) -> No
     assert found.principal.arn == "arn:aws:iam::000000000000:user/x/u"
     assert found.principal.user_id == made["UserId"]
 
-    memory_platform.context = dataclasses.replace(
-        memory_platform.context, principal=found.principal
-    )
+    memory_platform.context = replace(memory_platform.context, principal=found.principal)
     me = (await memory_platform("iam", "GetUser"))["User"]
     assert me["UserName"] == "u"
     listed = (await memory_platform("iam", "ListAccessKeys"))["AccessKeyMetadata"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from pileus.testing.platform import MemoryPlatform
 from pileus.values.errors import ServiceError

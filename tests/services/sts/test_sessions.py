@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pileus.kernel.credentials import Credentials
 from pileus.testing.platform import MemoryPlatform
@@ -18,7 +18,7 @@ OWNER = {"AWS": "arn:aws:iam::000000000000:root"}
 
 
 def act_as(platform: MemoryPlatform, principal: Principal) -> None:
-    platform.context = dataclasses.replace(platform.context, principal=principal)
+    platform.context = replace(platform.context, principal=principal)
 
 
 async def make_role(
@@ -97,7 +97,7 @@ async def test_a_service_and_another_account(memory_platform: MemoryPlatform) ->
 
 async def test_across_accounts(memory_platform: MemoryPlatform) -> None:
     await make_role(memory_platform, {"AWS": "111111111111"})
-    other = dataclasses.replace(
+    other = replace(
         memory_platform.context, account="111111111111", principal=Principal.root("111111111111")
     )
     memory_platform.context = other

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 
 from pileus.compute.calls import Call, Result, Target, Usage
 from pileus.compute.pools import Pools, PoolServices, PoolSettings

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 _NS = 1_000_000_000
 
 
-@dataclass(slots=True)
-class BlankTarget:
+class BlankTarget(msgspec.Struct):
     """Grows when starts find nothing ready, shrinks when blanks wait unused.
 
     Attributes:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 _ROOT = Path("/sys/fs/cgroup")
 _MIB = 1 << 20
@@ -61,8 +62,7 @@ def group_name(suffix: str) -> str:
     return f"{_PREFIX}{os.getpid()}-{suffix}"
 
 
-@dataclass(slots=True)
-class _GroupV1:
+class _GroupV1(msgspec.Struct):
     memory_dir: Path
     pids_dir: Path
 
@@ -83,8 +83,7 @@ class _GroupV1:
         return _remove_dirs((self.memory_dir, self.pids_dir))
 
 
-@dataclass(slots=True)
-class _GroupV2:
+class _GroupV2(msgspec.Struct):
     folder: Path
 
     def open_entrances(self) -> list[int]:
@@ -105,8 +104,7 @@ class _GroupV2:
         return _remove_dirs((self.folder,))
 
 
-@dataclass(slots=True)
-class _CgroupsV1:
+class _CgroupsV1(msgspec.Struct):
     memory_dir: Path
     pids_dir: Path
     version: int = 1
@@ -122,8 +120,7 @@ class _CgroupsV1:
         return _GroupV1(*folders)
 
 
-@dataclass(slots=True)
-class _CgroupsV2:
+class _CgroupsV2(msgspec.Struct):
     folder: Path
     version: int = 2
 

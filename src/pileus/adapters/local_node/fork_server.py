@@ -8,8 +8,10 @@ import socket
 import subprocess
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
+
+import msgspec
 
 import pileus
 from pileus.adapters.local_node.blanks import BlankTarget
@@ -27,8 +29,7 @@ _REMOVE_GROUP_EVERY_S = 0.02
 _REMOVE_GROUP_TRIES = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(msgspec.Struct, frozen=True):
     """What makes two zygotes the same.
 
     Attributes:

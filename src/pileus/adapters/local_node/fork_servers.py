@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pileus.adapters.local_node.blanks import BlankTarget
 from pileus.adapters.local_node.capabilities import Tier

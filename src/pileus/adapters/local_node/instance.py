@@ -12,8 +12,9 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from pileus.adapters.local_node.cgroups import Group
 from pileus.adapters.local_node.channels import Channel, FrameChannel
@@ -53,8 +54,7 @@ class State(enum.Enum):
     GONE = "gone"
 
 
-@dataclass(slots=True)
-class Ends:
+class Ends(msgspec.Struct):
     """The node's ends of an instance's sockets."""
 
     control: socket.socket

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from pileus.ports.nodes import RuntimeUnavailable
 
@@ -26,8 +27,7 @@ _QUESTION = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Interpreter:
+class Interpreter(msgspec.Struct, frozen=True):
     """One Python.
 
     Attributes:
@@ -50,8 +50,7 @@ class Interpreter:
         return f"python3.{self.minor}"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """An interpreter for a runtime; ``warning`` is a sentence for people, or empty."""
 
     interpreter: Interpreter

@@ -6,8 +6,9 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from pileus.adapters.local_node.blanks import BlankTarget
 from pileus.adapters.local_node.capabilities import Capabilities, Tier
@@ -44,8 +45,7 @@ _TRIM_EVERY_S = 10.0
 _NODE_NAME = "local"
 
 
-@dataclass(frozen=True, slots=True)
-class LocalNodeSettings:
+class LocalNodeSettings(msgspec.Struct, frozen=True):
     """How this machine runs instances.
 
     Attributes:
@@ -66,7 +66,7 @@ class LocalNodeSettings:
     required_tier: Tier | None = None
     is_runtime_strict: bool = False
     interpreters: tuple[str, ...] = ()
-    blanks: BlankTarget = field(default_factory=BlankTarget)
+    blanks: BlankTarget = msgspec.field(default_factory=BlankTarget)
 
 
 class LocalNodes:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
+
+import msgspec
 
 from pileus.compute.calls import Call as ComputeCall
 from pileus.compute.calls import Result
@@ -29,8 +30,7 @@ _PAGE = 1000
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class _Work:
+class _Work(msgspec.Struct):
     """An event with what it runs on, as it stands now."""
 
     event: AsyncEvent

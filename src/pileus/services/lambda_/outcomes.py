@@ -5,10 +5,10 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.htm
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+import msgspec
 import orjson
 
 from pileus.compute.calls import Result
@@ -39,8 +39,7 @@ class Condition(Enum):
     NO_CONCURRENCY = "ZeroReservedConcurrency"
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """``result`` is the last attempt's, ``refusal`` what kept the last one from running."""
 
     condition: Condition

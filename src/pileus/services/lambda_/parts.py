@@ -5,8 +5,9 @@ The platform hands in real nodes, tests scripted ones; everything above the Node
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from pileus.compute.code_store import CodeStore
 from pileus.compute.log_shipping import LogShipper
@@ -20,8 +21,7 @@ from pileus.services.lambda_.queue_source import QueueSources
 from pileus.services.lambda_.running import Functions
 
 
-@dataclass(frozen=True, slots=True)
-class ComputeSettings:
+class ComputeSettings(msgspec.Struct, frozen=True):
     """What does not follow from the ports.
 
     Attributes:
@@ -32,7 +32,7 @@ class ComputeSettings:
 
     code_dir: Path
     boot_id: str
-    pools: PoolSettings = field(default_factory=PoolSettings)
+    pools: PoolSettings = msgspec.field(default_factory=PoolSettings)
 
 
 def add_parts(kernel: Kernel, nodes: Nodes, settings: ComputeSettings) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from pileus.compute.host_environment import HostEnvironment
 from pileus.compute.log_shipping import LogShipper
@@ -19,8 +20,7 @@ _UNBOUNDED = 1_000_000
 """Variants bound their own instances; Lambda's quota of an account does not count models."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelSettings:
+class ModelSettings(msgspec.Struct, frozen=True):
     """What does not follow from the ports.
 
     Attributes:
@@ -33,7 +33,7 @@ class ModelSettings:
     models_dir: Path
     boot_id: str
     idle_s: float = 360.0
-    host: HostEnvironment | None = field(default=None)
+    host: HostEnvironment | None = None
 
 
 def add_model_parts(kernel: Kernel, nodes: Nodes, settings: ModelSettings) -> Endpoints:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import pytest
+from msgspec.structs import replace
 
 from pileus.ports.clock import Clock
 from pileus.ports.nodes import (

@@ -8,10 +8,10 @@ import re
 import sys
 import sysconfig
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pileus.adapters.clock_system import SystemClock
 from pileus.adapters.local_node import LocalNodes, LocalNodeSettings
