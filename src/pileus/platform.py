@@ -167,7 +167,7 @@ def _add_console(kernel: Kernel, app: GatewayApp, settings: Settings) -> None:
     )
     app.add_handler("", console.handle)
     app.add_websocket("", console.websocket)
-    kernel.add_observer(console.feed.observe)
+    kernel.add_observer(console.feed.observe, console.feed)
     kernel.supervisor.spawn("console", console.run())
     kernel.supervisor.spawn("environments", environments.run())
 

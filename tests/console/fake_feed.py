@@ -21,6 +21,7 @@ from pileus.gateway.app import GatewayApp
 from pileus.gateway.server import Server
 from pileus.gateway.websocket import open_websocket
 from pileus.media.preview import DESCRIPTION, JPEG, KEY_PICTURE, PICTURE, pack
+from pileus.ports.nodes import LogLine
 from pileus.values.times import utc
 from tests.console.clip import Clip, ClipFrame, film_clip, synthetic_clip
 from tests.console.fake_rooms import (
@@ -306,7 +307,8 @@ class _Run:
 
     def _log(self, text: str) -> None:
         group = f"/aws/lambda/{function_name(self._function)}"
-        self._platform._observe("log", group=group, stream="2026/11/21/[$LATEST]a1", text=text)
+        lines = [LogLine(self._platform.clock.now_ms(), text)]
+        self._platform._observe("log", group=group, stream="2026/11/21/[$LATEST]a1", lines=lines)
 
 
 @asynccontextmanager

@@ -48,7 +48,7 @@ class Result(msgspec.Struct, frozen=True):
     Attributes:
         function_error: empty, or ``Unhandled`` (the header ``X-Amz-Function-Error``).
         init_ns: the init phase, when this call waited for it.
-        log: the invocation's records, from START to REPORT.
+        written: the invocation's records, from START to REPORT, as they were written.
         log_stream: name of the instance's log stream.
     """
 
@@ -58,8 +58,13 @@ class Result(msgspec.Struct, frozen=True):
     init_ns: int | None
     billed_ms: int
     memory_peak_mb: int
-    log: Sequence[str]
+    written: Sequence[Sequence[LogLine]]
     log_stream: str
+
+    @property
+    def log(self) -> list[str]:
+        """The texts of what was written."""
+        return [line.text for lines in self.written for line in lines]
 
     @property
     def is_cold(self) -> bool:

@@ -37,7 +37,7 @@ class LogShipper:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._pending: dict[_Stream, list[LogLine]] = defaultdict(list)
+        self._pending: dict[_Stream, list[Sequence[LogLine]]] = defaultdict(list)
         self._known: set[_Stream] = set()
         self._count = 0
         self._task: asyncio.Task[None] | None = None
@@ -51,7 +51,7 @@ class LogShipper:
         if self._count + len(lines) > _PENDING_MAX:
             self.dropped += len(lines)
             return
-        self._pending[(target.scope, target.function, group, stream)] += lines
+        self._pending[(target.scope, target.function, group, stream)].append(lines)
         self._count += len(lines)
         if self._task is None or self._task.done():
             self._task = self._kernel.supervisor.spawn("log shipper", self._ship())
@@ -65,7 +65,8 @@ class LogShipper:
         """Send everything gathered so far."""
         pending, self._pending = self._pending, defaultdict(list)
         self._count = 0
-        for stream, lines in pending.items():
+        for stream, written in pending.items():
+            lines = [line for some in written for line in some]
             self._show(stream, lines)
             for events in _batches(lines):
                 await self._send(stream, events)
@@ -74,16 +75,15 @@ class LogShipper:
         """Tell the observers."""
         scope, function, group, name = stream
         account, _, region = scope.partition("/")
-        for line in lines:
-            self._kernel.observe(
-                "log",
-                account=account,
-                region=region,
-                function=function,
-                group=group,
-                stream=name,
-                text=line.text,
-            )
+        self._kernel.observe(
+            "log",
+            account=account,
+            region=region,
+            function=function,
+            group=group,
+            stream=name,
+            lines=lines,
+        )
 
     async def _send(self, stream: _Stream, events: list[dict[str, Any]]) -> None:
         scope, _, group, name = stream

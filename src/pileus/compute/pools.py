@@ -300,7 +300,9 @@ class Pools:
 
     def _meter(self, usage: Usage) -> None:
         key = (usage.target.scope, usage.target.function)
-        figures = self._figures.setdefault(key, FunctionFigures())
+        figures = self._figures.get(key)
+        if figures is None:
+            figures = self._figures[key] = FunctionFigures()
         if usage.throttle:
             figures.throttles += 1
         else:

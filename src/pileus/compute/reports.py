@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
+from typing import overload
 
-from pileus.ports.nodes import Exit, ExitReason
+from pileus.ports.nodes import Exit, ExitReason, LogLine
 from pileus.values.times import iso8601
 
 EXIT_ERROR = "Runtime.ExitError"
@@ -45,6 +47,59 @@ def start_line(request_id: str, version: str) -> str:
 def end_line(request_id: str) -> str:
     """The line after the last output."""
     return f"END RequestId: {request_id}"
+
+
+class RunLines(Sequence[LogLine]):
+    """What the platform itself writes about one invocation, put into words only when it is read.
+
+    Nobody waits for these lines, and most are read after the answer, if at all.
+
+    Args:
+        request_id: of the invocation.
+        start: when START was due and the version it names; None where it stands before already.
+        ended_ms: wall time of END and REPORT.
+        figures: what :func:`report_line` wants after the request id.
+    """
+
+    __slots__ = ("_ended_ms", "_figures", "_lines", "_request_id", "_start")
+
+    def __init__(
+        self,
+        request_id: str,
+        start: tuple[int, str] | None,
+        ended_ms: int,
+        figures: tuple[int, tuple[int, int], int | None, str],
+    ) -> None:
+        self._request_id = request_id
+        self._start = start
+        self._ended_ms = ended_ms
+        self._figures = figures
+        self._lines: list[LogLine] | None = None
+
+    def __len__(self) -> int:
+        return 2 if self._start is None else 3
+
+    @overload
+    def __getitem__(self, index: int) -> LogLine: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[LogLine]: ...
+
+    def __getitem__(self, index: int | slice) -> LogLine | Sequence[LogLine]:
+        if self._lines is None:
+            self._lines = self._worded()
+        return self._lines[index]
+
+    def _worded(self) -> list[LogLine]:
+        request_id, at_ms = self._request_id, self._ended_ms
+        lines = [
+            LogLine(at_ms, end_line(request_id)),
+            LogLine(at_ms, report_line(request_id, *self._figures)),
+        ]
+        if self._start is not None:
+            start_ms, version = self._start
+            lines.insert(0, LogLine(start_ms, start_line(request_id, version)))
+        return lines
 
 
 def billed_ms(duration_ns: int, init_ns: int | None) -> int:

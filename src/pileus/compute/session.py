@@ -59,9 +59,10 @@ class Session:
         self._nodes, self._clock, self._write_log = services
         self._lease: Lease | None = None
         self.link: Link | None = None
-        self._lines: list[str] = []
+        self._written: list[Sequence[LogLine]] = []
         # START waits for the first output or the end, so that a quiet call writes its log once.
-        self._held: list[LogLine] = []
+        self._held_start: tuple[int, str] | None = None
+        self._request_id = ""
         self._is_running = False  # stays set when a call is cancelled: its handler may still run
 
     @property
@@ -79,7 +80,7 @@ class Session:
         A failed init phase is run again within the invocation, under the function's timeout, as
         AWS does. Raises NoCapacity, RuntimeUnavailable.
         """
-        self._lines = []
+        self._written = []
         run = _Run(call)
         timeout_s = self._spec.timeout_s
         began_ns = self._clock.mono_ns()
@@ -101,7 +102,7 @@ class Session:
 
     async def invoke(self, call: Call) -> Result:
         """Run one invocation on the warm instance."""
-        self._lines = []
+        self._written = []
         return await self._run(_Run(call), 0)
 
     async def close(self) -> None:
@@ -124,14 +125,15 @@ class Session:
         """``spent_ns`` of the timeout went into a repeated init phase."""
         call, timeout_s = run.call, self._spec.timeout_s
         self._is_running = True
-        start = reports.start_line(call.request_id, self.target.version)
-        self._held = [LogLine(self._clock.now_ms(), start)]
+        now_ms = self._clock.now_ms()
+        self._request_id = call.request_id
+        self._held_start = (now_ms, self.target.version)
         if run.init_failure is not None:
             return self._failed_in_init(run, run.init_failure, spent_ns)
         link = self.link
         assert link is not None
         left_s = max(0.001, timeout_s - spent_ns / _NS_PER_S)
-        deadline_ms = self._clock.now_ms() + round(left_s * 1000)
+        deadline_ms = now_ms + round(left_s * 1000)
         outcome = await link.invoke(
             Invocation(
                 call.request_id,
@@ -168,10 +170,10 @@ class Session:
     ) -> Result:
         request_id, size_mb = run.call.request_id, self._spec.memory_mb
         status = reports.status_of(outcome.exit, error_type)
-        memory = (size_mb, outcome.memory_peak_mb)
-        report = reports.report_line(request_id, duration_ns, memory, run.init_ns, status)
-        self._say(reports.end_line(request_id), report)
-        lines, self._lines = self._lines, []
+        figures = (duration_ns, (size_mb, outcome.memory_peak_mb), run.init_ns, status)
+        start, self._held_start = self._held_start, None
+        self._write(reports.RunLines(request_id, start, self._clock.now_ms(), figures))
+        written, self._written = self._written, []
         self._is_running = False
         return Result(
             payload=outcome.payload,
@@ -180,7 +182,7 @@ class Session:
             init_ns=run.init_ns,
             billed_ms=reports.billed_ms(duration_ns, run.init_ns),
             memory_peak_mb=outcome.memory_peak_mb,
-            log=lines,
+            written=written,
             log_stream=self.log_stream,
         )
 
@@ -193,9 +195,15 @@ class Session:
         self._take_output([LogLine(at_ms, text) for text in texts])
 
     def _take_output(self, lines: Sequence[LogLine]) -> None:
-        if self._held:
-            lines, self._held = [*self._held, *lines], []
-        self._lines += [line.text for line in lines]
+        if self._held_start is not None:
+            start_ms, version = self._held_start
+            self._held_start = None
+            start = LogLine(start_ms, reports.start_line(self._request_id, version))
+            lines = [start, *lines]
+        self._write(lines)
+
+    def _write(self, lines: Sequence[LogLine]) -> None:
+        self._written.append(lines)
         self._write_log(self.target, self.log_stream, lines)
 
 

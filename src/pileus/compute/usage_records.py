@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from pileus.compute.calls import Usage
 from pileus.kernel.kernel import Kernel
@@ -12,26 +13,30 @@ def meter_of(kernel: Kernel, service: str) -> Callable[[Usage], None]:
     """What pools of a service call for every invocation: GB-seconds, requests, a record."""
 
     def meter(usage: Usage) -> None:
-        account, _, region = usage.target.scope.partition("/")
-        kernel.meter.add_quantity(account, f"{service}:gb_seconds", usage.gigabyte_seconds)
-        kernel.meter.add_quantity(account, f"{service}:requests", 0 if usage.throttle else 1)
-        kernel.observe(
-            "invocation",
-            account=account,
-            region=region,
-            service=service,
-            function=usage.target.function,
-            version=usage.target.version,
-            cold=usage.is_cold,
-            duration_ms=usage.duration_ns / 1e6,
-            init_ms=usage.init_ns / 1e6,
-            billed_ms=usage.billed_ms,
-            memory_mb=usage.target.spec.memory_mb,
-            memory_peak_mb=usage.memory_peak_mb,
-            error=usage.is_error,
-            throttle=usage.throttle,
-            concurrency=usage.concurrency,
-            gb_seconds=usage.gigabyte_seconds,
-        )
+        account = usage.target.scope.partition("/")[0]
+        kernel.meter.add_quantity(account, gb_seconds, usage.gigabyte_seconds)
+        kernel.meter.add_quantity(account, requests, 0 if usage.throttle else 1)
+        kernel.observers.tell_later("invocation", account, record, usage)
 
+    def record(usage: Usage) -> dict[str, Any]:
+        account, _, region = usage.target.scope.partition("/")
+        return {
+            "account": account,
+            "region": region,
+            "service": service,
+            "function": usage.target.function,
+            "version": usage.target.version,
+            "cold": usage.is_cold,
+            "duration_ms": usage.duration_ns / 1e6,
+            "init_ms": usage.init_ns / 1e6,
+            "billed_ms": usage.billed_ms,
+            "memory_mb": usage.target.spec.memory_mb,
+            "memory_peak_mb": usage.memory_peak_mb,
+            "error": usage.is_error,
+            "throttle": usage.throttle,
+            "concurrency": usage.concurrency,
+            "gb_seconds": usage.gigabyte_seconds,
+        }
+
+    gb_seconds, requests = f"{service}:gb_seconds", f"{service}:requests"
     return meter

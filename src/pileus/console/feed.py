@@ -21,6 +21,7 @@ from pileus.console.places import (
     source_of_object,
 )
 from pileus.console.subscription import Subscription
+from pileus.kernel.observing import Attention, PassingCall
 from pileus.ports.clock import Clock
 from pileus.values.context import DEFAULT_ACCOUNT, DEFAULT_REGION
 
@@ -31,6 +32,8 @@ SMS_KEPT = 200
 OBSERVED_LINKS_MAX = 500
 LOG_TEXT_MAX = 4000
 
+_FOR_OPEN_PAGES = frozenset({"call", "delivery"})
+"""Kinds of which nothing is kept for a page that opens later but what ``count_call`` keeps."""
 Record = Mapping[str, Any]
 Hop = tuple[str, str]
 """From one place of the map to another."""
@@ -90,6 +93,23 @@ class Feed:
         taker(self.view(str(record.get("account") or DEFAULT_ACCOUNT)), record)
         for listener in self._listeners:
             listener(record)
+
+    def attention(self, kind: str, account: str) -> Attention:
+        """How much a record of that kind is wanted; what no page could show need not be made."""
+        if self._subscriptions and self._pages(account):
+            return Attention.NOW
+        return Attention.NONE if kind in _FOR_OPEN_PAGES else Attention.LATER
+
+    def count_call(self, call: PassingCall) -> None:
+        """Take note of a call whose record nobody wanted."""
+        context = call.context
+        if context.source == CONSOLE_SOURCE:
+            return
+        view = self.view(context.account)
+        view.call_count += 1
+        view.error_count += bool(call.error_code)
+        if call.service == "s3" and not call.error_code:
+            self._note_segment(view, call.operation, call.input)
 
     def publish(self, account: str, message_type: str, key: str, value: Any) -> None:
         """Set a piece of state (``rooms``, ``resources``, ``occupancy`` …) and tell the pages.
@@ -178,7 +198,7 @@ class Feed:
         pages = self._pages(view.account)
         service, given = str(record["service"]), record.get("input") or {}
         if service == "s3" and not error:
-            self._note_segment(view, record, given)
+            self._note_segment(view, record["operation"], given)
         # The rooms' own way of writing the log tail is no news beside the log tail.
         if not pages or (service == "logs" and record.get("source") != "client"):
             return
@@ -203,8 +223,8 @@ class Feed:
         if caller and target:
             self._pulse(view, (caller, target), is_error=bool(error))
 
-    def _note_segment(self, view: AccountView, record: Record, given: Record) -> None:
-        if record["operation"] not in ("PutObject", "CompleteMultipartUpload"):
+    def _note_segment(self, view: AccountView, operation: str, given: Record) -> None:
+        if operation not in ("PutObject", "CompleteMultipartUpload"):
             return
         source = source_of_object(str(given.get("Key") or ""))
         if source:
@@ -249,17 +269,24 @@ class Feed:
 
     def _take_log(self, view: AccountView, record: Record) -> None:
         group = str(record.get("group") or "")
-        text = str(record["text"])
-        row = {
-            "at_ms": record["at_ms"],
-            "function": function_name(str(record.get("function") or group.rsplit("/", 1)[-1])),
-            "group": group,
-            "stream": record.get("stream") or "",
-            "text": text[:LOG_TEXT_MAX].rstrip("\n"),
-            "cut": max(0, len(text) - LOG_TEXT_MAX),
-        }
-        view.logs.append(row)
-        self.stream(view.account, "logs", (row,))
+        lines = record["lines"]
+        if not self._pages(view.account):
+            lines = lines[-LOGS_KEPT:]  # the others would never be seen
+        name = function_name(str(record.get("function") or group.rsplit("/", 1)[-1]))
+        stream = record.get("stream") or ""
+        rows = [
+            {
+                "at_ms": line.at_ms,
+                "function": name,
+                "group": group,
+                "stream": stream,
+                "text": line.text[:LOG_TEXT_MAX].rstrip("\n"),
+                "cut": max(0, len(line.text) - LOG_TEXT_MAX),
+            }
+            for line in lines
+        ]
+        view.logs.extend(rows)
+        self.stream(view.account, "logs", rows)
 
     def _take_sms(self, view: AccountView, record: Record) -> None:
         row = {key: record.get(key) or "" for key in ("at_ms", "id", "direction", "number", "text")}

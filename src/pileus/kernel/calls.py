@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec.structs import replace
@@ -159,6 +159,14 @@ class StreamCall(Call):
     def read(self, look: Callable[[ReadCall], T]) -> T:
         """Run ``look`` on a snapshot of the room's space."""
         return self._kernel.read(self.context, self.space, look)
+
+    def recall(self, what: Hashable, look: Callable[[ReadCall], T]) -> T:
+        """The same, looked for again only after something was committed somewhere.
+
+        For what is read far more often than written. ``what`` names it within the room's space, and
+        ``look`` depends on nothing else; everyone gets the same object, so nobody may change it.
+        """
+        return self._kernel.recall(self.space, what, lambda: self.read(look))
 
     async def invoke(
         self,

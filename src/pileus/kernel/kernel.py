@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
 import orjson
 
 from pileus.kernel.calls import SEEN, SEEN_AT, ReadCall, StreamCall, WriteCall
 from pileus.kernel.metering import Meter
+from pileus.kernel.observing import ObserverChoice, Observers, PassingCall, Take
 from pileus.kernel.operations import Reply, Wait
 from pileus.kernel.outbox import Outbox
 from pileus.kernel.rooms import BoundOperation, Registry
@@ -30,6 +31,7 @@ _log = logging.getLogger("pileus")
 SEEN_KEEP_MS = 24 * 3600 * 1000
 _SWEEP_EVERY_S = 600.0
 _SWEEP_ROWS = 1000
+_RECALLED_MAX = 4096
 
 Guard = Callable[[CallContext, str, str, str], None]
 """``(context, service, operation, resource ARN)``; raises the ServiceError that refuses the call."""
@@ -73,8 +75,9 @@ class Kernel:
         self.outbox = Outbox(self)
         self.timers = Timers(self)
         self._parts: dict[type, Any] = {}
-        self._observers: list[Callable[[dict[str, Any]], None]] = []
+        self.observers = Observers(self)
         self._sequence = 0
+        self._recalled: dict[tuple[Space, Hashable], tuple[int, Any]] = {}
 
     async def start(self) -> None:
         """Recover what a previous run left: outbox, timers, the rooms' background work."""
@@ -135,8 +138,10 @@ class Kernel:
         finally:
             took_us = (self.clock.mono_ns() - began_ns) // 1000
             self.meter.add(context.account, service, operation, took_us, error_code)
-            if self._observers:
-                self._observe_call(context, service, operation, input, took_us, error_code)
+            if self.observers.are_any:
+                self.observers.call(
+                    PassingCall(context, service, operation, input, took_us, error_code)
+                )
 
     async def _run(
         self,
@@ -249,6 +254,19 @@ class Kernel:
 
         return self.state.read(space, run)
 
+    def recall(self, space: Space, what: Hashable, look: Callable[[], T]) -> T:
+        """What ``look`` read in ``space``, read again only after something was committed."""
+        commits = self.state.commits
+        known = self._recalled.get((space, what))
+        if known is not None and known[0] == commits:
+            found: T = known[1]
+            return found
+        found = look()
+        if len(self._recalled) >= _RECALLED_MAX:
+            self._recalled.clear()
+        self._recalled[(space, what)] = (commits, found)
+        return found
+
     def next_sequence(self) -> int:
         """Strictly growing; at least the wall clock's microseconds."""
         self._sequence = max(self._sequence + 1, self.clock.now_ms() * 1000)
@@ -287,40 +305,17 @@ class Kernel:
         """A call of the platform's own in ``space``."""
         return StreamCall(self, self.system_context(space), space)
 
-    def add_observer(self, observer: Callable[[dict[str, Any]], None]) -> Callable[[], None]:
-        """Tell ``observer`` of every call, delivery, invocation, log line; returns the undo."""
-        self._observers.append(observer)
-        return lambda: self._observers.remove(observer)
+    def add_observer(self, take: Take, choice: ObserverChoice | None = None) -> Callable[[], None]:
+        """Tell ``take`` of every call, delivery, invocation, log line; returns the undo.
+
+        ``choice`` says what is wanted; without one everything is, at once.
+        """
+        return self.observers.add(take, choice)
 
     def observe(self, kind: str, **fields: Any) -> None:
-        """Pass a record to the observers; nothing is built when there are none."""
-        if self._observers:
-            record = {"kind": kind, "at_ms": self.clock.now_ms(), **fields}
-            for observer in self._observers:
-                observer(record)
-
-    def _observe_call(
-        self,
-        context: CallContext,
-        service: str,
-        operation: str,
-        input: Mapping[str, Any],
-        took_us: int,
-        error_code: str,
-    ) -> None:
-        self.observe(
-            "call",
-            account=context.account,
-            region=context.region,
-            service=service,
-            operation=operation,
-            principal=context.principal.arn,
-            source=context.source,
-            request_id=context.request_id,
-            input=input,
-            took_ms=took_us / 1000,
-            error=error_code,
-        )
+        """Pass a record to the observers; nothing is built when nobody wants it."""
+        if self.observers.are_any:
+            self.observers.tell(kind, fields)
 
     async def _sweep_seen(self) -> None:
         while True:

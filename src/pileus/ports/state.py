@@ -86,6 +86,9 @@ class State(Protocol):
     raises StateUnavailable. Called from the event loop only.
     """
 
+    commits: int
+    """Grows after every commit: what was read stays true as long as it is the same."""
+
     async def transact(self, space: Space, fn: Callable[[Transaction], T]) -> T:
         """Run ``fn`` synchronously inside one transaction; return its result once durable.
 

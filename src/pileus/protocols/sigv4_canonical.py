@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from posixpath import normpath
 from urllib.parse import quote, unquote
 
@@ -28,8 +29,18 @@ def spellings(path: str, query: str, is_s3: bool) -> Sequence[tuple[str, str]]:
 
     S3 signs the path encoded once, as sent. The others sign it normalised and encoded twice.
     """
-    if path == "/" and not query:
-        return (("/", ""),)
+    if not query and not is_s3:
+        return _spellings_of_path(path)
+    return _spellings(path, query, is_s3)
+
+
+@lru_cache(maxsize=4096)
+def _spellings_of_path(path: str) -> Sequence[tuple[str, str]]:
+    """Those of services other than S3, whose paths are few."""
+    return (("/", ""),) if path == "/" else _spellings(path, "", False)
+
+
+def _spellings(path: str, query: str, is_s3: bool) -> Sequence[tuple[str, str]]:
     sorted_query = "&".join(sorted(_with_equals(query))) if query else ""
     coded_query = "&".join(sorted(_recoded(query))) if query else ""
     once = quote(unquote(path), safe="/~")

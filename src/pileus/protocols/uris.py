@@ -36,6 +36,7 @@ class _Candidate(msgspec.Struct):
         return not (self.markers or self.required_query or self.required_headers)
 
 
+_KNOWN_MAX = 4096
 _Labelled = tuple[tuple[str, ...], _Candidate]
 _UNFIT = (-1, 0, 0, 0)
 
@@ -71,6 +72,8 @@ class UriTable:
 
     def __init__(self, service_name: str) -> None:
         self._root = _Node()
+        self._known: dict[tuple[str, str], tuple[str, dict[str, str]]] = {}
+        self._is_remembered = service_name != "s3"  # whose paths are seldom asked for twice
         service = shapes.service(service_name)
         for operation in service.operations.values():
             if (service_name, operation.name) not in _NEVER_TOLD_BY_URI:
@@ -94,25 +97,42 @@ class UriTable:
     def match(
         self, method: str, path: str, query: str, headers: Mapping[str, str]
     ) -> tuple[str, dict[str, str]] | None:
-        """Operation name and decoded labels, or None. ``path`` and ``query`` are as sent.
+        """Operation name and decoded labels (not to be changed), or None.
+
+        ``path`` and ``query`` are as sent.
 
         Raises:
             UnicodeDecodeError: for a label that is no UTF-8 text.
         """
+        known = None if query else self._known.get((method, path))
+        if known is not None:
+            return known
+        found, is_plain = self._match(method, path, query, headers)
+        if found is not None and is_plain and not query:
+            if len(self._known) >= _KNOWN_MAX:
+                self._known.clear()
+            self._known[(method, path)] = found
+        return found
+
+    def _match(
+        self, method: str, path: str, query: str, headers: Mapping[str, str]
+    ) -> tuple[tuple[str, dict[str, str]] | None, bool]:
+        """The answer, and whether method and path alone decide it where there is no query."""
         trimmed = path[1:]
         segments = trimmed.split("/") if trimmed else []
         found = self._descend(self._root, segments, 0, method)
         if found is None and segments and segments[-1] == "":
             found = self._descend(self._root, segments[:-1], 0, method)
         if found is None:
-            return None
+            return None, False
         choices, values = found
         chosen = choices.choose(query, headers)
         if chosen is None:
-            return None
+            return None, False
         labels, candidate = chosen
         decoded = [unquote(value, errors="strict") if "%" in value else value for value in values]
-        return candidate.operation, dict(zip(labels, decoded, strict=True))
+        told = candidate.operation, dict(zip(labels, decoded, strict=True))
+        return told, self._is_remembered and not choices.headers
 
     def _descend(
         self, node: _Node, segments: list[str], at: int, method: str

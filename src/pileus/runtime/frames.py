@@ -38,6 +38,11 @@ LOG_FRAME = struct.Struct(">IIQ")
 LOG_FRAME_TEXT = 0xA55A0003
 
 
+def head(kind: int, header: bytes, payload_bytes: int) -> bytes:
+    """What stands before a payload."""
+    return PREFIX.pack(payload_bytes, kind, len(header)) + header
+
+
 def encode(kind: int, header: bytes, payload: bytes) -> bytes:
     """One frame as bytes."""
     return PREFIX.pack(len(payload), kind, len(header)) + header + payload

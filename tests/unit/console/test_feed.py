@@ -7,6 +7,9 @@ from typing import Any
 from pileus.adapters.clock_virtual import VirtualClock
 from pileus.console.feed import LOG_TEXT_MAX, Feed
 from pileus.console.subscription import Subscription
+from pileus.kernel.observing import Attention, PassingCall
+from pileus.ports.nodes import LogLine
+from pileus.values.context import CallContext
 
 A, R = "000000000000", "us-east-1"
 BUS = f"arn:aws:events:{R}:{A}:event-bus/default"
@@ -130,7 +133,11 @@ async def test_invocations_make_rows() -> None:
 
 async def test_long_log_lines_are_cut_and_say_so() -> None:
     feed, page = watched()
-    feed.observe(record("log", function="f", group="/aws/lambda/f", text="x" * (LOG_TEXT_MAX + 5)))
+    feed.observe(
+        record(
+            "log", function="f", group="/aws/lambda/f", lines=[LogLine(7, "x" * (LOG_TEXT_MAX + 5))]
+        )
+    )
     line = (await told(page))["logs"][0]
     assert (line["function"], len(line["text"]), line["cut"]) == ("f", LOG_TEXT_MAX, 5)
 
@@ -164,3 +171,21 @@ async def test_a_page_that_left_is_told_nothing() -> None:
     assert feed.watched_accounts() == set()
     feed.publish(A, "rooms", "", 1)
     assert page._states == {}
+
+
+async def test_while_no_page_is_open_calls_are_counted_without_a_record() -> None:
+    feed = Feed(VirtualClock())
+    context = CallContext()
+    for service, given, error in (
+        ("s3", {"Bucket": "v", "Key": "lobby/1.mkv"}, ""),
+        ("sqs", {}, "E"),
+    ):
+        feed.count_call(PassingCall(context, service, "PutObject", given, 1, error))
+    feed.count_call(PassingCall(CallContext(source="console"), "s3", "ListBuckets", {}, 1, ""))
+    assert feed.attention("call", A) is Attention.NONE
+    assert feed.attention("invocation", A) is Attention.LATER
+    assert (feed.view(A).call_count, feed.view(A).error_count) == (2, 1)
+    assert feed.view(A).segments == {"lobby": 1}
+    feed.subscribe(A)
+    assert feed.attention("call", A) is Attention.NOW
+    assert feed.attention("call", "111111111111") is Attention.NONE

@@ -13,6 +13,10 @@ _PAYLOAD_BYTES_MAX = frames.RESPONSE_BYTES_MAX + 1024 * 1024
 """A worker that announces more has lost its way (its own check stops at the response limit)."""
 
 
+_COPIED_BYTES_MAX = 16 * 1024
+"""Larger events are written as they are, behind their head."""
+
+
 class Runtime(Protocol):
     """The instance as its channel sees it."""
 
@@ -70,8 +74,12 @@ class FrameChannel(asyncio.Protocol):
             )
         )
         if self._transport is not None:
-            data = frames.encode(frames.INVOKE, header.encode(), invocation.payload)
-            self._transport.write(data)
+            payload = invocation.payload
+            if len(payload) < _COPIED_BYTES_MAX:
+                self._transport.write(frames.encode(frames.INVOKE, header.encode(), payload))
+            else:
+                head = frames.head(frames.INVOKE, header.encode(), len(payload))
+                self._transport.writelines((head, payload))
 
     def close(self) -> None:
         """Close the socket."""

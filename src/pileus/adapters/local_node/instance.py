@@ -37,6 +37,8 @@ from pileus.runtime import messages
 
 _READ_BYTES = 8 * 1024
 _MIB = 1 << 20
+_NS_PER_S = 1_000_000_000
+_TIMER_S_MIN = 0.001
 
 Door = Callable[[socket.socket, str], Callable[[], None]]
 """Takes the listener inside an instance's network and the instance's name; what it returns is
@@ -75,6 +77,8 @@ class Instance:
         self, ends: Ends, clock: Clock, group: Group | None, *, owns_namespaces: bool
     ) -> None:
         self.state = State.FORKING
+        self.on_busy: Callable[[], object] = bool
+        """Called whenever user code is about to run; the node sets it."""
         self.init_ns = 0
         self.memory_peak_mb = 0
         self.shareable: tuple[str, ...] = ()
@@ -98,6 +102,8 @@ class Instance:
         self._answer: asyncio.Future[Outcome] | None = None
         self._request_id = ""
         self._started_ns = 0
+        self._deadline_ns = 0
+        self._timer: asyncio.TimerHandle | None = None
         self._ending: ExitReason | None = None
         self._failure = ""
         ends.control.setblocking(False)
@@ -122,6 +128,7 @@ class Instance:
         if self.state is State.GONE:
             raise LeaseLost("the instance ended before it was started")
         self.state = State.STARTING
+        self.on_busy()
         self.spec = spec
         self._log_sink = log
         self._initialised = self._loop.create_future()
@@ -162,16 +169,41 @@ class Instance:
         self._request_id = invocation.request_id
         answer: asyncio.Future[Outcome] = self._loop.create_future()
         self._answer = answer
-        timer = self._loop.call_later(invocation.timeout_s, self.kill, ExitReason.TIMED_OUT)
         self._started_ns = self._clock.mono_ns()
+        self._bound(invocation.timeout_s)
+        self.on_busy()
         channel.send(invocation)
         try:
             return await answer
         except asyncio.CancelledError:
             self.kill(ExitReason.STOPPED)
             raise
-        finally:
+
+    def _bound(self, timeout_s: float) -> None:
+        """End the instance unless it has answered in time.
+
+        One timer serves many invocations: it looks at the deadline of its moment, so that a quick
+        call neither makes nor cancels one.
+        """
+        self._deadline_ns = self._started_ns + round(timeout_s * _NS_PER_S)
+        timer = self._timer
+        if timer is not None:
+            if timer.when() <= self._loop.time() + timeout_s:
+                return
             timer.cancel()
+        self._timer = self._loop.call_later(timeout_s, self._look_at_deadline)
+
+    def _look_at_deadline(self) -> None:
+        self._timer = None
+        if self.state is not State.BUSY:
+            return
+        left_ns = self._deadline_ns - self._clock.mono_ns()
+        if left_ns > 0:
+            self._timer = self._loop.call_later(
+                max(_TIMER_S_MIN, left_ns / _NS_PER_S), self._look_at_deadline
+            )
+        else:
+            self.kill(ExitReason.TIMED_OUT)
 
     async def stop(self) -> None:
         """End every process now; returns when they are gone."""
@@ -339,6 +371,8 @@ class Instance:
 
     def _release(self) -> None:
         self._close_listeners()
+        if self._timer is not None:
+            self._timer.cancel()
         if self._close_door is not None:
             self._close_door()
         if self._channel is not None:

@@ -41,6 +41,8 @@ from pileus.runtime import sandbox
 
 _MIB = 1 << 20
 _WATCH_EVERY_S = 0.05
+_QUIET_LOOKS = 20
+"""So many looks that find nobody at work end the looking until somebody begins."""
 _TRIM_EVERY_S = 10.0
 _NODE_NAME = "local"
 
@@ -89,6 +91,7 @@ class LocalNodes:
         self._leases: dict[int, Lease] = {}
         self._links: dict[int, Instance] = {}
         self._epoch = 0
+        self._busy = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
         self._trimmer: asyncio.Task[None] | None = None
 
@@ -157,7 +160,8 @@ class LocalNodes:
             # /tmp lives in memory here, but is not counted as memory on AWS.
             bound = (spec.memory_mb + spec.tmp_mb) * _MIB
             instance.group.limit(bound, sandbox.PROCESSES_MAX)
-        if self._watch is None or self._watch.done():
+        instance.on_busy = self._busy.set
+        if self._watch is None:
             self._watch = asyncio.create_task(self._watch_memory())
         await instance.start(spec, message, log, self._door)
         self._forks.learn(spec, server, instance.shareable)
@@ -206,13 +210,20 @@ class LocalNodes:
         return choose_interpreter(runtime, self._found, is_strict=strict)
 
     async def _watch_memory(self) -> None:
-        """While there are instances, end those whose processes outgrow their memory."""
-        while self._links:
+        """While user code runs, end the instances whose processes outgrow their memory."""
+        quiet = 0
+        while True:
+            await self._busy.wait()
             await self._clock.sleep(_WATCH_EVERY_S)
+            quiet += 1
+            if quiet > _QUIET_LOOKS:
+                self._busy.clear()
             for instance in list(self._links.values()):
                 spec = instance.spec
                 if not instance.is_busy or spec is None:
                     continue
+                quiet = 0
+                self._busy.set()
                 if instance.resident_bytes() > spec.memory_mb * _MIB:
                     instance.memory_peak_mb = max(instance.memory_peak_mb, spec.memory_mb)
                     instance.kill(ExitReason.OUT_OF_MEMORY)

@@ -16,6 +16,7 @@ from pileus.services.lambda_ import async_invokes, errors, store
 from pileus.services.lambda_.async_invokes import AsyncInvokes
 from pileus.services.lambda_.limits import LIMITS
 from pileus.services.lambda_.model import Configuration, Function
+from pileus.services.lambda_.names import is_version
 from pileus.services.lambda_.running import Functions, scope_of
 from pileus.values.body import Body
 
@@ -25,8 +26,7 @@ async def invoke(call: StreamCall, request: Mapping[str, Any], body: Body | None
     """Run a function now, later (Event), or not at all (DryRun)."""
     kind = request.get("InvocationType") or "RequestResponse"
     payload = await _payload(kind, request, body)
-    chance = call.random_bytes(2)
-    function, version, qualifier = call.read(lambda view: _found(view, request, chance))
+    function, version, qualifier = _chosen(call, request)
     if kind == "DryRun":
         return Reply({"StatusCode": 204, "ExecutedVersion": version.version}, status=204)
     if kind == "Event":
@@ -77,10 +77,20 @@ async def _payload(kind: str, request: Mapping[str, Any], body: Body | None) -> 
     return bytes(payload)
 
 
-def _found(
-    view: ReadCall, request: Mapping[str, Any], chance: bytes
-) -> tuple[Function, Configuration, str]:
+_Found = tuple[Function, Configuration, str]
+
+
+def _chosen(call: StreamCall, request: Mapping[str, Any]) -> _Found:
+    """What the call goes to; only an alias leaves that to chance."""
     name, qualifier = store.split(request)
+    if qualifier and not is_version(qualifier):
+        chance = call.random_bytes(2)
+        return call.read(lambda view: _found(view, (name, qualifier), chance))
+    return call.recall(("invoke", name, qualifier), lambda view: _found(view, (name, qualifier)))
+
+
+def _found(view: ReadCall, asked: tuple[str, str], chance: bytes = b"") -> _Found:
+    name, qualifier = asked
     function = store.find_function(view, name, qualifier)
     return function, store.chosen(view, function, qualifier, chance), qualifier
 
