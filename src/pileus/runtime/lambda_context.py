@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 
@@ -82,8 +83,13 @@ class LambdaContext:
         self.aws_request_id = request_id
         self.invoked_function_arn = invoked_function_arn
         self.client_context = ClientContext(client_context) if client_context else None
-        self.identity = CognitoIdentity(identity or {})
+        self._identity = identity
         self._deadline_ms = deadline_ms
+
+    @cached_property
+    def identity(self) -> CognitoIdentity:
+        """Who called; empty where nobody signed in."""
+        return CognitoIdentity(self._identity or {})
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the function times out; 0 when that is past."""
