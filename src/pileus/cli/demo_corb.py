@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,14 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 from rich.console import Console
-from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-from rich.table import Table
 
 from pileus.cli.connection import TIME, cache_dir
+from pileus.cli.demo_display import DemoDisplay, show_summary
 from pileus.cli.demo_platform import DemoPlatform
+from pileus.cli.demo_player import Played, playing
 from pileus.cli.display import DeploymentDisplay
 from pileus.deploy.api import Api
 from pileus.deploy.demonstration import (
@@ -33,7 +30,6 @@ from pileus.deploy.demonstration import (
     Handset,
     Results,
     Summary,
-    percentile,
     summary,
     usage_of,
 )
@@ -47,9 +43,10 @@ from pileus.values.context import DEFAULT_ACCOUNT, DEFAULT_REGION
 
 STACK = "corb-dev"
 _SETTLE_TIMEOUT_S = 60.0
-_REFRESH_S = 0.4
-_SPARKS = " ▁▂▃▄▅▆▇█"
-_TEXTS = (("status", 0.35), (f"alarm {SOURCE} 9", 0.5), (f"clean {SOURCE}", 0.65))
+_ANSWER_TIMEOUT_S = 15.0
+_REFRESH_S = 1.0
+_TEXTS = (("status", 0.35), (f"alarm {SOURCE} {{limit}}", 0.5), (f"clean {SOURCE}", 0.65))
+"""What is texted to the app, and after which share of the segments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +61,6 @@ class DemoOptions:
     port: int
     is_staying: bool
     apps_dir: Path | None
-
-
-@dataclass(slots=True)
-class _Played:
-    """What the player has told so far."""
-
-    segments: int = 0
-    duration_ms: int = 0
-    is_over: bool = False
-    failure: str = ""
 
 
 class CorbDemo:
@@ -96,16 +83,20 @@ class CorbDemo:
             api = Api(platform.endpoint, DEFAULT_ACCOUNT, DEFAULT_REGION)
             self._deploy(platform, api, app_dir, model)
             results = Results(api, self._options.data_dir / "detections.jsonl")
-            played = _Played()
+            played = Played()
             with self._player(api, video, played):
                 self._follow(platform, api, results, played)
             told = platform.patiently(lambda: self._told(api, results))
-            self._show(told, played)
+            show_summary(self._console, told, played)
             if self._options.json_file:
                 told.write(self._options.json_file)
+                self._console.print(f"The summary is written to {self._options.json_file}.")
+            page = f"{api.endpoint}/_pileus/"
             if self._options.is_staying:
-                self._console.print(f"The page stays at {api.endpoint}/_pileus/ until Ctrl-C.")
+                self._console.print(f"The page stays at {page} until Ctrl-C.")
                 signal.sigwait({signal.SIGINT, signal.SIGTERM})
+            else:
+                self._console.print(f"Pileus ends now, and {page} with it; --stay keeps them up.")
         if not told.frames_analysed:
             raise DeployError(f"no detections were stored; what happened stands in {self._log}")
         if played.failure:
@@ -116,7 +107,7 @@ class CorbDemo:
             results,
             usage_of(api, self._log_groups(api)),
             Handset(api).conversation(),
-            self._options.data_dir / "detections.jsonl",
+            (self._options.data_dir / "detections.jsonl", self._options.speed),
         )
 
     def _app_dir(self) -> Path:
@@ -128,10 +119,19 @@ class CorbDemo:
 
     def _asset(self, asset: Any, what: str) -> Path:
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-        with Progress(*columns, console=self._console, transient=True) as progress:
+        is_plain = not self._console.is_terminal
+        with Progress(
+            *columns, console=self._console, transient=True, disable=is_plain
+        ) as progress:
             task = progress.add_task(f"Fetching the {what}", total=None)
 
+            said = ""
+
             def tell(step: str, done: int, total: int) -> None:
+                nonlocal said
+                if is_plain and step != said:
+                    said = step
+                    self._console.print(step)
                 progress.update(task, description=step, completed=done, total=total or None)
 
             return assets.ensure(asset, progress=tell)
@@ -177,67 +177,49 @@ class CorbDemo:
             ServiceDeployment(folder, TIME, cache_dir(), display).run()
 
     @contextmanager
-    def _player(self, api: Api, video: Path, played: _Played) -> Iterator[None]:
+    def _player(self, api: Api, video: Path, played: Played) -> Iterator[None]:
         command = [sys.executable, "-m", "pileus.media.player", "--video", str(video)]
         command += ["--source", SOURCE, "--bucket", VIDEO_BUCKET, "--endpoint", api.endpoint]
         command += ["--speed", str(self._options.speed)]
         command += ["--spool", str(self._options.data_dir / "spool")]
-        process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **_variables(api)},
-        )
-        listener = threading.Thread(target=_listen, args=(process, played), daemon=True)
-        listener.start()
-        try:
+        with playing(command, {**os.environ, **_variables(api)}, played):
             yield
-        finally:
-            process.terminate()
-            process.wait(10)
-            listener.join(10)
 
-    def _follow(self, platform: DemoPlatform, api: Api, results: Results, played: _Played) -> None:
+    def _follow(self, platform: DemoPlatform, api: Api, results: Results, played: Played) -> None:
         """Show progress until every stored segment has its detections, or nothing comes any more."""
         handset, texts = Handset(api), list(_TEXTS)
-        last_ms = time.monotonic()
-        with Live(console=self._console, refresh_per_second=4, transient=True) as live:
+        last_s = time.monotonic()
+        with DemoDisplay(self._console, f"{api.endpoint}/_pileus/") as display:
             while True:
-                if platform.patiently(results.refresh):
-                    last_ms = time.monotonic()
-                live.update(self._progress(api, results, played))
-                wanted = _expected(played)
-                while texts and wanted and len(results.segments) >= wanted * texts[0][1]:
-                    self._text(platform, handset, texts.pop(0)[0])
-                is_done = played.is_over and len(results.segments) >= played.segments
-                is_stuck = played.is_over and time.monotonic() - last_ms > _SETTLE_TIMEOUT_S
+                if platform.patiently(lambda: results.refresh(tuple(played.keys))):
+                    last_s = time.monotonic()
+                display.show(results, played, time.monotonic())
+                wanted, done = played.expected, len(results.segments)
+                while texts and wanted and done >= wanted * texts[0][1]:
+                    self._text(platform, handset, texts.pop(0)[0], results)
+                is_done = played.is_over and done >= len(played.keys)
+                is_stuck = played.is_over and time.monotonic() - last_s > _SETTLE_TIMEOUT_S
                 if is_done or is_stuck:
                     break
                 time.sleep(_REFRESH_S)
             for text, _ in texts:
-                self._text(platform, handset, text)
-            time.sleep(1.0)
+                self._text(platform, handset, text, results)
+            self._await_answers(platform, handset)
 
-    def _text(self, platform: DemoPlatform, handset: Handset, text: str) -> None:
-        platform.patiently(lambda: handset.send(text))
+    def _text(self, platform: DemoPlatform, handset: Handset, text: str, results: Results) -> None:
+        """Send a text; the alarm's limit is such that the most seen so far would exceed it."""
+        peak = max((segment.persons for segment in results.segments), default=0)
+        words = text.format(limit=max(1, peak - 1))
+        platform.patiently(lambda: handset.send(words))
 
-    def _progress(self, api: Api, results: Results, played: _Played) -> Table:
-        wanted, done = _expected(played), len(results.segments)
-        share = min(1.0, done / wanted) if wanted else 0.0
-        newest = results.segments[-1] if results.segments else None
-        grid = Table.grid(padding=(0, 2))
-        grid.add_row("page", f"[bold]{api.endpoint}/_pileus/[/bold]")
-        grid.add_row("segments", f"{'━' * round(share * 40):<40} {done} of {wanted or '?'}")
-        if newest is not None:
-            span_s = max(0.001, (newest.stored_ms - results.segments[0].captured_ms) / 1000)
-            lags = [float(segment.lag_ms) for segment in results.segments]
-            grid.add_row("people now", f"[bold]{newest.persons}[/bold]   {_spark(results)}")
-            grid.add_row(
-                "lag", f"{newest.lag_ms / 1000:.2f} s, p95 {percentile(lags, 0.95) / 1000:.2f} s"
-            )
-            grid.add_row("frames", f"{results.frames}, {results.frames / span_s:.1f} a second")
-        return grid
+    def _await_answers(self, platform: DemoPlatform, handset: Handset) -> None:
+        """Wait until each text is answered, for a while."""
+        until_s = time.monotonic() + _ANSWER_TIMEOUT_S
+        while time.monotonic() < until_s:
+            said = platform.patiently(handset.conversation)
+            if sum(one["direction"] == "out" for one in said) >= len(_TEXTS):
+                return
+            time.sleep(_REFRESH_S)
 
     def _log_groups(self, api: Api) -> list[str]:
         prefix = "/aws/lambda/corb-"
@@ -248,26 +230,6 @@ class CorbDemo:
             )
         ]
 
-    def _show(self, told: Summary, played: _Played) -> None:
-        table = Table(title="Edifice Corb", show_header=False, title_justify="left")
-        table.add_row("segments", f"{told.segments} of {played.segments}")
-        table.add_row("frames analysed", str(told.frames_analysed))
-        table.add_row(
-            "people over time", _spark_of(told.people_over_time) + f"  peak {told.people_peak}"
-        )
-        table.add_row(
-            "lag p50 / p95", f"{told.lag_ms_p50 / 1000:.2f} s / {told.lag_ms_p95 / 1000:.2f} s"
-        )
-        table.add_row(
-            "VideoIngress cold / warm p50", f"{_ms(told.cold_ms_p50)} / {_ms(told.warm_ms_p50)}"
-        )
-        table.add_row("requests", f"{told.requests}, {told.gb_seconds:.2f} GB-seconds")
-        for each in told.sms:
-            arrow = "→ app" if each["direction"] == "in" else "← app"
-            table.add_row(f"SMS {arrow}", each["text"])
-        table.add_row("detections", told.detections_file)
-        self._console.print(table)
-
 
 def _until_at_rest(api: Api) -> None:
     """Wait until the app's stack goes no further by itself."""
@@ -276,26 +238,6 @@ def _until_at_rest(api: Api) -> None:
         if not stack["StackStatus"].endswith("_IN_PROGRESS"):
             return
         TIME.sleep(_REFRESH_S)
-
-
-def _ms(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0f} ms"
-
-
-def _expected(played: _Played) -> int:
-    """How many segments there will be; exact once the source has ended."""
-    if played.is_over:
-        return played.segments
-    return -(-played.duration_ms // 2000) if played.duration_ms else 0
-
-
-def _spark(results: Results) -> str:
-    return _spark_of([segment.persons for segment in results.segments][-40:])
-
-
-def _spark_of(values: list[int]) -> str:
-    top = max(values, default=0) or 1
-    return "".join(_SPARKS[round(value / top * (len(_SPARKS) - 1))] for value in values)
 
 
 def _variables(api: Api) -> dict[str, str]:
@@ -314,19 +256,3 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _listen(process: subprocess.Popen[str], played: _Played) -> None:
-    """Note what the player tells until it ends."""
-    assert process.stdout is not None and process.stderr is not None
-    for line in process.stdout:
-        told = json.loads(line)
-        if told["event"] == "opened":
-            played.duration_ms = told["duration_ms"] or 0
-        elif told["event"] == "segment":
-            played.segments += 1
-    error = process.stderr.read().strip()
-    if process.wait() not in (0, -signal.SIGTERM):
-        played.failure = error.splitlines()[-1] if error else f"exit {process.returncode}"
-        click.echo(error, err=True)
-    played.is_over = True

@@ -27,15 +27,18 @@ class CodeStore:
         self._packages = Packages(root_dir / "packages", boot_id)
         self._folders: dict[tuple[str, ...], Path] = {}
         self._fetching: dict[str, asyncio.Task[Path]] = {}
+        self._unpacking: dict[tuple[str, ...], asyncio.Task[Path]] = {}
         self._under_way = 0
 
     @property
     def is_working(self) -> bool:
-        """Whether something is being fetched or unpacked now, perhaps on another thread."""
+        """Whether something is being fetched, unpacked or deleted now, perhaps on another thread."""
         return self._under_way > 0
 
     async def folder(self, blobs: Sequence[str]) -> Path:
         """The folder with the contents of the zip archives named, later ones over earlier ones.
+
+        Concurrent calls share the work: eight functions with one layer read it once.
 
         Raises:
             BlobNotFound: an archive is gone.
@@ -44,13 +47,21 @@ class CodeStore:
         key = tuple(blobs)
         folder = self._folders.get(key)
         while folder is None or not folder.exists():
-            self._under_way += 1
-            try:
-                archives = [await self.archive(name) for name in blobs]
-                folder = self._folders[key] = await self._packages.unpack(archives)
-            finally:
-                self._under_way -= 1
+            task = self._unpacking.get(key)
+            if task is None:
+                task = self._unpacking[key] = asyncio.create_task(self._unpack(key))
+                task.add_done_callback(lambda _: self._unpacking.pop(key, None))
+            folder = await asyncio.shield(task)
         return folder
+
+    async def _unpack(self, key: tuple[str, ...]) -> Path:
+        self._under_way += 1
+        try:
+            archives = [await self.archive(name) for name in key]
+            folder = self._folders[key] = await self._packages.unpack(archives)
+            return folder
+        finally:
+            self._under_way -= 1
 
     async def archive(self, blob: str) -> Path:
         """The archive as a file. Raises BlobNotFound."""
@@ -80,7 +91,11 @@ class CodeStore:
                 continue
             gone = folder.with_name(folder.name + _GONE)
             folder.rename(gone)
-            await asyncio.to_thread(shutil.rmtree, gone)
+            self._under_way += 1
+            try:
+                await asyncio.to_thread(shutil.rmtree, gone)
+            finally:
+                self._under_way -= 1
 
     def _archive_path(self, blob: str) -> Path:
         return self._archives / blob.replace("/", "-")

@@ -20,7 +20,7 @@ from pileus.compute.scaling import ConcurrencyGate, ScalingLimits
 from pileus.compute.session import Session
 from pileus.ports.chance import Chance
 from pileus.ports.clock import Clock
-from pileus.ports.nodes import NoCapacity, Nodes
+from pileus.ports.nodes import InstanceSpec, NoCapacity, Nodes
 from pileus.values.times import utc
 
 _NS_PER_S = 1_000_000_000
@@ -113,12 +113,12 @@ class Pools:
         finally:
             gate.leave(target.function)
 
-    async def prepare(self, target: Target) -> None:
-        """Tell the nodes that the target may soon be called (it was created or changed).
+    async def prepare(self, spec: InstanceSpec) -> None:
+        """Tell the nodes that such an instance may soon be started (its function was made or changed).
 
-        Raises RuntimeUnavailable.
+        Raises NoCapacity, RuntimeUnavailable.
         """
-        await self._services.nodes.prepare(target.spec)
+        await self._services.nodes.prepare(spec)
 
     async def warm_up(self, target: Target, count: int) -> None:
         """Start instances until ``count`` are idle (provisioned capacity, models).

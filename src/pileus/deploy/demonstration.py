@@ -7,10 +7,11 @@ handset. Nothing here is told by the platform's inside.
 from __future__ import annotations
 
 import json
+import math
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPException
@@ -20,6 +21,7 @@ from typing import Any
 
 from pileus.deploy.api import Api
 from pileus.deploy.errors import ApiError, DeployError, PlatformUnreachable
+from pileus.media.units import SEGMENT_MS
 
 SOURCE = "lobby"
 RESULTS_BUCKET = "corb-results"
@@ -32,6 +34,9 @@ _REPORT = re.compile(
     r"Memory Size: (\d+) MB(?:.*?Init Duration: ([\d.]+) ms)?"
 )
 _SHARE_OF_FRAMES = 0.2
+SLACK_MS = 1000
+"""A result is in time when it is stored so long after its segment's end."""
+
 _HTTP_TIMEOUT_S = 10.0
 
 
@@ -66,6 +71,22 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """Whether the machine kept up with the camera.
+
+    Attributes:
+        limit_ms: lag of a result in time: a segment's length as captured, and a second.
+        late_ms: median lag at the end.
+        speed_possible: the speed at which it would have kept up.
+    """
+
+    limit_ms: int
+    late_ms: int
+    has_kept_up: bool
+    speed_possible: float
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """The machine-readable end of a demonstration."""
 
@@ -75,6 +96,7 @@ class Summary:
     people_over_time: list[int]
     lag_ms_p50: float
     lag_ms_p95: float
+    pace: Pace
     cold_ms_p50: float | None
     warm_ms_p50: float | None
     requests: int
@@ -105,11 +127,24 @@ class Results:
         detections.parent.mkdir(parents=True, exist_ok=True)
         detections.write_text("")
 
-    def refresh(self) -> int:
-        """Take in what is new; how many segments that were."""
-        fresh = 0
+    def refresh(self, stored: Collection[str]) -> int:
+        """Take in what is new; how many segments that were.
+
+        Args:
+            stored: keys of the segments in the video bucket. Nothing is asked when all of them have
+                been taken in, and nothing is listed before the oldest that has not.
+        """
+        missing = {key.removesuffix(".mkv") + ".jsonl" for key in stored} - self._seen
+        if not missing:
+            return 0
+        fresh, before = 0, min(missing)[:-1]
         for item in self._api.each(
-            "s3", "ListObjectsV2", "Contents", Bucket=RESULTS_BUCKET, Prefix=f"{SOURCE}/"
+            "s3",
+            "ListObjectsV2",
+            "Contents",
+            Bucket=RESULTS_BUCKET,
+            Prefix=f"{SOURCE}/",
+            StartAfter=before,
         ):
             if item["Key"] not in self._seen:
                 self._take(item["Key"], item["LastModified"])
@@ -236,10 +271,31 @@ def _reason(body: bytes, status: str) -> tuple[str, str]:
     return status, body.decode(errors="replace").strip() or "no reason was given"
 
 
+def pace_of(segments: Sequence[SegmentResult], speed: float) -> Pace:
+    """Judge the last quarter of the segments, when a backlog shows and cold starts are over."""
+    limit_ms = round(SEGMENT_MS / speed) + SLACK_MS
+    if not segments:
+        return Pace(limit_ms, 0, True, speed)
+    late_ms = round(median(one.lag_ms for one in segments[-max(1, len(segments) // 4) :]))
+    if late_ms <= limit_ms:
+        return Pace(limit_ms, late_ms, True, speed)
+    took_ms = max(one.stored_ms for one in segments) - segments[0].captured_ms
+    possible = len(segments) * SEGMENT_MS / max(1, took_ms)
+    return Pace(limit_ms, late_ms, False, max(0.1, math.floor(possible * 10) / 10))
+
+
 def summary(
-    results: Results, usage: dict[str, Usage], sms: list[dict[str, str]], detections: Path
+    results: Results,
+    usage: dict[str, Usage],
+    sms: list[dict[str, str]],
+    played: tuple[Path, float],
 ) -> Summary:
-    """What a demonstration came to."""
+    """What a demonstration came to.
+
+    Args:
+        played: where the detections were written, and the speed.
+    """
+    detections, speed = played
     lags = [float(segment.lag_ms) for segment in results.segments]
     ingress = next((each for group, each in usage.items() if group.endswith(_INGRESS)), Usage())
     return Summary(
@@ -249,6 +305,7 @@ def summary(
         people_over_time=[segment.persons for segment in results.segments],
         lag_ms_p50=percentile(lags, 0.5),
         lag_ms_p95=percentile(lags, 0.95),
+        pace=pace_of(results.segments, speed),
         cold_ms_p50=median(ingress.cold_ms) if ingress.cold_ms else None,
         warm_ms_p50=median(ingress.warm_ms) if ingress.warm_ms else None,
         requests=sum(each.requests for each in usage.values()),

@@ -16,7 +16,7 @@ from pileus.deploy.buckets import delete_objects, exists, upload
 from pileus.deploy.errors import DeployError, PackageTooLarge
 from pileus.deploy.packaging import UNZIPPED_BYTES_MAX, Package, pack
 from pileus.deploy.progress import Progress
-from pileus.deploy.requirement_layers import RequirementLayer, attach, make_layers
+from pileus.deploy.requirement_layers import Layers, RequirementLayer, attach, make_layers
 from pileus.deploy.service_folder import ServiceFolder
 from pileus.deploy.stacks import StackChange, StackOutcome, Stacks
 from pileus.deploy.support import SUPPORT
@@ -53,12 +53,12 @@ class _Bundle:
     """Everything that is to be uploaded, under keys that name the content."""
 
     packages: Mapping[str, Package]
-    layers: list[RequirementLayer]
+    layers: Layers
     base: str
 
     def keys(self) -> dict[str, Package]:
         """Package by object key."""
-        every = [*self.packages.values(), *(one.package for one in self.layers)]
+        every = [*self.packages.values(), *(one.package for one in self.layers.made)]
         return {self.key(package): package for package in every}
 
     def key(self, package: Package) -> str:
@@ -130,8 +130,8 @@ class ServiceDeployment:
             self._cache_dir,
             self._progress,
         )
-        _check_sizes(plan, packages, layers)
-        _check_handlers(plan, packages, layers)
+        _check_sizes(plan, packages, layers.made)
+        _check_handlers(plan, packages, layers.made)
         return _Bundle(packages, layers, plan.plan.folder.rsplit("/", 1)[0])
 
     def _template(self, bundle: _Bundle, at_ms: int) -> str:
@@ -143,7 +143,7 @@ class ServiceDeployment:
             for artifact in translation.plan.artifacts
         }
         template = _replaced(translation.template, own)
-        layer_keys = {one.logical_id: bundle.key(one.package) for one in bundle.layers}
+        layer_keys = {one.logical_id: bundle.key(one.package) for one in bundle.layers.made}
         return attach(template, bundle.layers, layer_keys)
 
     def _fingerprint(self, bundle: _Bundle) -> str:

@@ -13,13 +13,24 @@ from pileus.deploy.errors import DeployError
 from pileus.deploy.interpreters import Python, python_for
 from pileus.deploy.packaging import Package
 from pileus.deploy.progress import Progress
-from pileus.deploy.requirements import check_host, is_met, layer, read, unpacked
+from pileus.deploy.requirements import (
+    RequirementFile,
+    check_host,
+    is_met,
+    layer,
+    read,
+    unpacked,
+)
 from pileus.languages.serverless import Requirements
 from pileus.languages.serverless.names import lambda_id
 from pileus.languages.serverless.reading import Reading
 
 LAYER_ID = "PythonRequirementsLambdaLayer"
 """The name that serverless-python-requirements uses."""
+_HOST = {
+    "Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:layer:pileus-host:1"
+}
+"""The environment that Pileus runs in, which the Lambda room knows under this name."""
 LAYERS_MAX = 5
 """https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html"""
 _WITHOUT_EFFECT = ("dockerizePip", "zip", "slim", "strip", "usePipenv", "usePoetry", "vendor")
@@ -35,6 +46,21 @@ class RequirementLayer:
     python: Python
 
 
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """How a service's functions get their requirements.
+
+    Attributes:
+        made: packed ones.
+        on_host: functions that see the environment Pileus runs in instead.
+        host_digest: of what they require; empty without such functions.
+    """
+
+    made: tuple[RequirementLayer, ...] = ()
+    on_host: tuple[str, ...] = ()
+    host_digest: str = ""
+
+
 def make_layers(
     folder: Path,
     root: Reading,
@@ -42,11 +68,11 @@ def make_layers(
     runtimes: Mapping[str, str],
     cache_dir: Path,
     progress: Progress,
-) -> list[RequirementLayer]:
+) -> Layers:
     """The layers a service needs; none without a requirements.txt, or when it says so.
 
     ``custom.pileus.requirements`` is ``layer`` (the default), ``host`` (the platform's own
-    environment has exactly these versions, nothing is packed) or ``none``.
+    environment has exactly these versions, nothing is packed), ``host-else-layer`` or ``none``.
 
     Args:
         runtimes: runtime by function, for those that are packed.
@@ -60,23 +86,29 @@ def make_layers(
     if mode == "none" or not path.is_file():
         if requirements.is_asked and mode != "none":
             progress.warn(f"{requirements.file_name} does not exist; nothing is installed")
-        return []
+        return Layers()
     file = read(path, requirements.excluded)
     for name in _WITHOUT_EFFECT:
         if requirements.settings.get(name):
             progress.warn(f"custom.pythonRequirements.{name} has no effect here")
     if not file.lines:
-        return []
+        return Layers()
+    groups = _by_interpreter(runtimes)
     if mode == "host":
         check_host(file)
-        return []
+    if mode == "host" or (mode == "host-else-layer" and _is_met(file, groups)):
+        return Layers((), tuple(name for _, names in groups for name in names), file.digest)
     result: list[RequirementLayer] = []
-    for python, names in _by_interpreter(runtimes):
+    for python, names in groups:
         progress.step(f"Requirements for python3.{python.minor}")
         package = layer(file, python, cache_dir, progress.detail)
         logical_id = LAYER_ID if not result else f"{LAYER_ID}3{python.minor}"
         result.append(RequirementLayer(logical_id, package, tuple(names), python))
-    return result
+    return Layers(tuple(result))
+
+
+def _is_met(file: RequirementFile, groups: list[tuple[Python, list[str]]]) -> bool:
+    return is_met(file) and all(python.is_own for python, _ in groups)
 
 
 def requirement_folder(
@@ -108,7 +140,7 @@ def requirement_folder(
 
 def _mode(root: Reading) -> str:
     setting = root["custom"]["pileus"]["requirements"]
-    return setting.one_of("layer", "host", "none") if setting else "layer"
+    return setting.one_of("layer", "host", "host-else-layer", "none") if setting else "layer"
 
 
 def _by_interpreter(runtimes: Mapping[str, str]) -> list[tuple[Python, list[str]]]:
@@ -120,9 +152,7 @@ def _by_interpreter(runtimes: Mapping[str, str]) -> list[tuple[Python, list[str]
     return list(groups.items())
 
 
-def attach(
-    template: dict[str, Any], layers: list[RequirementLayer], keys: Mapping[str, str]
-) -> str:
+def attach(template: dict[str, Any], layers: Layers, keys: Mapping[str, str]) -> str:
     """Add the layers to ``template`` and to their functions; the template as JSON text.
 
     Versions of functions whose layers changed get another logical id: a version is a snapshot,
@@ -136,7 +166,10 @@ def attach(
     """
     resources = template["Resources"]
     renamed: dict[str, str] = {}
-    for one in layers:
+    for name in layers.on_host:
+        _attach_to(resources, name, _HOST)
+        renamed.update(_new_version_ids(resources, name, layers.host_digest))
+    for one in layers.made:
         first = resources[lambda_id(one.functions[0])]["Properties"]
         resources[one.logical_id] = {
             "Type": "AWS::Lambda::LayerVersion",
@@ -150,7 +183,7 @@ def attach(
             },
         }
         for name in one.functions:
-            _attach_to(resources, name, one.logical_id)
+            _attach_to(resources, name, {"Ref": one.logical_id})
             renamed.update(_new_version_ids(resources, name, one.package.digest))
     text = json.dumps(template, sort_keys=True)
     for old, new in renamed.items():
@@ -158,12 +191,12 @@ def attach(
     return text
 
 
-def _attach_to(resources: dict[str, Any], name: str, logical_id: str) -> None:
+def _attach_to(resources: dict[str, Any], name: str, layer: dict[str, Any]) -> None:
     properties = resources[lambda_id(name)]["Properties"]
     present = properties.get("Layers") or []
-    if {"Ref": logical_id} in present:
+    if layer in present:
         return
-    properties["Layers"] = [*present, {"Ref": logical_id}]
+    properties["Layers"] = [*present, layer]
     if len(properties["Layers"]) > LAYERS_MAX:
         raise DeployError(
             f"functions.{name}: with its requirements it would have {len(properties['Layers'])} "

@@ -20,12 +20,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pileus.deploy import installed
+from pileus.deploy import bytecode, installed
 from pileus.deploy.errors import RequirementsError
 from pileus.deploy.interpreters import Python
 from pileus.deploy.packaging import LIBRARY_LEVEL, Package, ready_made, write
 
-_FORMAT = "1"
+_FORMAT = "2"
 """Part of every key: grows when layers are made in another way."""
 _INCLUDE = re.compile(r"(?:-r|--requirement|-c|--constraint)[\s=]+(\S+)")
 _LOCAL = re.compile(r"(?:-e|--editable)\b|\.{0,2}/|file:|\S+\s*@\s*file:")
@@ -125,6 +125,7 @@ def layer(file: RequirementFile, python: Python, cache_dir: Path, say: Say) -> P
             folder = Path(scratch) / "packages"
             _install(file, python, folder, say)
             files = _folder_files(folder)
+        files = _with_caches(files, python, Path(scratch), say)
         say(f"packing {len(files)} files")
         named = {f"{_LAYER_ROOT}/{place}": path for place, path in files.items()}
         draft = Path(scratch) / "layer.zip"
@@ -141,6 +142,19 @@ def _key(file: RequirementFile, python: Python) -> str:
 def _found(file: RequirementFile, python: Python) -> dict[str, Path] | None:
     wanted = installed.pins(file.lines)
     return installed.files_of(wanted) if wanted and python.is_own else None
+
+
+def _with_caches(
+    files: dict[str, Path], python: Python, scratch: Path, say: Say
+) -> dict[str, Path]:
+    caches = scratch / "caches"
+    caches.mkdir()
+    try:
+        return bytecode.compiled(files, python, caches)
+    except (OSError, subprocess.CalledProcessError) as error:
+        # Caches only save time.
+        say(f"not compiled: {getattr(error, 'stderr', '') or error}")
+        return files
 
 
 def _install(file: RequirementFile, python: Python, folder: Path, say: Say) -> None:

@@ -23,8 +23,9 @@ The description is ``{"codec": "avc1.42c01f", "width": 768, "height": 576,
 selects Annex-B) and the size of the canvas.
 
 *In.* The player POSTs batches of records to ``/_pileus/media/SOURCE/preview`` as it plays, ten times a
-second at most, a description before each key picture. The server calls :meth:`PreviewHub.feed` and answers its result as JSON. That
-answer asks for JPEG records (``"jpeg": true``) while a page without WebCodecs watches.
+second at most, once a second while nobody watches, a description before each key picture. The server
+calls :meth:`PreviewHub.feed` and answers its result as JSON. That answer tells how many pages watch, and
+asks for JPEG records (``"jpeg": true``) while one without WebCodecs does.
 
 *Out.* The server opens a watch (:meth:`PreviewHub.watch`) per page and sends each item it yields as
 one binary WebSocket message (``compress=False``: it is compressed already), or for

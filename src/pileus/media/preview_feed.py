@@ -7,20 +7,17 @@ keyframe, and counted.
 from __future__ import annotations
 
 import http.client
+import importlib
 import json
 import threading
 from collections import deque
 from collections.abc import Iterator
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
-import av
-import simplejpeg
-from av.error import FFmpegError
-from av.video.codeccontext import VideoCodecContext
-
 from pileus.media.h264 import codec_string
-from pileus.media.preview import DESCRIPTION, JPEG, KEY_PICTURE, PICTURE, pack
+from pileus.media.preview import DESCRIPTION, KEY_PICTURE, PICTURE, pack
 from pileus.media.units import AccessUnit, StreamFormat
 from pileus.values.errors import PileusError
 
@@ -28,9 +25,8 @@ WAITING_BYTES_MAX = 4 << 20
 BATCH_STEP_S = 0.1
 """No more than ten requests a second, whatever the rate."""
 
-JPEG_QUALITY = 75
-JPEG_STEP_MS = 95
-"""At most about ten JPEG pictures a second."""
+UNWATCHED_STEP_S = 1.0
+"""While no page watches, the hub only keeps its last seconds for one that may come."""
 
 _TIMEOUT_S = 2.0
 
@@ -39,11 +35,24 @@ class PreviewAway(PileusError):
     """The platform cannot be reached now, or shows no pictures."""
 
 
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who watches a source now.
+
+    Attributes:
+        watchers: pages.
+        wants_jpeg: whether one of them needs JPEG records.
+    """
+
+    watchers: int
+    wants_jpeg: bool
+
+
 class Post(Protocol):
     """Takes batches of records to the hub."""
 
-    def send(self, batch: bytes) -> bool:
-        """Send; True when the hub wants JPEG records too. PreviewAway when it cannot be sent."""
+    def send(self, batch: bytes) -> Audience:
+        """Send; who watches. PreviewAway when it cannot be sent."""
         ...
 
     def close(self) -> None: ...
@@ -65,7 +74,7 @@ class HttpPost:
             self._headers["Authorization"] = f"Bearer {token}"
         self._connection: http.client.HTTPConnection | None = None
 
-    def send(self, batch: bytes) -> bool:
+    def send(self, batch: bytes) -> Audience:
         """See :class:`Post`."""
         if self._connection is None:
             host, port = self._address.hostname or "127.0.0.1", self._address.port
@@ -76,8 +85,9 @@ class HttpPost:
             answer = response.read()
             if response.status != 200:
                 raise PreviewAway(f"{self._path} answered with status {response.status}")
-            return bool(json.loads(answer)["jpeg"])
-        except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
+            told = json.loads(answer)
+            return Audience(int(told["watchers"]), bool(told["jpeg"]))
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
             self.close()
             raise PreviewAway(str(error)) from error
 
@@ -91,17 +101,25 @@ class HttpPost:
 class PreviewFeed:
     """Sends each picture with its capture time, from a thread of its own.
 
+    Args:
+        steps_s: least time between two batches while a page watches, and while none does.
+
     Attributes:
         sent, dropped: pictures.
     """
 
-    def __init__(self, post: Post, stream: StreamFormat, step_s: float = BATCH_STEP_S) -> None:
+    def __init__(
+        self,
+        post: Post,
+        stream: StreamFormat,
+        steps_s: tuple[float, float] = (BATCH_STEP_S, UNWATCHED_STEP_S),
+    ) -> None:
         self.sent = 0
         self.dropped = 0
         self._post = post
         self._stream = stream
-        self._step_s = step_s
-        self._jpeg: JpegPictures | None = None
+        self._steps_s = steps_s
+        self._jpeg: Any = None
         self._waiting: deque[tuple[AccessUnit, int]] = deque()
         self._waiting_bytes = 0
         self._needs_key = True
@@ -141,18 +159,18 @@ class PreviewFeed:
             if not batch:
                 continue
             try:
-                wants_jpeg = self._post.send(b"".join(self._records(batch)))
+                audience = self._post.send(b"".join(self._records(batch)))
             except PreviewAway:
                 needs_key = True
                 self.dropped += len(batch)
                 continue
             needs_key = False
             self.sent += len(batch)
-            if not wants_jpeg:
+            if not audience.wants_jpeg:
                 self._jpeg = None
             elif self._jpeg is None:
-                self._jpeg = JpegPictures()
-            self._is_closed.wait(self._step_s)
+                self._jpeg = importlib.import_module("pileus.media.preview_jpeg").JpegPictures()
+            self._is_closed.wait(self._steps_s[audience.watchers == 0])
         self._post.close()
 
     def _next(self) -> list[tuple[AccessUnit, int]]:
@@ -182,39 +200,3 @@ class PreviewFeed:
             "frames_per_second": self._stream.frames_per_second,
         }
         return json.dumps(fields).encode()
-
-
-class JpegPictures:
-    """The same pictures as JPEG, for pages that cannot decode H.264; begins at a keyframe."""
-
-    def __init__(self) -> None:
-        self._decoder: VideoCodecContext | None = None
-        self._captured_at_ms: dict[int, int] = {}
-        self._next_ms = 0
-
-    def records(self, unit: AccessUnit, captured_at_ms: int) -> Iterator[bytes]:
-        """Records of the pictures that became ready with this unit."""
-        if self._decoder is None:
-            if not unit.is_key:
-                return
-            self._decoder = av.CodecContext.create("h264", "r")
-            self._decoder.thread_count = 1
-            self._captured_at_ms.clear()
-        packet = av.Packet(unit.data)
-        packet.pts, packet.dts = unit.pts_ms, unit.dts_ms
-        self._captured_at_ms[unit.pts_ms] = captured_at_ms
-        try:
-            frames = self._decoder.decode(packet)
-        except FFmpegError:
-            self._decoder = None  # begins again at the next keyframe
-            return
-        for frame in frames:
-            at_ms = self._captured_at_ms.pop(frame.pts, None) if frame.pts is not None else None
-            if frame.pts is None or at_ms is None or frame.pts < self._next_ms:
-                continue
-            self._next_ms = frame.pts + JPEG_STEP_MS
-            pixels = frame.to_ndarray(format="rgb24")
-            picture = simplejpeg.encode_jpeg(
-                pixels, quality=JPEG_QUALITY, colorspace="RGB", colorsubsampling="420"
-            )
-            yield pack(JPEG, frame.pts, at_ms, picture)

@@ -14,10 +14,9 @@ from fractions import Fraction
 
 import av
 
-from pileus.media.units import AccessUnit, StreamFormat
+from pileus.media.units import SEGMENT_MS, AccessUnit, StreamFormat
 from pileus.values.times import utc
 
-SEGMENT_MS = 2000
 _TOLERANCE_MS = 20
 """A keyframe this little before a boundary counts as on it: 29.97 frames a second never meet 2 s."""
 

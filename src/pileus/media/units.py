@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from pileus.values.errors import PileusError
 
+SEGMENT_MS = 2000
+"""How much of a source one segment holds."""
+
 
 class SourceError(PileusError):
     """A source cannot be read at all; the text says which and why."""

@@ -98,10 +98,11 @@ class Bench:
             await asyncio.sleep(0.001)
 
     async def served(self) -> None:
-        """A model, a configuration and an endpoint in service."""
+        """A model, a configuration and an endpoint in service with its first instance."""
         await self.model()
         await self.config()
         assert (await self.endpoint())["EndpointStatus"] == "InService"
+        await self.platform.clock.advance(100)
 
     async def invoke(self, body: bytes = b"[1]", **given: Any) -> Any:
         given = {"EndpointName": "e", "ContentType": "application/json", **given}

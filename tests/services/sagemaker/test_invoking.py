@@ -35,13 +35,30 @@ async def test_a_request_is_answered_by_the_script(bench: Bench) -> None:
     assert bench.nodes.running_count == 1
 
 
-async def test_an_instance_starts_at_the_first_request_and_goes_when_idle(bench: Bench) -> None:
+async def test_an_instance_waits_for_the_first_request_and_goes_when_idle(bench: Bench) -> None:
     await bench.served()
-    assert bench.nodes.running_count == 0
+    assert bench.nodes.running_count == 1
     await bench.invoke()
     await bench.invoke()
     assert len(bench.nodes.links) == 1
     await bench.platform.clock.advance(61_000)
+    assert bench.nodes.running_count == 0
+    await bench.invoke()
+    assert (len(bench.nodes.links), bench.nodes.running_count) == (2, 1)
+
+
+async def test_a_request_waits_for_the_instance_that_loads_its_model(bench: Bench) -> None:
+    bench.programs["inference.py"] = Program(_slow(0.0), init_s=5.0)
+    await bench.served()
+    await bench.together(b"0")
+    assert len(bench.nodes.links) == 1
+
+
+async def test_a_serverless_variant_starts_with_a_request(bench: Bench) -> None:
+    await bench.model()
+    await bench.config("c", {"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}})
+    await bench.endpoint()
+    await bench.platform.clock.advance(100)
     assert bench.nodes.running_count == 0
 
 
@@ -204,5 +221,5 @@ async def test_observers_are_told(bench: Bench) -> None:
     await bench.invoke()
     told = [record for record in bench.platform.records if record["kind"] == "invocation"]
     assert [(one["service"], one["function"], one["cold"]) for one in told] == [
-        ("sagemaker", "e", True)
+        ("sagemaker", "e", False)
     ]

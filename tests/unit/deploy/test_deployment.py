@@ -148,15 +148,22 @@ def test_other_requirements_are_another_version(shop: Shop) -> None:
 
 
 def test_host_and_none_pack_no_requirements(shop: Shop) -> None:
-    for mode in ("host", "none"):
+    shop.write("custom: {pileus: {requirements: none}}\n", requirements__txt=PINNED)
+    shop.deploy()
+    assert "Layers" not in shop.function()
+    for mode in ("host", "host-else-layer"):
         shop.write(f"custom: {{pileus: {{requirements: {mode}}}}}\n", requirements__txt=PINNED)
         shop.deploy()
-        assert "Layers" not in shop.function()
+        (layer,) = shop.function()["Layers"]
+        assert layer["Fn::Sub"].endswith(":layer:pileus-host:1")
+        assert LAYER_ID not in shop.resources
     shop.write("custom: {pileus: {requirements: host}}\n", requirements__txt="click==0.1\n")
     with pytest.raises(RequirementsError, match="the platform's own environment differs"):
         shop.deploy()
     shop.write("custom: {pileus: {requirements: magic}}\n", requirements__txt=PINNED)
-    with pytest.raises(ServiceFileError, match="expected one of layer, host, none"):
+    with pytest.raises(
+        ServiceFileError, match="expected one of layer, host, host-else-layer, none"
+    ):
         shop.deploy()
 
 

@@ -13,7 +13,8 @@ from pileus.media.preview import (
     Record,
     unpack,
 )
-from pileus.media.preview_feed import JpegPictures, PreviewAway, PreviewFeed
+from pileus.media.preview_feed import Audience, PreviewAway, PreviewFeed
+from pileus.media.preview_jpeg import JpegPictures
 from pileus.media.transcode import Transcoder
 from pileus.media.units import AccessUnit, StreamFormat
 
@@ -38,13 +39,14 @@ class FakePost:
         self.before: Callable[[], object] = lambda: None
         self._tried = -1
 
-    def send(self, batch: bytes) -> bool:
+    def send(self, batch: bytes) -> Audience:
         self.before()
         self._tried += 1
         if self._tried in self.away_at:
             raise PreviewAway("away")
         self.batches.append(batch)
-        return self._tried in self.jpeg_at
+        wants_jpeg = self._tried in self.jpeg_at
+        return Audience(int(wants_jpeg), wants_jpeg)
 
     def close(self) -> None:
         self.closed.set()
@@ -58,14 +60,14 @@ def play(post: FakePost, units: list[AccessUnit], one_by_one: bool = True) -> Pr
     ready = threading.Semaphore(0)
     original = post.send
 
-    def send(batch: bytes) -> bool:
+    def send(batch: bytes) -> Audience:
         try:
             return original(batch)
         finally:
             ready.release()
 
     post.send = send  # type: ignore[method-assign]
-    feed = PreviewFeed(post, STREAM, step_s=0)
+    feed = PreviewFeed(post, STREAM, steps_s=(0, 0))
     for handled, unit in enumerate(units, start=1):
         feed.add(unit, unit.pts_ms + 5000)
         if one_by_one:
@@ -117,7 +119,7 @@ def test_after_a_loss_sending_goes_on_at_a_keyframe() -> None:
 def test_a_stuck_hub_costs_pictures_not_memory() -> None:
     post, gate = FakePost(), threading.Event()
     post.before = lambda: gate.wait(5)
-    feed = PreviewFeed(post, STREAM, step_s=0)
+    feed = PreviewFeed(post, STREAM, steps_s=(0, 0))
     for at in range(30):
         feed.add(AccessUnit(at, at, at % 10 == 0, b"x" * (1 << 20)), at)
     assert feed._waiting_bytes <= 4 << 20
@@ -126,6 +128,22 @@ def test_a_stuck_hub_costs_pictures_not_memory() -> None:
     assert post.closed.wait(5)
     assert feed.sent + feed.dropped == 30
     assert feed.dropped >= 20
+
+
+def test_few_batches_are_sent_while_nobody_watches() -> None:
+    post = FakePost()
+    sent = threading.Event()
+    post.before = sent.set
+    feed = PreviewFeed(post, STREAM, steps_s=(0, 60))
+    units = coded(10)
+    feed.add(units[0], 0)
+    assert sent.wait(5)
+    for unit in units[1:]:
+        feed.add(unit, unit.pts_ms)
+    feed.close()
+    assert post.closed.wait(5)
+    assert len(post.batches) == 2
+    assert feed.sent == 10
 
 
 def test_jpeg_pictures_are_made_only_on_demand() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -14,12 +15,14 @@ from pileus.compute.host_environment import HostEnvironment
 from pileus.compute.pools import Pools
 from pileus.compute.roles import Roles
 from pileus.kernel.kernel import Kernel
-from pileus.ports.blobs import BlobNotFound
-from pileus.ports.nodes import InstanceSpec, RuntimeUnavailable
+from pileus.ports.blobs import BlobNotFound, BlobsUnavailable
+from pileus.ports.nodes import InstanceSpec, NoCapacity, RuntimeUnavailable
 from pileus.services.lambda_ import configuration as configurations
 from pileus.services.lambda_ import errors
 from pileus.services.lambda_.model import Configuration, Function
 from pileus.values.errors import ServiceError
+
+_log = logging.getLogger("pileus.lambda")
 
 
 class Functions:
@@ -52,6 +55,29 @@ class Functions:
             raise errors.unusable_package(str(error)) from error
         except BlobNotFound as error:
             raise errors.code_gone(function.name, version.version) from error
+
+    def expect(self, scope: str, function: Function, version: Configuration) -> None:
+        """Make ready for a version's first call what does not depend on the call; returns at once.
+
+        Its code and layers are unpacked and an instance without function is on its way, as AWS does
+        while a function is Pending. What fails here fails again, and is told, at the first call.
+        """
+        name = f"making {scope}/{function.name} ready"
+        self._kernel.supervisor.spawn(name, self._expect(scope, function, version))
+
+    async def _expect(self, scope: str, function: Function, version: Configuration) -> None:
+        try:
+            spec = await self._spec(scope, function, version)
+            await self.pools.prepare(spec)
+        except (
+            BlobNotFound,
+            BlobsUnavailable,
+            NoCapacity,
+            OSError,
+            PackageError,
+            RuntimeUnavailable,
+        ) as error:
+            _log.info("%s/%s is not ready for a call yet: %s", scope, function.name, error)
 
     async def retire(self, scope: str, name: str, version: str | None = None) -> None:
         """End the instances of a function that changed (or of one version that is gone)."""

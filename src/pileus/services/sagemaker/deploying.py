@@ -109,7 +109,11 @@ async def _deploy(call: StreamCall, endpoints: Endpoints, name: str, deployment:
     if not has_ended:
         await discard(call, set(fetched.values()))
         return
-    await endpoints.retire(scope_of(call.account, call.region), endpoint.name)
+    scope = scope_of(call.account, call.region)
+    await endpoints.retire(scope, endpoint.name)
+    served = call.read(lambda view: store.get(view, "endpoint", name))
+    if served is not None and served.is_serving:
+        endpoints.warm_up(scope, served)
     discard_later(call, {variant.blob for variant in endpoint.variants})
 
 

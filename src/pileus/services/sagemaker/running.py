@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -16,8 +17,14 @@ from pileus.compute.model_store import MODEL_DIR, ModelStore
 from pileus.compute.pools import Pools
 from pileus.compute.roles import Roles
 from pileus.kernel.kernel import Kernel
-from pileus.ports.blobs import BlobNotFound
-from pileus.ports.nodes import InstanceKind, InstanceSpec, RuntimeUnavailable
+from pileus.ports.blobs import BlobNotFound, BlobsUnavailable
+from pileus.ports.nodes import (
+    InitFailed,
+    InstanceKind,
+    InstanceSpec,
+    NoCapacity,
+    RuntimeUnavailable,
+)
 from pileus.services.sagemaker import errors
 from pileus.services.sagemaker.limits import LIMITS
 from pileus.services.sagemaker.model import Endpoint, Variant
@@ -30,6 +37,7 @@ PROGRAM = "SAGEMAKER_PROGRAM"
 _SESSION = "SageMaker"
 PROGRAM_DEFAULT = "inference.py"
 _QueueKey = tuple[str, str, str]
+_log = logging.getLogger("pileus.sagemaker")
 
 
 class Endpoints:
@@ -61,10 +69,7 @@ class Endpoints:
             ServiceError: no instance in time, or none can be made on this machine.
         """
         endpoint, variant = look()
-        key = (scope, endpoint.name, variant.name)
-        queue = self._queues.get(key)
-        if queue is None:
-            queue = self._queues[key] = VariantQueue(self._kernel.clock)
+        queue = self._queue((scope, endpoint.name, variant.name))
         has_waited = await queue.enter(variant)
         try:
             if has_waited:
@@ -80,6 +85,43 @@ class Endpoints:
         if isinstance(outcome, ServiceError):
             raise outcome
         return variant, outcome
+
+    def warm_up(self, scope: str, endpoint: Endpoint) -> None:
+        """Start an instance of each variant on instances, whose model is loaded before the first
+        request then; returns at once. What fails is told by the first request, which tries again.
+        """
+        for variant in endpoint.variants:
+            if not variant.serverless:
+                name = f"first instance of {scope}/{endpoint.name}/{variant.name}"
+                self._kernel.supervisor.spawn(name, self._warm_up(scope, endpoint, variant))
+
+    async def _warm_up(self, scope: str, endpoint: Endpoint, variant: Variant) -> None:
+        key = (scope, endpoint.name, variant.name)
+        queue = self._queue(key)
+        if queue.running:
+            return  # requests start what they need
+        await queue.enter(variant)
+        try:
+            await self.pools.warm_up(await self._target(key, endpoint, variant), 1)
+        except (
+            BlobNotFound,
+            BlobsUnavailable,
+            InitFailed,
+            NoCapacity,
+            OSError,
+            PackageError,
+            RuntimeUnavailable,
+            ServiceError,
+        ) as error:
+            _log.info("%s/%s has no instance yet: %s", endpoint.name, variant.name, error)
+        finally:
+            queue.leave(variant)
+
+    def _queue(self, key: _QueueKey) -> VariantQueue:
+        queue = self._queues.get(key)
+        if queue is None:
+            queue = self._queues[key] = VariantQueue(self._kernel.clock)
+        return queue
 
     async def _run(
         self, scope: str, endpoint: Endpoint, variant: Variant, call: ComputeCall

@@ -21,7 +21,7 @@ from pileus.services.lambda_ import (
 )
 from pileus.services.lambda_.async_invokes import AsyncInvokes
 from pileus.services.lambda_.code_sweep import CodeSweep
-from pileus.services.lambda_.model import Code, Configuration, Function
+from pileus.services.lambda_.model import Code, Configuration, Function, Layer
 from pileus.services.lambda_.names import LATEST, function_name
 from pileus.services.lambda_.running import Functions, scope_of
 from pileus.values.body import Body
@@ -38,12 +38,38 @@ async def _prepare_new(call: StreamCall, request: Mapping[str, Any]) -> Code:
     configuration.check_new(request)
     await _prepare(call, request)
 
-    def early(view: ReadCall) -> None:
-        _check_is_new(view, function_name(request["FunctionName"])[0])
-        packages.find_layers(view, request.get("Layers") or ())
+    name = function_name(request["FunctionName"])[0]
 
-    call.read(early)
-    return await packages.store_code(call, request.get("Code") or {}, "CreateFunction")
+    def early(view: ReadCall) -> list[Layer]:
+        _check_is_new(view, name)
+        return packages.find_layers(view, request.get("Layers") or ())
+
+    layers = call.read(early)
+    code = await packages.store_code(call, request.get("Code") or {}, "CreateFunction")
+    soon = _configured(request, code, layers)
+    _expect(call, Function(name=name, latest=soon))
+    return code
+
+
+def _configured(
+    request: Mapping[str, Any], code: Code, layers: list[Layer], at_ms: int = 0, revision: str = ""
+) -> Configuration:
+    latest = Configuration(
+        version=LATEST,
+        runtime=request["Runtime"],
+        handler=request["Handler"],
+        role=request["Role"],
+        code=code,
+        modified_ms=at_ms,
+        revision=revision,
+    )
+    configuration.apply(latest, request, layers)
+    return latest
+
+
+def _expect(call: StreamCall, function: Function) -> None:
+    scope = scope_of(call.account, call.region)
+    call.part(Functions).expect(scope, function, function.latest)
 
 
 def _check_is_new(call: ReadCall, name: str) -> None:
@@ -56,16 +82,8 @@ def create_function(call: WriteCall, request: Mapping[str, Any], code: Code) -> 
     """Make a function; it can be invoked at once."""
     name = function_name(request["FunctionName"])[0]
     _check_is_new(call, name)
-    latest = Configuration(
-        version=LATEST,
-        runtime=request["Runtime"],
-        handler=request["Handler"],
-        role=request["Role"],
-        code=code,
-        modified_ms=call.now_ms,
-        revision=call.new_id(),
-    )
-    configuration.apply(latest, request, packages.find_layers(call, request.get("Layers") or ()))
+    layers = packages.find_layers(call, request.get("Layers") or ())
+    latest = _configured(request, code, layers, call.now_ms, call.new_id())
     function = Function(name=name, latest=latest, tags=dict(request.get("Tags") or {}))
     published = versions.publish(call, function, "") if request.get("Publish") else latest
     store.put_function(call.state, function)
@@ -141,7 +159,7 @@ async def update_function_code(
 
     output = await call.write(step)
     if not request.get("DryRun"):
-        await _retire(call, output["FunctionName"], LATEST)
+        await _renew(call, output["FunctionName"])
     return output
 
 
@@ -162,7 +180,7 @@ async def update_function_configuration(
         return _changed(write, function, False)
 
     output = await call.write(step)
-    await _retire(call, output["FunctionName"], LATEST)
+    await _renew(call, output["FunctionName"])
     call.part(CodeSweep).ask(call)
     return output
 
@@ -170,6 +188,14 @@ async def update_function_configuration(
 async def _retire(call: StreamCall, name: str, version: str) -> None:
     scope = scope_of(call.account, call.region)
     await call.part(Functions).retire(scope, name, version)
+
+
+async def _renew(call: StreamCall, name: str) -> None:
+    """What runs on the latest version before a change ends, and the changed one is made ready."""
+    await _retire(call, name, LATEST)
+    raw = call.read(lambda view: view.state.get(("function", name)))
+    if raw is not None:
+        _expect(call, store.FUNCTIONS.decode(raw))
 
 
 def _changed(call: WriteCall, function: Function, is_published: bool) -> dict[str, Any]:
