@@ -22,6 +22,8 @@ from pileus.values.keys import Key, decode_key, encode_key, prefix_stop
 T = TypeVar("T")
 Writes = dict[bytes, bytes | None]
 """Whole encoded key → value, or None where the key goes away."""
+_FEW_KEYS = 8
+"""So many are put into their places one by one; more are sorted in together."""
 
 
 class Base(Protocol):
@@ -53,23 +55,37 @@ class Base(Protocol):
 
 
 class _Layer:
-    """Writes that shadow the base, kept in order for ranges."""
+    """Writes that shadow the base. Their order is made up when a range is first asked for: most
+    transactions only put and get."""
 
-    __slots__ = ("keys", "values")
+    __slots__ = ("_fresh", "_keys", "values")
 
     def __init__(self) -> None:
         self.values: Writes = {}
-        self.keys: list[bytes] = []
+        self._keys: list[bytes] = []
+        self._fresh: list[bytes] = []
 
     def put(self, key: bytes, value: bytes | None) -> None:
         if key not in self.values:
-            insort(self.keys, key)
+            self._fresh.append(key)
         self.values[key] = value
 
     def between(self, low: bytes, high: bytes) -> Iterator[tuple[bytes, bytes | None]]:
-        keys, values = self.keys, self.values
+        keys, values = self._keys, self.values
+        if self._fresh:
+            self._put_in_order()
         for index in range(bisect_left(keys, low), bisect_left(keys, high)):
             yield keys[index], values[keys[index]]
+
+    def _put_in_order(self) -> None:
+        keys, fresh = self._keys, self._fresh
+        if len(fresh) <= _FEW_KEYS:
+            for key in fresh:
+                insort(keys, key)
+        else:
+            keys += fresh
+            keys.sort()
+        self._fresh = []
 
 
 class _Group:

@@ -20,7 +20,7 @@ from pathlib import Path
 from pileus.adapters.group_commit import GroupCommitState, Writes
 from pileus.ports.state import StateUnavailable
 
-_ROWS_PER_STATEMENT = (256, 64, 16, 4, 1)
+_ROWS_PER_STATEMENT_MAX = 64
 _CACHE_KIB = 8192
 _KNOWN_KEYS_MAX = 2048
 _KNOWN_VALUE_BYTES_MAX = 2048
@@ -28,7 +28,10 @@ _KNOWN_VALUE_BYTES_MAX = 2048
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        path, isolation_level=None, check_same_thread=False, cached_statements=64
+        path,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=2 * _ROWS_PER_STATEMENT_MAX + 16,
     )
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
@@ -157,14 +160,11 @@ class _SqliteBase:
 
 
 def _pieces(flat: list[bytes], width: int) -> list[tuple[int, list[bytes]]]:
-    """Cut a flat parameter list into pieces of a few fixed sizes (so statements stay cached)."""
-    pieces, at, left = [], 0, len(flat) // width
-    for rows in _ROWS_PER_STATEMENT:
-        while left >= rows:
-            pieces.append((rows, flat[at : at + rows * width]))
-            at += rows * width
-            left -= rows
-    return pieces
+    """Cut a flat parameter list into pieces of so few sizes that their statements stay cached, and as
+    few pieces as can be: after each the writer has to regain the interpreter's lock."""
+    step = _ROWS_PER_STATEMENT_MAX * width
+    pieces = [flat[at : at + step] for at in range(0, len(flat), step)]
+    return [(len(piece) // width, piece) for piece in pieces]
 
 
 class SqliteState(GroupCommitState):

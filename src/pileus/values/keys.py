@@ -19,26 +19,41 @@ _PACK_INT = struct.Struct(">BQ").pack
 _OFFSET = 1 << 63
 
 
+_known: dict[str, bytes] = {}
+_KNOWN_MAX = 4096
+_KNOWN_CHARACTERS_MAX = 128
+
+
 def encode_key(key: Key) -> bytes:
     """Encode a tuple of ``str``, ``int`` (signed 64-bit) and ``bytes``; order is preserved.
 
     Raises:
         TypeError: for a part of another type.
     """
-    out = []
+    out = b""
     for part in key:
         if type(part) is str:
-            raw = part.encode()
-            if b"\0" in raw:
-                raw = raw.replace(b"\0", b"\0\xff")
-            out.append(b"\2" + raw + b"\0")
+            # The same few names begin nearly every key.
+            out += _known.get(part) or _encoded_text(part)
         elif type(part) is int:
-            out.append(_PACK_INT(_INT, part + _OFFSET))
+            out += _PACK_INT(_INT, part + _OFFSET)
         elif type(part) is bytes:
-            out.append(b"\1" + part.replace(b"\0", b"\0\xff") + b"\0")
+            out += b"\1" + part.replace(b"\0", b"\0\xff") + b"\0"
         else:
             raise TypeError(f"a key part must be str, int or bytes, not {type(part).__name__}")
-    return b"".join(out)
+    return out
+
+
+def _encoded_text(part: str) -> bytes:
+    raw = part.encode()
+    if b"\0" in raw:
+        raw = raw.replace(b"\0", b"\0\xff")
+    encoded = b"\2" + raw + b"\0"
+    if len(part) <= _KNOWN_CHARACTERS_MAX:
+        if len(_known) >= _KNOWN_MAX:
+            _known.clear()
+        _known[part] = encoded
+    return encoded
 
 
 def decode_key(raw: bytes) -> Key:
