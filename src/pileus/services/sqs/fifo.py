@@ -61,6 +61,18 @@ def remove(call: WriteCall, queue: Queue, sequence: int, flight: Flight) -> None
     _move_head(call, queue.name, group, ("ready", queue.name, flight.visible_ms, sequence))
 
 
+def remove_sent_before(call: WriteCall, queue: Queue, horizon_ms: int, count: int) -> int:
+    """Delete at most ``count`` messages sent before a moment; how many there were."""
+    # Sequences are at least the sending time in microseconds, so the oldest come first.
+    stop = ("message", queue.name, horizon_ms * 1000)
+    rows = call.state.range(("message", queue.name), stop=stop, limit=count)
+    for key, _ in rows:
+        flight = store.flight(call.state, queue.name, key[2])
+        assert flight is not None
+        remove(call, queue, key[2], flight)
+    return len(rows)
+
+
 def change_visibility(
     call: WriteCall, queue: Queue, sequence: int, flight: Flight, visible_ms: int
 ) -> None:

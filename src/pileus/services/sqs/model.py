@@ -33,7 +33,7 @@ class Queue(msgspec.Struct, kw_only=True):
         return int(self.attributes.get(name) or DEFAULTS[name])
 
 
-class Message(msgspec.Struct, kw_only=True):
+class Message(msgspec.Struct, kw_only=True, array_like=True):
     """What was sent; it never changes."""
 
     id: str
@@ -46,16 +46,17 @@ class Message(msgspec.Struct, kw_only=True):
     group: str = ""
     deduplication_id: str = ""
     dead_letter_source: str = ""
-    visible_ms: int = 0
 
 
-class Flight(msgspec.Struct):
-    """When a message can be received (again), how often it was, first and last."""
+class Flight(msgspec.Struct, array_like=True):
+    """When a message can be received (again), how often it was, first and last; in a standard queue
+    the message itself as well, encoded."""
 
     visible_ms: int
     count: int = 0
     first_ms: int = 0
     taken_ms: int = 0
+    message: bytes = b""
 
 
 class Sent(msgspec.Struct):

@@ -174,7 +174,7 @@ def _counts(call: ReadCall, queue: Queue) -> dict[str, str]:
     the first of a group are counted through ``flight``.
     """
     name = queue.name
-    total = call.state.count(("message", name))
+    total = store.count(call.state, name)
     waiting = ("ready", name, call.now_ms + 1)
     if queue.is_fifo:
         hidden = [store.FLIGHTS.decode(raw) for _, raw in call.state.range(("flight", name))]
@@ -183,7 +183,7 @@ def _counts(call: ReadCall, queue: Queue) -> dict[str, str]:
         in_flight = len(hidden) - delayed
     else:
         invisible = call.state.range(("ready", name), start=waiting)
-        delayed = sum(1 for key, _ in invisible if call.state.get(("flight", name, key[3])) is None)
+        delayed = sum(1 for _, unreceived in invisible if unreceived)
         in_flight = len(invisible) - delayed
     figures = (total - in_flight - delayed, in_flight, delayed)
     return dict(zip(COUNTS, map(str, figures), strict=True))

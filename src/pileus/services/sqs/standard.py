@@ -1,4 +1,9 @@
-"""Standard queues: every message is on its own."""
+"""Standard queues: every message is on its own.
+
+A message that nobody received yet is one row, in the index by visibility. Its first receive moves it
+into its Flight, and the index keeps the place only: so a send writes one row, and a message that is
+received again is not looked for twice.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +14,8 @@ from pileus.services.sqs.model import Flight, Message, Queue
 
 def add(call: WriteCall, queue: Queue, message: Message, visible_ms: int) -> None:
     """Store ``message``, to be received from ``visible_ms`` on."""
-    name, sequence = queue.name, message.sequence
-    message.visible_ms = visible_ms
-    call.state.put(("message", name, sequence), store.MESSAGES.encode(message))
-    call.state.put(("ready", name, visible_ms, sequence), b"")
+    name = queue.name
+    call.state.put(("ready", name, visible_ms, message.sequence), store.MESSAGES.encode(message))
     call.wake(store.wake_key(name))
 
 
@@ -21,26 +24,48 @@ def take(
 ) -> list[tuple[Message, Flight]]:
     """Receive up to ``count`` messages: each becomes invisible until ``visible_ms``."""
     taken = []
-    name = queue.name
+    name, state = queue.name, call.state
     now = ("ready", name, call.now_ms + 1)
-    for key, _ in call.state.range(("ready", name), stop=now, limit=count):
+    for key, raw in state.range(("ready", name), stop=now, limit=count):
         sequence = key[3]
-        flight = store.flight(call.state, name, sequence) or Flight(0)
+        flight = Flight(0, message=raw) if raw else store.flight(state, name, sequence)
+        assert flight is not None
         flight.visible_ms = visible_ms
         flight.count += 1
         flight.first_ms = flight.first_ms or call.now_ms
         flight.taken_ms = call.now_ms
-        call.state.delete(key)
-        call.state.put(("ready", name, visible_ms, sequence), b"")
-        store.put_flight(call.state, name, sequence, flight)
-        taken.append((store.message(call.state, name, sequence), flight))
+        state.delete(key)
+        state.put(("ready", name, visible_ms, sequence), b"")
+        store.put_flight(state, name, sequence, flight)
+        taken.append((store.MESSAGES.decode(flight.message), flight))
     return taken
 
 
 def remove(call: WriteCall, queue: Queue, sequence: int, flight: Flight) -> None:
     """Delete a message that was received."""
     call.state.delete(("ready", queue.name, flight.visible_ms, sequence))
-    store.forget(call.state, queue.name, sequence)
+    call.state.delete(("flight", queue.name, sequence))
+
+
+def remove_sent_before(call: WriteCall, queue: Queue, horizon_ms: int, count: int) -> int:
+    """Delete at most ``count`` messages sent before a moment; how many there were.
+
+    Those that were received are in the order they were sent in, the others in the order in which
+    they became visible: a delayed one goes that much later.
+    """
+    name, state = queue.name, call.state
+    stop = ("flight", name, horizon_ms * 1000)
+    received = state.range(("flight", name), stop=stop, limit=count)
+    for key, raw in received:
+        remove(call, queue, key[2], store.FLIGHTS.decode(raw))
+    left = count - len(received)
+    if not left:
+        return count
+    waiting = state.range(("ready", name), stop=("ready", name, horizon_ms), limit=left)
+    for key, raw in waiting:
+        if raw:
+            state.delete(key)
+    return len(received) + len(waiting)
 
 
 def change_visibility(

@@ -1,9 +1,10 @@
 """Where queues and messages lie.
 
 ``queue, name``                         Queue
-``message, queue, sequence``            Message, written once
+``message, queue, sequence``            FIFO: Message, written once
 ``flight, queue, sequence``             Flight: since the first receive (FIFO: since it was sent)
-``ready, queue, visible_ms, sequence``  standard: every message, in order of visibility;
+``ready, queue, visible_ms, sequence``  standard: every message, in order of visibility, with the
+                                        Message until its first receive moves that into the Flight;
                                         FIFO: the first message of every group; the value names it
 ``group, queue, group, sequence``       FIFO: the messages of a group, in order
 ``sent, queue, scope, id``              Sent: deduplication
@@ -81,8 +82,13 @@ def wake_key(name: str) -> tuple[str, str]:
     return ("ready", name)
 
 
+def count(state: Any, queue: str) -> int:
+    """How many messages a queue holds, whether they can be received or not."""
+    return int(state.count(("message" if queue.endswith(".fifo") else "ready", queue)))
+
+
 def message(state: Any, queue: str, sequence: int) -> Message:
-    """A message that the index says is there."""
+    """A message of a FIFO queue that the index says is there."""
     return MESSAGES.decode(state.get(("message", queue, sequence)))
 
 
@@ -97,7 +103,7 @@ def put_flight(state: Any, queue: str, sequence: int, record: Flight) -> None:
 
 
 def forget(state: Any, queue: str, sequence: int) -> None:
-    """Remove a message's own records (not its place in an index)."""
+    """Remove the own records of a FIFO queue's message (not its place in an index)."""
     state.delete(("message", queue, sequence))
     state.delete(("flight", queue, sequence))
 

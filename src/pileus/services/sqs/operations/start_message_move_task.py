@@ -45,7 +45,7 @@ def start_message_move_task(call: WriteCall, request: Mapping[str, Any]) -> dict
         target=target,
         rate=request.get("MaxNumberOfMessagesPerSecond") or 0,
         started_ms=call.now_ms,
-        to_move=call.state.count(("message", source)),
+        to_move=store.count(call.state, source),
     )
     moves.put(call, task)
     moves.schedule(call, task, call.now_ms)
