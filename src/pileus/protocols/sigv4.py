@@ -271,7 +271,7 @@ def _sha256(raw: bytes) -> str:
 
 
 def _is_other_hash(declared: str, raw: bytes) -> bool:
-    return _HEX_64.fullmatch(declared) is not None and declared != _sha256(raw)
+    return declared != _sha256(raw) and _HEX_64.fullmatch(declared) is not None
 
 
 def _hash(raw: bytes | None, target: Target) -> str:

@@ -16,6 +16,9 @@ from pileus.protocols.sigv4_claims import Claim
 
 def canonical_headers(claim: Claim, request: HttpRequest) -> str:
     headers = request.headers
+    text = "".join([f"{name}:{headers.get(name, '').strip()}\n" for name in claim.signed])
+    if "  " not in text:
+        return text
     lines = []
     for name in claim.signed:
         value = headers.get(name, "")

@@ -14,5 +14,7 @@ def test_seeded_chance_repeats() -> None:
 
 def test_system_chance_does_not() -> None:
     chance = SystemChance()
-    assert len({chance.random_bytes(16) for _ in range(10)}) == 10
+    drawn = [chance.random_bytes(size) for size in (16, 17, 64, 65) for _ in range(300)]
+    assert len(set(drawn)) == 1200
+    assert [len(piece) for piece in drawn[::300]] == [16, 17, 64, 65]
     assert chance.random_bytes(0) == b""

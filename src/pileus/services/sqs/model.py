@@ -167,7 +167,7 @@ def attributes_md5(attributes: Mapping[str, Mapping[str, Any]]) -> str:
 
 def size_bytes(body: str, attributes: Mapping[str, Mapping[str, Any]]) -> int:
     """What counts against the size limit: body, attribute names, types and values."""
-    total = len(body.encode())
+    total = len(body) if body.isascii() else len(body.encode())
     for name, value in attributes.items():
         total += len(name.encode()) + len(value["DataType"].encode())
         total += len(value.get("BinaryValue", b"")) + len(
