@@ -174,6 +174,61 @@ def test_configurations_pass_the_wire(s3: Any, bucket: str) -> None:
     assert _status(caught) == ("MalformedXML", 400)
 
 
+def test_rules_for_pages_from_elsewhere(s3: Any, bucket: str, live_platform: LivePlatform) -> None:
+    page = "https://page.example"
+    asked = {"Origin": page, "Access-Control-Request-Method": "PUT"}
+    url = f"{live_platform.endpoint}/{bucket}/k"
+    status, _, body = _fetched(url, "OPTIONS")
+    assert (status, b"Origin request header needed" in body) == (400, True)
+    status, headers, body = _fetched(url, "OPTIONS", **asked)
+    assert (status, b"CORS is not enabled for this bucket" in body) == (403, True)
+    rule = {
+        "AllowedMethods": ["GET", "PUT"],
+        "AllowedOrigins": ["https://*.example"],
+        "AllowedHeaders": ["X-Amz-*"],
+        "ExposeHeaders": ["ETag"],
+        "MaxAgeSeconds": 9,
+    }
+    s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})
+    wanted = {"Access-Control-Request-Headers": "x-amz-acl"}
+    status, headers, _ = _fetched(url, "OPTIONS", **asked, **wanted)
+    assert status == 200
+    assert headers["Access-Control-Allow-Origin"] == page
+    assert headers["Access-Control-Allow-Methods"] == "GET, PUT"
+    assert headers["Access-Control-Allow-Headers"] == "x-amz-acl"
+    assert headers["Access-Control-Expose-Headers"] == "ETag"
+    assert headers["Access-Control-Max-Age"] == "9"
+    assert headers["Access-Control-Allow-Credentials"] == "true"
+    wanted = {"Access-Control-Request-Headers": "x-other"}
+    assert _fetched(url, "OPTIONS", **asked, **wanted)[0] == 403
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    signed = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})
+    status, headers, body = _fetched(signed, "GET", Origin=page)
+    assert (status, headers["Access-Control-Allow-Origin"], body) == (200, page, b"x")
+    status, headers, _ = _fetched(signed, "GET", Origin="https://else.where")
+    assert (status, headers["Access-Control-Allow-Origin"]) == (200, None)
+    # What nobody signed is not for strangers, whatever the rules say.
+    assert _fetched(url, "GET", Origin=page)[0] == 403
+
+
+def test_numbers_that_are_none(s3: Any, bucket: str, live_platform: LivePlatform) -> None:
+    status, _, body = _fetched(f"{live_platform.endpoint}/{bucket}?max-keys=many", "GET")
+    assert status == 400
+    assert b"<Code>InvalidArgument</Code>" in body
+    assert b"Provided max-keys not an integer or within integer range" in body
+    assert b"<ArgumentName>max-keys</ArgumentName><ArgumentValue>many</ArgumentValue>" in body
+    assert b"Resource" not in body
+
+
+def _fetched(url: str, method: str, **headers: str) -> tuple[int, Any, bytes]:
+    request = urllib.request.Request(url, method=method, headers=headers)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read()
+
+
 def test_a_queue_is_told(s3: Any, bucket: str, live_platform: LivePlatform) -> None:
     sqs = live_platform.client("sqs")
     url = sqs.create_queue(QueueName=bucket)["QueueUrl"]

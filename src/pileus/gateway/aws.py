@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pileus.gateway import origins
+from pileus.gateway import bucket_cors, origins
 from pileus.ports.chance import Chance
 from pileus.ports.clock import Clock
 from pileus.protocols import auth_errors
@@ -96,10 +97,11 @@ class AwsFront:
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer one request; never raises but for cancellation."""
         origin = request.headers.get("origin")
-        if origin is not None and request.method == "OPTIONS":
-            return origins.preflight(request, origin)
+        if request.method == "OPTIONS":
+            return await self._preflight(request, origin)
         target = Target("", "", "rest-json", method=request.method)
         request_id = ""
+        asker = _Asker(self._account)
         try:
             raw = None
             if is_form(request):
@@ -107,7 +109,7 @@ class AwsFront:
             target = route(request, raw or b"")
             request.outlives_client = (target.service, target.operation) in _CARRIED_TO_THE_END
             request_id = self._request_id(target)
-            response = await self._call(request, target, raw, request_id)
+            response = await self._call(request, target, raw, request_id, asker)
         except Unroutable as error:
             target = error.target
             response = encode_error(target, error, request_id or self._request_id(target))
@@ -124,10 +126,58 @@ class AwsFront:
                 response = encode_error(target, _internal(target), request_id)
         if origin is not None:
             origins.allow(response, request, origin)
+            bucket = target.labels.get("Bucket")
+            if bucket and not origins.is_own(request, origin):
+                question = bucket_cors.question_of(request, origin, request.method)
+                rules, _ = await self._cors_rules(bucket, asker.account, request_id)
+                response.headers += bucket_cors.answer(rules, question) or ()
         return response
 
+    async def _preflight(self, request: HttpRequest, origin: str | None) -> HttpResponse:
+        """The answer to a browser that asks before it calls: of ourselves, or of a bucket."""
+        if origin is not None and origins.is_own(request, origin):
+            return origins.preflight(request, origin)
+        try:
+            target = route(request.changed(method="GET"), b"")
+        except Unroutable as error:
+            target = error.target
+        target.method = request.method
+        bucket = target.labels.get("Bucket")
+        request_id = self._request_id(target)
+        if target.service == "s3" and origin is None:
+            return encode_error(target, bucket_cors.no_origin(), request_id)
+        if not bucket or origin is None:
+            return origins.refusal()
+        method = request.headers.get("access-control-request-method", "")
+        question = bucket_cors.question_of(request, origin, method)
+        rules, missing = await self._cors_rules(bucket, self._account, request_id)
+        headers = bucket_cors.answer(rules, question)
+        if headers is None:
+            refusal = bucket_cors.refusal(missing, question, is_object="Key" in target.labels)
+            return encode_error(target, refusal, request_id)
+        return HttpResponse(200, headers)
+
+    async def _cors_rules(
+        self, bucket: str, account: str, request_id: str
+    ) -> tuple[Sequence[Mapping[str, Any]], str]:
+        """A bucket's rules; where it has none, why (an error code of S3's)."""
+        principal = Principal.service("s3.amazonaws.com", account)
+        context = CallContext(account, self._region, principal, request_id)
+        try:
+            reply = await self._invoke(context, "s3", "GetBucketCors", {"Bucket": bucket}, None)
+        except ServiceError as error:
+            if error.code in ("NoSuchBucket", "NoSuchCORSConfiguration"):
+                return (), error.code
+            raise
+        return reply.output.get("CORSRules", ()), ""
+
     async def _call(
-        self, request: HttpRequest, target: Target, raw: bytes | None, request_id: str
+        self,
+        request: HttpRequest,
+        target: Target,
+        raw: bytes | None,
+        request_id: str,
+        asker: _Asker,
     ) -> HttpResponse:
         if not self._serves(target.service):
             raise no_service(target.service)
@@ -140,6 +190,7 @@ class AwsFront:
             raw = await read_bounded(request.body, self._body_bytes_max)
         verified = self._verifier.verify(request, target, raw, self._clock.now_ms())
         context = self._context(request, target, codec, verified, request_id)
+        asker.account = context.account
         body: Body | None = None
         if raw is None:
             request = opened(request, target, verified)
@@ -199,6 +250,13 @@ class AwsFront:
 _CARRIED_TO_THE_END = frozenset({("lambda", "Invoke")})
 """Calls that AWS does not break off when their client goes away."""
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+
+@dataclass(slots=True)
+class _Asker:
+    """Whose account a request acts in, known once its signature is."""
+
+    account: str
 
 
 class _HexDigits:

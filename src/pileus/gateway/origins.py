@@ -1,4 +1,5 @@
-"""Cross-origin rules of the AWS port: our own page may call, pages from elsewhere may not.
+"""Cross-origin rules of the AWS port: our own page may call, pages from elsewhere may not, but for
+what a bucket's own rules let them do (``bucket_cors``).
 
 https://fetch.spec.whatwg.org/#http-cors-protocol
 """
@@ -41,9 +42,7 @@ def may_be_unsigned(request: HttpRequest) -> bool:
 
 
 def preflight(request: HttpRequest, origin: str) -> HttpResponse:
-    """The answer to a browser that asks before it calls."""
-    if not is_own(request, origin):
-        return HttpResponse(403, [("Content-Type", "text/plain")], b"origin not allowed\n")
+    """The answer to our own page when its browser asks before it calls."""
     headers = [
         ("Access-Control-Allow-Origin", origin),
         ("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE"),
@@ -54,6 +53,11 @@ def preflight(request: HttpRequest, origin: str) -> HttpResponse:
     if wanted:
         headers.append(("Access-Control-Allow-Headers", wanted))
     return HttpResponse(204, headers)
+
+
+def refusal() -> HttpResponse:
+    """The answer to every other page's browser."""
+    return HttpResponse(403, [("Content-Type", "text/plain")], b"origin not allowed\n")
 
 
 def allow(response: HttpResponse, request: HttpRequest, origin: str) -> None:

@@ -17,6 +17,7 @@ from pileus.protocols.http import HttpRequest
 from pileus.protocols.json_values import serialization_error
 from pileus.protocols.xml_values import text_reader, text_writer
 from pileus.shapes.model import Member, Operation, Shape
+from pileus.values.errors import ServiceError
 
 Text = Callable[[str], Any]
 
@@ -31,10 +32,19 @@ def query_parameters(query: str) -> dict[str, list[str]]:
     return found
 
 
+Refusal = Callable[[str, str], ServiceError]
+"""Member's wire name and its text, which is of no form it can have → the error."""
+
+
+def _unreadable(wire_name: str, text: str) -> ServiceError:
+    return serialization_error(f"Invalid value for {wire_name}")
+
+
 class RequestBindings:
     """Reads an operation's labels, query parameters and headers."""
 
-    def __init__(self, operation: Operation) -> None:
+    def __init__(self, operation: Operation, refusal: Refusal = _unreadable) -> None:
+        self._refusal = refusal
         self._labels: list[tuple[str, str, Text]] = []
         self._query: list[tuple[str, str, Text, bool]] = []
         self._query_map = ""
@@ -68,23 +78,19 @@ class RequestBindings:
         """Put what was found into ``out``.
 
         Raises:
-            ServiceError: SerializationException for a value of the wrong form.
+            ServiceError: for a value of the wrong form.
         """
-        name = ""
-        try:
-            for name, wire_name, convert in self._labels:
-                if wire_name in labels:
-                    out[name] = convert(labels[wire_name])
-            if self._has_query and request.query:
-                self._read_query(request.query, out)
-            if self._headers:
-                known = self._headers
-                for wire_name, text in request.headers.items():
-                    if wire_name in known:
-                        name, convert = known[wire_name]
-                        out[name] = convert(text)
-        except ValueError as problem:
-            raise serialization_error(f"Invalid value for {name}") from problem
+        for name, wire_name, convert in self._labels:
+            if wire_name in labels:
+                out[name] = self._converted(convert, wire_name, labels[wire_name])
+        if self._has_query and request.query:
+            self._read_query(request.query, out)
+        if self._headers:
+            known = self._headers
+            for wire_name, text in request.headers.items():
+                if wire_name in known:
+                    name, convert = known[wire_name]
+                    out[name] = self._converted(convert, wire_name, text)
         for name, prefix in self._prefixes:
             found = {
                 key[len(prefix) :]: value
@@ -99,11 +105,21 @@ class RequestBindings:
         for name, wire_name, convert, is_list in self._query:
             values = given.get(wire_name)
             if values is not None:
-                out[name] = [convert(v) for v in values] if is_list else convert(values[0])
+                read = [
+                    self._converted(convert, wire_name, text)
+                    for text in (values if is_list else values[:1])
+                ]
+                out[name] = read if is_list else read[0]
         if self._query_map:
             rest = {k: v for k, v in given.items() if k not in self._taken}
             if rest:
                 out[self._query_map] = {k: v[0] if len(v) == 1 else v for k, v in rest.items()}
+
+    def _converted(self, convert: Text, wire_name: str, text: str) -> Any:
+        try:
+            return convert(text)
+        except ValueError as problem:
+            raise self._refusal(wire_name, text) from problem
 
 
 class ResponseBindings:

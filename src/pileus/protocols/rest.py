@@ -64,7 +64,10 @@ class RestCodec:
         self.operation = operation
         self._service = service
         self._is_xml = is_xml
-        self._bindings = RequestBindings(operation)
+        if service.name == "s3":
+            self._bindings = RequestBindings(operation, _refuse_text)
+        else:
+            self._bindings = RequestBindings(operation)
         self._answers = ResponseBindings(operation.output)
         self._status = operation.status
         self._content_type = "application/xml" if is_xml else "application/json"
@@ -235,14 +238,11 @@ def render_xml_error(target: Target, error: ServiceError, request_id: str) -> Ht
         f"<Code>{xml_values.escape(old_code(error, shape))}</Code>",
         f"<Message>{xml_values.escape(error.message)}</Message>",
     ]
-    fields = dict(error.fields)
-    is_s3 = target.service in ("s3", "")
-    if is_s3 and not fields and target.path != "/":
-        fields["Resource"] = target.path
     inside += [
-        f"<{name}>{xml_values.escape(_plain(value))}</{name}>" for name, value in fields.items()
+        f"<{name}>{xml_values.escape(_plain(value))}</{name}>"
+        for name, value in error.fields.items()
     ]
-    if is_s3:
+    if target.service in ("s3", ""):
         host_id = s3_host_id(request_id)
         inside.append(f"<RequestId>{request_id}</RequestId><HostId>{host_id}</HostId>")
         text = f"{_DECLARATION}<Error>{''.join(inside)}</Error>"
@@ -266,6 +266,18 @@ def _add_request_id(headers: list[tuple[str, str]], service: str, request_id: st
         headers.append(("x-amz-id-2", s3_host_id(request_id)))
     else:
         headers.append(("x-amzn-RequestId", request_id))
+
+
+_PART_NUMBER = "Part number must be an integer between 1 and 10000, inclusive"
+
+
+def _refuse_text(wire_name: str, text: str) -> ServiceError:
+    """S3's words for a query parameter or header of the wrong form."""
+    told = f"Provided {wire_name} not an integer or within integer range"
+    fields = {"ArgumentName": wire_name, "ArgumentValue": text}
+    if wire_name == "partNumber":
+        told = _PART_NUMBER
+    return ServiceError("InvalidArgument", told, fields=fields)
 
 
 def _without_stream(output: Mapping[str, Any]) -> bytes:

@@ -272,8 +272,7 @@ def _by_signing_name(request: HttpRequest, signing_name: str) -> Target:
             continue
         found = _matched(name, request, request.path)
         if found is not None:
-            path = unquote(request.path)
-            return Target(name, found[0], protocol, found[1], request.method, path=path)
+            return Target(name, found[0], protocol, found[1], request.method)
     protocol = _protocols(names[0])[0] if names else _guess(request)
     where = f"the service {signing_name}" if names else f"any service ({signing_name} is unknown)"
     target = Target(names[0] if names else "", "", protocol, method=request.method)
@@ -312,16 +311,15 @@ def _s3(request: HttpRequest) -> Target:
     bucket = bucket_of_host(request.host)
     path = f"/{bucket}{request.path}" if bucket else request.path
     found = _matched("s3", request, path)
-    shown = unquote(path)
     if found is None:
-        raise _not_s3s(request, shown)
-    return Target("s3", found[0], "rest-xml", found[1], request.method, path=shown)
+        raise _not_s3s(request, unquote(path))
+    return Target("s3", found[0], "rest-xml", found[1], request.method)
 
 
 def _not_s3s(request: HttpRequest, path: str) -> Unroutable:
     """S3's refusal of a method, with what it calls the thing at the path."""
     bucket, _, key = path.lstrip("/").partition("/")
-    target = Target("s3", "", "rest-xml", method=request.method, path=path)
+    target = Target("s3", "", "rest-xml", method=request.method)
     kind = ("OBJECT" if key else "BUCKET") if bucket else "SERVICE"
     if request.method != "POST" or kind != "BUCKET":
         told = {"Method": request.method, "ResourceType": kind}

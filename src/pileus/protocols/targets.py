@@ -20,7 +20,6 @@ class Target(msgspec.Struct):
         labels: values of the path template, decoded (``{"Bucket": "b", "Key": "a b"}``).
         method: the request's, so that answers to HEAD carry no body.
         json_version: ``1.0`` or ``1.1``, as the client spoke it.
-        path: the decoded path, shown as ``Resource`` in S3's errors.
     """
 
     service: str
@@ -29,7 +28,6 @@ class Target(msgspec.Struct):
     labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     method: str = "POST"
     json_version: str = "1.1"
-    path: str = "/"
 
 
 class Unroutable(ServiceError):

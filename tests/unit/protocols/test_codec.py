@@ -261,14 +261,14 @@ async def test_rest_headers_of_a_wrong_form() -> None:
     request = HttpRequest("PUT", "/b/k", headers={"content-length": "many"})
     with pytest.raises(ServiceError) as raised:
         await decode(target, request)
-    assert "ContentLength" in raised.value.message
+    assert "content-length" in raised.value.message
 
 
 # ---------------------------------------------------------------- S3
 
 
 def test_s3_errors() -> None:
-    target = Target("s3", "GetObject", "rest-xml", method="GET", path="/b/k")
+    target = Target("s3", "GetObject", "rest-xml", method="GET")
     response = encode_error(
         target,
         ServiceError("NoSuchKey", "The specified key does not exist.", fields={"Key": "k"}),
@@ -280,7 +280,8 @@ def test_s3_errors() -> None:
     assert root.tag == "Error"
     assert [each.tag for each in root] == ["Code", "Message", "Key", "RequestId", "HostId"]
     other = encode_error(target, ServiceError("AccessDenied", "Access Denied", status=403), "ID")
-    assert ElementTree.fromstring(text(other)).findtext("Resource") == "/b/k"
+    tags = [each.tag for each in ElementTree.fromstring(text(other))]
+    assert tags == ["Code", "Message", "RequestId", "HostId"]
 
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 404), ("GET", 304)])

@@ -59,6 +59,8 @@ def check_write(request: Mapping[str, Any], key: str, version: Version | None) -
     none_match, match = request.get("IfNoneMatch"), request.get("IfMatch")
     if not none_match and not match:
         return
+    if none_match and match:
+        raise errors.not_implemented_condition("If-Match,If-None-Match")
     if none_match and none_match != "*":
         raise errors.not_implemented_condition("If-None-Match")
     if match == "*":

@@ -24,6 +24,13 @@ _SERVICES = {
     "QueueConfigurations": "sqs",
     "LambdaFunctionConfigurations": "lambda",
 }
+_NAMES = {
+    "TopicConfigurations": "Topic",
+    "QueueConfigurations": "Queue",
+    "LambdaFunctionConfigurations": "CloudFunction",
+}
+"""What the ARNs are called in errors."""
+_KINDS = {"sqs": "queue", "sns": "topic", "lambda": "Lambda"}
 _CANNOT = "Unable to validate the following destination configurations"
 _PRINCIPAL = "s3.amazonaws.com"
 
@@ -41,7 +48,7 @@ def checked(config: Mapping[str, Any], new_ids: Iterator[str]) -> dict[str, Any]
         for entry in config.get(kind) or ():
             target = entry[member]
             if not is_arn(target) or Arn.parse(target).service != _SERVICES[kind]:
-                raise errors.invalid_argument("The ARN could not be parsed", member, target)
+                raise errors.invalid_argument("The ARN could not be parsed", _NAMES[kind], target)
             if not entry.get("Events"):
                 raise errors.malformed_xml()
             rules = _checked_rules(entry)
@@ -71,7 +78,11 @@ def _checked_rules(entry: Mapping[str, Any]) -> list[dict[str, str]]:
     for rule in ((entry.get("Filter") or {}).get("Key") or {}).get("FilterRules") or ():
         name = (rule.get("Name") or "").lower()
         if name not in ("prefix", "suffix"):
-            raise errors.invalid_argument("filter rule name must be either prefix or suffix")
+            raise errors.invalid_argument(
+                "filter rule name must be either prefix or suffix",
+                "FilterRule.Name",
+                rule.get("Name") or "",
+            )
         if any(each["Name"].lower() == name for each in rules):
             raise errors.invalid_argument(f"Cannot specify more than one {name} rule in a filter.")
         rules.append({"Name": name.capitalize(), "Value": rule.get("Value") or ""})
@@ -168,12 +179,13 @@ async def _refusal(call: StreamCall, bucket: str, region: str, target: str) -> s
     except ServiceError as error:
         if error.is_retryable:
             raise
-        return "The destination does not exist"
+        return f"The destination {_KINDS[arn.service]} does not exist"
     action = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction"}
     if not _lets_in(policy, action[arn.service], target, bucket, call.account):
-        what = {"sqs": "queue", "sns": "topic", "lambda": "function"}[arn.service]
+        if arn.service == "lambda":
+            return f"Not authorized to invoke function [{target}]"
         return (
-            f"Permissions on the destination {what} do not allow S3 to publish notifications from "
+            f"Permissions on the destination {_KINDS[arn.service]} do not allow S3 to publish notifications from "
             "this bucket"
         )
     return ""

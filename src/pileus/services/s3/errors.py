@@ -88,6 +88,23 @@ def invalid_bucket_name(name: str) -> ServiceError:
     )
 
 
+def invalid_location(given: str) -> ServiceError:
+    return ServiceError(
+        "InvalidLocationConstraint",
+        "The specified location-constraint is not valid",
+        fields={"LocationConstraint": given},
+    )
+
+
+def illegal_location(given: str) -> ServiceError:
+    """A constraint other than the region whose endpoint was asked."""
+    return ServiceError(
+        "IllegalLocationConstraintException",
+        f"The {given or 'unspecified'} location constraint is incompatible for the region specific "
+        "endpoint this request was sent to.",
+    )
+
+
 def key_too_long(size_bytes: int, limit_bytes: int) -> ServiceError:
     return ServiceError(
         "KeyTooLongError",
@@ -203,16 +220,31 @@ def not_implemented_header(name: str) -> ServiceError:
     )
 
 
-def not_implemented_condition(name: str) -> ServiceError:
+def not_implemented_condition(names: str) -> ServiceError:
+    """A condition, or two of them, that writes do not take."""
+    told = f"We don't accept the provided value of {names} header for this API"
+    if "," in names:
+        told = "Multiple conditional request headers present in the request"
+    error = not_implemented_header(names)
+    error.fields["additionalMessage"] = told
+    return error
+
+
+def conditional_conflict(condition: str, key: str) -> ServiceError:
     return ServiceError(
-        "NotImplemented",
-        "A header you provided implies functionality that is not implemented",
-        status=501,
-        fields={
-            "Header": name,
-            "additionalMessage": "We don't accept the provided value of this header",
-        },
+        "ConditionalRequestConflict",
+        "The conditional request cannot succeed due to a conflicting operation against this "
+        "resource.",
+        status=409,
+        fields={"Condition": condition, "Key": key},
     )
+
+
+def bypass_without_lock() -> ServiceError:
+    header = "x-amz-bypass-governance-retention"
+    error = invalid_argument(f"{header} is only applicable to Object Lock enabled buckets.")
+    error.fields["ArgumentName"] = header
+    return error
 
 
 def method_not_allowed(method: str, headers: Mapping[str, str] | None = None) -> ServiceError:
@@ -255,9 +287,20 @@ def invalid_storage_class(given: str) -> ServiceError:
     )
 
 
-def invalid_tag(message: str, key: str = "", value: str = "") -> ServiceError:
-    fields = {"TagKey": key, "TagValue": value} if key else {}
+def invalid_tag(message: str, key: str, value: str | None = None) -> ServiceError:
+    fields = {"TagKey": key}
+    if value is not None:
+        fields["TagValue"] = value
     return ServiceError("InvalidTag", message, fields=fields)
+
+
+def invalid_tag_header(header: str) -> ServiceError:
+    return invalid_argument(
+        "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
+        "without tag name duplicates.",
+        "x-amz-tagging",
+        header,
+    )
 
 
 def too_many_tags(count_max: int) -> ServiceError:

@@ -47,6 +47,9 @@ def checked(config: Mapping[str, Any], new_ids: Iterator[str]) -> dict[str, Any]
     for rule in rules:
         if ("Filter" in rule) == ("Prefix" in rule):
             raise errors.malformed_xml()
+        if len(rule.get("Filter") or ()) > 1:
+            # Several conditions stand below ``And``.
+            raise errors.malformed_xml()
         if not any(rule.get(action) for action in _ACTIONS):
             raise errors.invalid_request("At least one action needs to be specified in a rule")
         _check_expiration(rule.get("Expiration") or {})

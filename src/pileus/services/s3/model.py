@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import zlib
 from typing import Any
 
 import msgspec
@@ -12,7 +13,6 @@ NULL_VERSION = "null"
 ENABLED = "Enabled"
 SUSPENDED = "Suspended"
 STANDARD = "STANDARD"
-_RANDOM_BYTES = 16
 
 
 class Bucket(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -135,9 +135,18 @@ class Part(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 def new_version_id(sequence: int, random: bytes) -> str:
-    """32 characters that hold ``sequence``; ``random`` is 16 bytes."""
+    """32 characters that hold ``sequence`` and a check; ``random`` is 12 bytes."""
     raw = (sequence ^ int.from_bytes(random[:8], "big") >> 1).to_bytes(8, "big") + random
-    return base64.b64encode(raw, b"._").decode()
+    return base64.b64encode(raw + zlib.crc32(raw).to_bytes(4, "big"), b"._").decode()
+
+
+def is_version_id(text: str) -> bool:
+    """Whether :func:`new_version_id` may have made it: S3 knows its own ids from any others."""
+    try:
+        raw = base64.b64decode(text, b"._", validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return len(raw) == 24 and zlib.crc32(raw[:20]).to_bytes(4, "big") == raw[20:]
 
 
 def sequence_of(version_id: str) -> int | None:

@@ -28,6 +28,8 @@ TARGETS = {
     "LambdaFunctionConfigurations": "LambdaFunctionArn",
 }
 """The lists of a configuration, and the member of their entries that names the target."""
+_LATER_EVENTS = ("ObjectTagging", "ObjectAcl")
+"""Kinds told in a later version of the record, which has no ``sequencer``."""
 _EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 _DETAIL_TYPES = {
     "ObjectCreated": "Object Created",
@@ -121,7 +123,7 @@ def _records(
     is_service = principal.arn.startswith("service:")
     who = principal.arn.removeprefix("service:") if is_service else principal.user_id
     record = {
-        "eventVersion": "2.1",
+        "eventVersion": "2.3" if event.startswith(_LATER_EVENTS) else "2.1",
         "eventSource": "aws:s3",
         "awsRegion": bucket.region,
         "eventTime": iso8601(call.now_ms),
@@ -154,11 +156,12 @@ def _object(
         told["size"] = version.size_bytes
     if event.endswith("DeleteMarkerCreated"):
         told["eTag"] = _EMPTY_MD5
-    elif not event.endswith(":Delete"):
+    elif event not in ("ObjectRemoved:Delete", "LifecycleExpiration:Delete"):
         told["eTag"] = version.etag
     if bucket.has_versions and version.version_id:
         told["versionId"] = version.version_id
-    told["sequencer"] = _sequencer(call)
+    if not event.startswith(_LATER_EVENTS):
+        told["sequencer"] = _sequencer(call)
     return told
 
 

@@ -37,7 +37,7 @@ def of_copy(header: str, size_bytes: int) -> tuple[int, int]:
     """``x-amz-copy-source-range``, which must name first and last byte of the source.
 
     Raises:
-        ServiceError: InvalidArgument.
+        ServiceError: InvalidArgument; InvalidRequest where it begins behind the source's end.
     """
     found = _RANGE.fullmatch(header)
     if found is None or not found[1] or not found[2] or int(found[2]) < int(found[1]):
@@ -48,6 +48,10 @@ def of_copy(header: str, size_bytes: int) -> tuple[int, int]:
             header,
         )
     start, stop = int(found[1]), int(found[2]) + 1
+    if start >= size_bytes:
+        raise errors.invalid_request(
+            "The specified copy range is invalid for the source object size"
+        )
     if stop > size_bytes:
         raise errors.invalid_argument(
             f"Range specified is not valid for source object of size: {size_bytes}",

@@ -18,6 +18,7 @@ from pileus.kernel.calls import StepCall, StreamCall
 from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing, require
 from pileus.services.s3 import templates
 from pileus.services.s3.operations.configuration_operations import DEFAULT_ENCRYPTION
+from pileus.values.context import DEFAULT_REGION
 from pileus.values.errors import ServiceError
 
 _NAME_MAX = 63
@@ -166,6 +167,8 @@ async def _create_bucket(call: StepCall, request: ResourceRequest) -> Resource:
     _check(properties)
     name = properties.get("BucketName") or request.generated_name(_NAME_MAX).lower()
     wire: dict[str, Any] = {"Bucket": name}
+    if call.region != DEFAULT_REGION:
+        wire["CreateBucketConfiguration"] = {"LocationConstraint": call.region}
     if properties.get("AccessControl"):
         wire["ACL"] = templates.canned_acl(properties["AccessControl"])
     for rule in (properties.get("OwnershipControls") or {}).get("Rules", ()):

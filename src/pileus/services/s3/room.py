@@ -12,6 +12,16 @@ from pileus.shapes.validation import Violation
 from pileus.values.context import CallContext
 from pileus.values.errors import ServiceError
 
+_TOLD = {
+    "ObjectOwnership": ("Invalid x-amz-object-ownership header: {}", False),
+    "CopySource": (
+        "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
+        True,
+    ),
+    "ACL": ("", True),
+}
+"""S3's sentence for a member, and whether it repeats the value."""
+
 
 def _resource_arn(context: CallContext, operation: str, input: Mapping[str, Any]) -> str:
     bucket, key = input.get("Bucket"), input.get("Key")
@@ -27,8 +37,17 @@ def _invalid_input(service: str, operation: str, violations: Sequence[Violation]
     name = name[:1].upper() + name[1:]
     shape = service_named(service).operation(operation).input
     member = shape.members.get(name) if shape is not None else None
+    if first.path.lower().endswith("locationconstraint"):
+        return errors.invalid_location(str(first.value))
     if member is None or not member.location:
         return errors.malformed_xml()
+    if name in _TOLD:
+        message, is_shown = _TOLD[name]
+        error = errors.invalid_argument(message.format(first.value or ""), member.wire_name)
+        error.fields.pop("ArgumentValue")
+        if is_shown:
+            error.fields["ArgumentValue"] = first.value
+        return error
     if name == "StorageClass":
         return errors.invalid_storage_class(str(first.value))
     if name == "EncodingType":

@@ -12,6 +12,11 @@ from typing import Any
 from pileus.services.s3 import errors
 from pileus.services.s3.limits import LIMITS
 
+_RESERVED = (
+    "System tags cannot be added/updated by requester",
+    "Your TagKey cannot be prefixed with aws:",
+)
+"""Of buckets, of objects."""
 _TEXT = re.compile(r"[\w\s_.:/=+\-@]*")
 
 
@@ -27,11 +32,11 @@ def checked(tags: Sequence[Mapping[str, Any]], count_max: int) -> dict[str, str]
     for tag in tags:
         key, value = tag["Key"], tag.get("Value") or ""
         if key in found:
-            raise errors.invalid_tag("Cannot provide multiple Tags with the same key", key, value)
+            raise errors.invalid_tag("Cannot provide multiple Tags with the same key", key)
         if key.startswith("aws:"):
-            raise errors.invalid_tag("System tags cannot be added/updated by requester")
+            raise errors.invalid_tag(_RESERVED[count_max == LIMITS.object_tags_max], key)
         if not 1 <= len(key) <= LIMITS.tag_key_max or not _TEXT.fullmatch(key):
-            raise errors.invalid_tag("The TagKey you have provided is invalid", key, value)
+            raise errors.invalid_tag("The TagKey you have provided is invalid", key)
         if len(value) > LIMITS.tag_value_max or not _TEXT.fullmatch(value):
             raise errors.invalid_tag("The TagValue you have provided is invalid", key, value)
         found[key] = value

@@ -14,12 +14,13 @@ from pileus.services.s3.model import (
     NULL_VERSION,
     Bucket,
     Version,
+    is_version_id,
     new_version_id,
     sequence_of,
 )
 from pileus.values.keys import Key
 
-_RANDOM_BYTES = 16
+_RANDOM_BYTES = 12
 
 
 def add(call: WriteCall, bucket: Bucket, key: str, version: Version) -> None:
@@ -85,13 +86,14 @@ def find(state: Any, bucket: str, key: str, version_id: str) -> Version | None:
         sequence = None if raw is None else int(raw)
     else:
         sequence = sequence_of(version_id)
-        if sequence is None:
-            raise errors.invalid_version_id(version_id)
     raw = None if sequence is None else state.get(("version", bucket, key, -sequence))
-    if raw is None:
-        return None
-    version = store.VERSIONS.decode(raw)
-    return version if version.version_id == version_id else None
+    version = None if raw is None else store.VERSIONS.decode(raw)
+    if version is not None and version.version_id == version_id:
+        return version
+    # Ids from before they held a check are found above, as long as their versions are there.
+    if version_id != NULL_VERSION and not is_version_id(version_id):
+        raise errors.invalid_version_id(version_id)
+    return None
 
 
 def rewrite(state: Any, bucket: str, key: str, version: Version) -> None:

@@ -44,10 +44,10 @@ def create_bucket(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]
     if given.get("Location") or given.get("Bucket"):
         raise errors.unsupported("directory buckets")
     location = given.get("LocationConstraint") or ""
-    if not location and call.region != DEFAULT_REGION:
-        location = call.region
     # The oldest constraint has another name than its region.
     region = {"": DEFAULT_REGION, "EU": "eu-west-1"}.get(location, location)
+    if call.region not in (DEFAULT_REGION, region):
+        raise errors.illegal_location(location)
     output = {"Location": f"/{name}", "BucketArn": f"arn:aws:s3:::{name}"}
     raw = call.state.get(("bucket", name))
     if raw is not None:

@@ -235,6 +235,12 @@ def _checked_website(call: WriteCall, bucket: Bucket, config: Any) -> Any:
             "IndexDocument",
             "null",
         )
+    elif not config["IndexDocument"]["Suffix"] or "/" in config["IndexDocument"]["Suffix"]:
+        raise errors.invalid_argument(
+            "The IndexDocument Suffix is not well formed",
+            "IndexDocument",
+            config["IndexDocument"]["Suffix"],
+        )
     return config
 
 
@@ -295,7 +301,24 @@ _LOGGING = _Kept(
 )
 get_bucket_logging, put_bucket_logging = _LOGGING.get(), _LOGGING.put()
 
-_ACCELERATE = _Kept(kind="accelerate", member="AccelerateConfiguration", payload="", absent={})
+
+def _checked_acceleration(call: WriteCall, bucket: Bucket, config: Any) -> Any:
+    if "." in bucket.name:
+        raise errors.invalid_request(
+            "S3 Transfer Acceleration is not supported for buckets with periods (.) in their names"
+        )
+    if not config.get("Status"):
+        raise errors.malformed_xml()
+    return config
+
+
+_ACCELERATE = _Kept(
+    kind="accelerate",
+    member="AccelerateConfiguration",
+    payload="",
+    absent={},
+    check=_checked_acceleration,
+)
 get_bucket_accelerate_configuration, put_bucket_accelerate_configuration = (
     _ACCELERATE.get(),
     _ACCELERATE.put(),

@@ -28,7 +28,14 @@ def delete_object(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]
     for member, header in _DIRECTORY_ONLY.items():
         if request.get(member) is not None:
             raise errors.not_implemented_header(header)
-    return _delete(call, store.bucket_of(call, request), request)
+    bucket = store.bucket_of(call, request)
+    _refuse_bypass(request)
+    return _delete(call, bucket, request)
+
+
+def _refuse_bypass(request: Mapping[str, Any]) -> None:
+    if request.get("BypassGovernanceRetention") is not None:
+        raise errors.bypass_without_lock()
 
 
 def _delete(call: WriteCall, bucket: Bucket, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,6 +74,7 @@ def delete_objects(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any
         raise errors.malformed_xml()
     is_quiet = bool(given.get("Quiet"))
     bucket = store.bucket_of(call, request)
+    _refuse_bypass(request)
     output: dict[str, Any] = {"Deleted": [], "Errors": []}
     for each in objects:
         try:
@@ -97,6 +105,9 @@ def _deleted(each: Mapping[str, Any], done: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _failed(each: Mapping[str, Any], error: ServiceError) -> dict[str, Any]:
+    if error.code == "InvalidArgument":
+        # What is no version id at all is told as one that is not there.
+        error = errors.no_such_version(each["Key"], each["VersionId"])
     output = {"Key": each["Key"], "Code": error.code, "Message": error.message}
     if each.get("VersionId"):
         output["VersionId"] = each["VersionId"]

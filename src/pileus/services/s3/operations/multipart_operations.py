@@ -177,7 +177,10 @@ def _complete(call: WriteCall, bucket: Bucket, request: Mapping[str, Any]) -> Ve
         return newest
     upload = store.find_upload(call.state, bucket.name, key, upload_id)
     conditions.check_write(request, key, newest)
-    listed = (request.get("MultipartUpload") or {}).get("Parts") or []
+    _check_unchanged(request, upload, newest)
+    if request.get("MultipartUpload") is None:
+        raise errors.invalid_request("You must specify at least one part")
+    listed = request["MultipartUpload"].get("Parts") or []
     if not listed:
         raise errors.malformed_xml()
     there = {part.number: part for part in store.parts(call.state, upload_id)}
@@ -210,6 +213,19 @@ def _complete(call: WriteCall, bucket: Bucket, request: Mapping[str, Any]) -> Ve
     versions.add(call, bucket, key, version)
     announce(call, bucket, "ObjectCreated:CompleteMultipartUpload", key, version)
     return version
+
+
+def _check_unchanged(request: Mapping[str, Any], upload: Upload, newest: Version | None) -> None:
+    """A conditional completion is refused where the key changed since the upload began.
+
+    Raises:
+        ServiceError: ConditionalRequestConflict (409).
+    """
+    if newest is None or newest.modified_ms <= upload.started_ms:
+        return
+    for member, header in (("IfMatch", "If-Match"), ("IfNoneMatch", "If-None-Match")):
+        if request.get(member):
+            raise errors.conditional_conflict(header, upload.key)
 
 
 def _chosen(

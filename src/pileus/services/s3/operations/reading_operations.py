@@ -89,7 +89,7 @@ def _looked_at(
     if request.get("ChecksumMode") == "ENABLED":
         if selection.part is not None:
             output.update(checksums.shown_value(selection.part.digest))
-        elif not selection.is_partial or not request.get("Range"):
+        elif selection.stop - selection.start == version.size_bytes:
             output.update(checksums.shown(version.digest))
     for name, member in _OVERRIDES.items():
         if request.get(name):

@@ -27,7 +27,7 @@ from pileus.services.s3 import versions as versions_
 from pileus.services.s3.checksums import Expected
 from pileus.services.s3.limits import LIMITS
 from pileus.services.s3.lookup import find_version
-from pileus.services.s3.model import Bucket, Encryption, Settings, Version
+from pileus.services.s3.model import ENABLED, Bucket, Encryption, Settings, Version
 from pileus.services.s3.notices import announce
 from pileus.values.body import Body, BytesBody
 from pileus.values.times import utc
@@ -105,7 +105,8 @@ def told(call: WriteCall, bucket: Bucket, key: str, version: Version) -> dict[st
         **checksums.shown(version.digest),
         **lifecycle.shown_expiry(call, bucket, key, version),
     }
-    if bucket.has_versions:
+    if bucket.versioning == ENABLED:
+        # Where it is suspended, S3 does not tell that the id is "null".
         output["VersionId"] = version.version_id
     return output
 
