@@ -307,10 +307,12 @@ def _sentences(shape: Shape) -> list[tuple[str, str]]:
         return [("enum", f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")]
     what = _quantity(shape)
     if shape.max is not None:
-        found.append(("max", f"Member must have {what} less than or equal to {_number(shape.max)}"))
+        found.append(
+            ("max", f"Member must have {what} less than or equal to {_number(shape, shape.max)}")
+        )
     if shape.min is not None:
         found.append(
-            ("min", f"Member must have {what} greater than or equal to {_number(shape.min)}")
+            ("min", f"Member must have {what} greater than or equal to {_number(shape, shape.min)}")
         )
     if shape.pattern:
         found.append(
@@ -334,7 +336,9 @@ def _failed(shape: Shape, value: Any) -> list[tuple[str, str]]:
     return [(kind, sentence) for kind, sentence in _sentences(shape) if broken[kind]]
 
 
-def _number(limit: float) -> str:
+def _number(shape: Shape, limit: float) -> str:
+    if shape.kind in ("float", "double"):
+        return str(float(limit))
     return str(int(limit)) if limit == int(limit) else str(limit)
 
 

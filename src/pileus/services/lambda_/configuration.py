@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import orjson
 
 from pileus.compute.environment import RESERVED
 from pileus.kernel.calls import Call
@@ -41,7 +44,8 @@ def check(request: Mapping[str, Any]) -> None:
     if size > LIMITS.environment_bytes_max:
         raise errors.invalid(
             "Lambda was unable to configure your environment variables because the environment "
-            "variables you have provided exceeded the 4KB limit."
+            "variables you have provided exceeded the 4KB limit. String measured: "
+            f"{orjson.dumps(variables).decode()}"
         )
     if len(request.get("Layers") or ()) > LIMITS.layers_max:
         raise errors.invalid("Cannot reference more than 5 layers.")
@@ -82,6 +86,7 @@ def apply(
         configuration.tmp_mb = storage["Size"]
     if (environment := request.get("Environment")) is not None:
         configuration.environment = dict(environment.get("Variables") or {})
+        configuration.has_environment = True
     if layers is not None:
         configuration.layers = list(layers)
     if request.get("Architectures"):
@@ -130,12 +135,13 @@ def shown(
         "Architectures": configuration.architectures,
         "EphemeralStorage": {"Size": configuration.tmp_mb},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "RuntimeVersionConfig": {"RuntimeVersionArn": runtime_arn(call, configuration.runtime)},
         "LoggingConfig": {
             "LogFormat": configuration.log_format,
             "LogGroup": log_group(function.name, configuration),
         },
     }
-    if configuration.environment:
+    if configuration.environment or configuration.has_environment:
         output["Environment"] = {"Variables": configuration.environment}
     if configuration.layers:
         output["Layers"] = [
@@ -146,6 +152,11 @@ def shown(
     if configuration.vpc:
         output["VpcConfig"] = {"VpcId": "", **configuration.vpc}
     return output
+
+
+def runtime_arn(call: Call, runtime: str) -> str:
+    """The ARN of the one version of a runtime that there is here."""
+    return f"arn:aws:lambda:{call.region}::runtime:{hashlib.sha256(runtime.encode()).hexdigest()}"
 
 
 def base64_sha256(digest: bytes) -> str:

@@ -28,6 +28,31 @@ def invalid(message: str) -> ServiceError:
     return ServiceError("InvalidParameterValueException", message, status=400, fields=_USER)
 
 
+def no_provisioned_concurrency() -> ServiceError:
+    return ServiceError(
+        "ProvisionedConcurrencyConfigNotFoundException",
+        "No Provisioned Concurrency Config found for this function",
+        status=404,
+        fields=_USER,
+    )
+
+
+def unreachable_region(theirs: str, ours: str) -> ServiceError:
+    return resource_not_found(
+        f"Functions from '{theirs}' are not reachable in this region ('{ours}')"
+    )
+
+
+def not_authorized(caller: str, action: str, arn: str) -> ServiceError:
+    """Another account's function."""
+    return ServiceError(
+        "AccessDeniedException",
+        f"User: {caller} is not authorized to perform: {action} on resource: {arn} because no "
+        f"resource-based policy allows the {action} action",
+        status=403,
+    )
+
+
 def payload_too_large(size_bytes: int, kind: str, limit_bytes: int) -> ServiceError:
     return ServiceError(
         "RequestEntityTooLargeException",
@@ -51,11 +76,27 @@ def invalid_request_content(message: str) -> ServiceError:
     return ServiceError("InvalidRequestContentException", message, status=400, fields=_USER)
 
 
-def precondition_failed() -> ServiceError:
+def statement_exists(statement_id: str) -> ServiceError:
+    return conflict(
+        f"The statement id ({statement_id}) provided already exists. Please provide a new "
+        "statement id, or remove the existing statement."
+    )
+
+
+def no_statement(statement_id: str) -> ServiceError:
+    return resource_not_found(f"Statement {statement_id} is not found in resource policy.")
+
+
+def no_policy() -> ServiceError:
+    return resource_not_found("No policy is associated with the given resource.")
+
+
+def precondition_failed(operation: str = "GetFunction/GetAlias") -> ServiceError:
+    """``operation`` tells the latest revision."""
     return ServiceError(
         "PreconditionFailedException",
-        "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/"
-        "GetAlias API to retrieve the latest Revision Id",
+        "The Revision Id provided does not match the latest Revision Id. Call the "
+        f"{operation} API to retrieve the latest Revision Id",
         status=412,
         fields=_USER,
     )

@@ -24,7 +24,10 @@ class Layer(msgspec.Struct, kw_only=True):
 
 
 class Configuration(msgspec.Struct, kw_only=True):
-    """What a version is made of; ``$LATEST`` may change, numbered ones never do."""
+    """What a version is made of; ``$LATEST`` may change, numbered ones never do.
+
+    ``has_environment`` is true once one was given, if only an empty one: it is shown from then on.
+    """
 
     version: str
     runtime: str
@@ -36,6 +39,7 @@ class Configuration(msgspec.Struct, kw_only=True):
     memory_mb: int = 128
     tmp_mb: int = 512
     environment: dict[str, str] = {}
+    has_environment: bool = False
     layers: list[Layer] = []
     architectures: list[str] = msgspec.field(default_factory=lambda: ["x86_64"])
     dead_letter: str = ""
@@ -72,6 +76,7 @@ class Function(msgspec.Struct, kw_only=True):
     policies: dict[str, list[dict[str, Any]]] = {}
     asynchronous: dict[str, AsyncConfiguration] = {}
     tags: dict[str, str] = {}
+    recursion: str = "Terminate"
 
 
 class Alias(msgspec.Struct, kw_only=True):
@@ -95,6 +100,8 @@ class LayerVersion(msgspec.Struct, kw_only=True):
     license: str = ""
     runtimes: list[str] = []
     architectures: list[str] = []
+    policy: list[dict[str, Any]] = []
+    policy_revision: str = ""
 
 
 class Mapping(msgspec.Struct, kw_only=True):

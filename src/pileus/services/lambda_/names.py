@@ -9,7 +9,7 @@ import re
 
 LATEST = "$LATEST"
 _NAME = re.compile(
-    r"(?:(?:arn:(?:aws[\w-]*):lambda:[\w-]+:)?(?:\d{12}:)?function:|\d{12}:function:)?"
+    r"(?:arn:(?:aws[\w-]*):lambda:(?P<region>[\w-]+):)?(?:(?P<account>\d{12}):)?(?:function:)?"
     r"(?P<name>[A-Za-z0-9_-]+)(?::(?P<qualifier>\$LATEST|[A-Za-z0-9_-]+))?"
 )
 
@@ -20,6 +20,14 @@ def function_name(given: str) -> tuple[str, str]:
     if match is None:
         return given, ""
     return match["name"], match["qualifier"] or ""
+
+
+def home(given: str) -> tuple[str, str]:
+    """Region and account that a name says; empty where it says none."""
+    match = _NAME.fullmatch(given)
+    if match is None:
+        return "", ""
+    return match["region"] or "", match["account"] or ""
 
 
 def function_arn(region: str, account: str, name: str, qualifier: str = "") -> str:

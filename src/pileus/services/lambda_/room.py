@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from pileus.kernel.rooms import Room
-from pileus.services.lambda_.names import function_name
+from pileus.kernel.rooms import Room, modelled_error
+from pileus.services.lambda_ import errors
+from pileus.services.lambda_.names import function_arn, function_name, home
+from pileus.shapes.validation import Violation
 from pileus.values.context import CallContext
+from pileus.values.errors import ServiceError
 
 
 def _resource_arn(context: CallContext, operation: str, input: Mapping[str, Any]) -> str:
@@ -17,6 +21,44 @@ def _resource_arn(context: CallContext, operation: str, input: Mapping[str, Any]
     if input.get("LayerName"):
         return f"{prefix}layer:{input['LayerName']}"
     return str(input.get("Resource") or "*")
+
+
+def _in_reach(context: CallContext, operation: str, input: Mapping[str, Any]) -> CallContext:
+    """A function is asked for in its own region and, without policies between accounts, account.
+
+    Raises:
+        ServiceError: ResourceNotFoundException, AccessDeniedException for one that is elsewhere.
+    """
+    given = str(input.get("FunctionName") or "")
+    if ":" not in given:
+        return context
+    region, account = home(given)
+    if region and region != context.region:
+        raise errors.unreachable_region(region, context.region)
+    if account and account != context.account:
+        name, qualifier = function_name(given)
+        arn = function_arn(context.region, account, name, qualifier)
+        action = "InvokeFunction" if operation == "Invoke" else operation
+        raise errors.not_authorized(context.principal.arn, f"lambda:{action}", arn)
+    return context
+
+
+def _invalid_input(service: str, operation: str, violations: Sequence[Violation]) -> ServiceError:
+    """As everywhere, but for runtimes, and with a part's last constraint told."""
+    first = violations[0]
+    if first.path == "runtime" and len(violations) == 1:
+        return errors.invalid(
+            f"Value {first.value} at 'runtime' failed to satisfy constraint: {first.constraint} or "
+            "be a valid ARN"
+        )
+    return modelled_error(service, operation, [_told_whole(each) for each in violations])
+
+
+def _told_whole(violation: Violation) -> Violation:
+    if "must satisfy constraint: [" not in violation.constraint:
+        return violation
+    told = violation.constraint.removesuffix("]") + ", Member must not be null]"
+    return replace(violation, constraint=told)
 
 
 ROOM = Room(
@@ -33,5 +75,7 @@ ROOM = Room(
         "AWS::Lambda::LayerVersion",
     ),
     resource_arn=_resource_arn,
+    invalid_input=_invalid_input,
+    owner=_in_reach,
     has_background=True,
 )

@@ -15,8 +15,9 @@ from pileus.kernel.operations import read, stream, write
 from pileus.services.lambda_ import errors, outcomes, paging, store, versions
 from pileus.services.lambda_.limits import LIMITS
 from pileus.services.lambda_.model import AsyncConfiguration, Function
-from pileus.services.lambda_.names import LATEST, is_version
+from pileus.services.lambda_.names import LATEST, function_name, is_version
 from pileus.services.lambda_.running import Functions, scope_of
+from pileus.values.arns import is_arn
 from pileus.values.body import Body
 from pileus.values.errors import ServiceError
 from pileus.values.times import utc
@@ -35,10 +36,7 @@ def add_permission(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any
     versions.check_revision(function.latest.revision, request)
     statements = function.policies.setdefault(qualifier, [])
     if any(s["Sid"] == request["StatementId"] for s in statements):
-        raise errors.conflict(
-            f"The statement id ({request['StatementId']}) provided already exists. Please provide "
-            "a new statement id, or remove the existing statement."
-        )
+        raise errors.statement_exists(request["StatementId"])
     statement = _statement(call, function, qualifier, request)
     statements.append(statement)
     store.put_function(call.state, function)
@@ -48,31 +46,46 @@ def add_permission(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any
 def _statement(
     call: Call, function: Function, qualifier: str, request: Mapping[str, Any]
 ) -> dict[str, Any]:
-    principal = request["Principal"]
-    if principal.endswith(".amazonaws.com"):
-        who: Any = {"Service": principal}
-    elif principal == "*":
-        who = "*"
-    else:
-        who = {"AWS": f"arn:aws:iam::{principal}:root" if principal.isdecimal() else principal}
     statement: dict[str, Any] = {
         "Sid": request["StatementId"],
         "Effect": "Allow",
-        "Principal": who,
+        "Principal": _principal(request["Principal"]),
         "Action": request["Action"],
         "Resource": store.arn_of(call, function.name, qualifier),
     }
     condition: dict[str, dict[str, str]] = {}
-    if request.get("SourceAccount"):
-        condition.setdefault("StringEquals", {})["AWS:SourceAccount"] = request["SourceAccount"]
-    if request.get("SourceArn"):
-        condition["ArnLike"] = {"AWS:SourceArn": request["SourceArn"]}
-    if request.get("EventSourceToken"):
-        token = request["EventSourceToken"]
-        condition.setdefault("StringEquals", {})["lambda:EventSourceToken"] = token
+    for member, (operator, key) in _CONDITIONS.items():
+        if (value := request.get(member)) is not None:
+            text = str(value).lower() if isinstance(value, bool) else value
+            condition.setdefault(operator, {})[key] = text
     if condition:
         statement["Condition"] = condition
     return statement
+
+
+_CONDITIONS = {
+    "SourceAccount": ("StringEquals", "AWS:SourceAccount"),
+    "EventSourceToken": ("StringEquals", "lambda:EventSourceToken"),
+    "FunctionUrlAuthType": ("StringEquals", "lambda:FunctionUrlAuthType"),
+    "PrincipalOrgID": ("StringEquals", "aws:PrincipalOrgID"),
+    "InvokedViaFunctionUrl": ("Bool", "lambda:InvokedViaFunctionUrl"),
+    "SourceArn": ("ArnLike", "AWS:SourceArn"),
+}
+"""Members of AddPermission, and the conditions they become."""
+
+
+def _principal(given: str) -> Any:
+    if given == "*":
+        return given
+    if given.endswith((".amazonaws.com", ".amazon.com")):
+        return {"Service": given}
+    if len(given) == 12 and given.isdecimal():
+        return {"AWS": f"arn:aws:iam::{given}:root"}
+    if is_arn(given):
+        return {"AWS": given}
+    raise errors.invalid(
+        "The provided principal was invalid. Please check the principal and try again."
+    )
 
 
 @write
@@ -82,13 +95,11 @@ def remove_permission(call: WriteCall, request: Mapping[str, Any]) -> None:
     function = store.find_function(call, name, qualifier)
     statements = function.policies.get(qualifier)
     if not statements:
-        raise errors.resource_not_found("No policy is associated with the given resource.")
+        raise errors.no_policy()
     versions.check_revision(function.latest.revision, request)
     kept = [s for s in statements if s["Sid"] != request["StatementId"]]
     if len(kept) == len(statements):
-        raise errors.resource_not_found(
-            f"Statement {request['StatementId']} is not found in resource policy."
-        )
+        raise errors.no_statement(request["StatementId"])
     function.policies[qualifier] = kept
     store.put_function(call.state, function)
 
@@ -111,6 +122,7 @@ async def put_function_concurrency(
 ) -> dict[str, Any]:
     """Reserve concurrency for a function; 0 stops it."""
     wanted = request["ReservedConcurrentExecutions"]
+    _refuse_qualified(request)
 
     def step(write: WriteCall) -> str:
         function = store.find_function(write, request["FunctionName"])
@@ -134,6 +146,15 @@ async def put_function_concurrency(
     return {"ReservedConcurrentExecutions": wanted}
 
 
+def _refuse_qualified(request: Mapping[str, Any]) -> None:
+    if function_name(request["FunctionName"])[1]:
+        raise errors.invalid(
+            "This operation is permitted on Lambda functions only. Aliases and versions do not "
+            "support this operation. Please specify either a function name or an unqualified "
+            "function ARN."
+        )
+
+
 @read
 def get_function_concurrency(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """A function's reserved concurrency, if it has any."""
@@ -146,6 +167,7 @@ async def delete_function_concurrency(
     call: StreamCall, request: Mapping[str, Any], body: Body | None
 ) -> None:
     """Let a function share the account's concurrency again."""
+    _refuse_qualified(request)
 
     def step(write: WriteCall) -> str:
         function = store.find_function(write, request["FunctionName"])
@@ -259,25 +281,3 @@ def delete_function_event_invoke_config(call: WriteCall, request: Mapping[str, A
     if function.asynchronous.pop(qualifier, None) is None:
         raise _no_settings(call, function, qualifier)
     store.put_function(call.state, function)
-
-
-@read
-def get_function_url_config(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Function URLs are not built yet, so no function has one."""
-    store.find_function(call, request["FunctionName"])
-    raise errors.resource_not_found("The resource you requested does not exist.")
-
-
-@read
-def get_function_code_signing_config(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Code signing is not built yet, so no function has a configuration."""
-    return {"FunctionName": store.find_function(call, request["FunctionName"]).name}
-
-
-@read
-def list_provisioned_concurrency_configs(
-    call: ReadCall, request: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Provisioned concurrency is not built yet, so there is none."""
-    store.find_function(call, request["FunctionName"])
-    return {"ProvisionedConcurrencyConfigs": []}

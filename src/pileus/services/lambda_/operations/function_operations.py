@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
-from pileus.kernel.operations import read, stream, write
+from pileus.kernel.operations import Reply, read, stream, write
 from pileus.services.lambda_ import (
     configuration,
     downloads,
@@ -209,9 +209,7 @@ def _changed(call: WriteCall, function: Function, is_published: bool) -> dict[st
 
 
 @stream
-async def delete_function(
-    call: StreamCall, request: Mapping[str, Any], body: Body | None
-) -> dict[str, Any]:
+async def delete_function(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Delete a function with its versions, aliases and waiting events, or one version."""
     name, qualifier = store.split(request)
 
@@ -231,7 +229,7 @@ async def delete_function(
     else:
         await call.part(AsyncInvokes).drop(call, name)
         await call.part(Functions).forget(scope_of(call.account, call.region), name)
-    return {}
+    return Reply(status=204)
 
 
 @read

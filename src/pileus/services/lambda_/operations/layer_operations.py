@@ -78,10 +78,16 @@ def _content(call: Call, layer: LayerVersion) -> dict[str, Any]:
 
 
 def _find(call: ReadCall, name: str, version: int) -> LayerVersion:
+    _check_number(version)
     raw = call.state.get(("layer", name.rpartition(":")[2], version))
     if raw is None:
         raise errors.resource_not_found("The resource you requested does not exist.")
     return store.LAYERS.decode(raw)
+
+
+def _check_number(version: int) -> None:
+    if version < 1:
+        raise errors.invalid("Layer Version Cannot be less than 1.")
 
 
 @read
@@ -131,6 +137,7 @@ async def delete_layer_version(
     call: StreamCall, request: Mapping[str, Any], body: Body | None
 ) -> None:
     """Forget a version; functions that use it keep it. One that is not there is no error."""
+    _check_number(request["VersionNumber"])
     key = ("layer", request["LayerName"].rpartition(":")[2], request["VersionNumber"])
     await call.write(lambda write: write.state.delete(key))
     call.part(CodeSweep).ask(call)

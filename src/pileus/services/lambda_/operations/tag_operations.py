@@ -38,6 +38,8 @@ def _put(call: WriteCall, tagged: Function | SourceMapping) -> None:
 def tag_resource(call: WriteCall, request: Mapping[str, Any]) -> None:
     """Add tags to a function or an event source mapping."""
     tagged = _tagged(call, request["Resource"])
+    if not request["Tags"]:
+        raise errors.invalid("An error occurred and the request cannot be processed.")
     tagged.tags = {**tagged.tags, **request["Tags"]}
     if len(tagged.tags) > LIMITS.tags_max:
         raise errors.invalid(f"Number of tags exceeds resource tag limit of {LIMITS.tags_max}.")

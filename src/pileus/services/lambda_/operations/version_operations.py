@@ -75,7 +75,7 @@ def _point(call: ReadCall, function: Function, alias: Alias, request: Mapping[st
 @write
 def create_alias(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Give a version a name."""
-    function = store.find_function(call, request["FunctionName"])
+    function = store.find_function(call, request["FunctionName"], request["FunctionVersion"])
     name = request["Name"]
     if call.state.get(("alias", function.name, name)) is not None:
         arn = store.arn_of(call, function.name, name)
