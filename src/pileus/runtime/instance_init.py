@@ -20,7 +20,9 @@ from pileus.runtime import linux, messages, sandbox, worker
 
 
 def run(plan: sandbox.Plan, descriptors: list[int]) -> NoReturn:
-    """Become an instance. ``descriptors``: control, link, log, then cgroup.procs files."""
+    """Become an instance. ``descriptors``: control, link, log, then the
+    files that let this process into its control groups. It has one thread: a group's ``tasks`` lets
+    in no more than that."""
     control = socket.socket(fileno=descriptors[0])
     link, log, cgroups = descriptors[1], descriptors[2], descriptors[3:]
     try:

@@ -5,7 +5,7 @@ descriptor 0. Nothing here may start a thread or open a client: forked children 
 locks without owners. Everything a child needs is imported before the first fork.
 
 Messages from the node: ``configure`` once, then ``spawn`` with the descriptors
-``[control, link, log, cgroup.procs…]`` of one instance each.
+``[control, link, log, control groups' entrances…]`` of one instance each.
 """
 
 from __future__ import annotations
