@@ -102,15 +102,17 @@ async def crash_everywhere(
     parts: dict[type, Any] | None = None,
     prepare: Preparation | None = None,
     is_cut_again: bool = False,
+    every: int = 1,
 ) -> int:
-    """Cut the power at every commit in turn; the number of lives that were cut.
+    """Cut the power at every commit (at one of ``every``) in turn; how many lives were cut.
 
     With ``is_cut_again`` the next life is cut too, by chance soon after it began: what repairs must
     itself bear a cut.
     """
     chance = random.Random(seed)
     commits = await commits_of(scenario, seed, parts, prepare)
-    for crash_at in range(commits + 1):
+    moments = range(0, commits + 1, every)
+    for crash_at in moments:
         simulation = Simulation(seed, parts, prepare)
         notes: dict[str, Any] = {}
         try:
@@ -128,4 +130,4 @@ async def crash_everywhere(
             raise AssertionError(f"seed {seed}, power cut at commit {crash_at}: {error}") from error
         finally:
             await simulation.platform.crash()
-    return commits + 1
+    return len(moments)

@@ -1,4 +1,7 @@
-"""Every type's create and delete bear a repetition: after a crash the same step runs again."""
+"""Every type's create and delete bear a repetition: after a crash the same step runs again.
+
+``STEPS`` holds each type once, in an order in which each finds what it needs.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pileus.kernel.resources import Resource, ResourceRequest
 from pileus.services.cloudformation.engine.work import is_gone
 from pileus.testing.compute import ScriptedCompute, package
 from pileus.testing.fake_nodes import Answer, Program
 from pileus.testing.platform import Disks, MemoryPlatform
 from pileus.values.errors import ServiceError
+from tests.fault.simulation import Simulation, crash_everywhere
 
 ACCOUNT = "000000000000"
 SPACE = (ACCOUNT, "us-east-1", "cloudformation")
@@ -92,6 +98,7 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
 ]  # fmt: skip
 # CloudFormation's own are part of the engine (test_stack_crashes.py); an endpoint's create waits
 # for a model that is fetched and checked (tests/services/sagemaker).
+_EVERY = 5  # commits from one cut to the next: a stack of all takes two hundred
 ELSEWHERE = ("AWS::CloudFormation::", "AWS::CDK::", "Custom::")
 
 
@@ -141,3 +148,50 @@ async def test_a_repeated_step_does_nothing_again(tmp_path: Path) -> None:
             assert is_gone(error), error
     left = await platform("lambda", "ListFunctions")
     assert json.dumps(left["Functions"]) == "[]"
+
+
+def _template() -> str:
+    """One stack of nearly all of them, each after the one before."""
+    resources: dict[str, Any] = {}
+    for number, (name, properties) in enumerate(STEPS):
+        if name == "AWS::Lambda::LayerVersion":
+            continue  # Its content would lie in a bucket of the same stack.
+        resources[f"R{number}"] = {"Type": name, "Properties": properties}
+        if len(resources) > 1:
+            resources[f"R{number}"]["DependsOn"] = list(resources)[-2]
+    return json.dumps({"Resources": resources})
+
+
+async def _rested(simulation: Simulation) -> str:
+    for _ in range(200):
+        found = (await simulation("cloudformation", "ListStacks"))["StackSummaries"]
+        if not any(each["StackStatus"].endswith("IN_PROGRESS") for each in found):
+            return str(found[0]["StackStatus"]) if found else ""
+        await simulation.rest(1000)
+    raise AssertionError(f"the stack never came to rest: {found}")
+
+
+@pytest.mark.slow
+async def test_a_stack_of_every_type_is_made_and_gone_whenever_the_power_goes(
+    tmp_path: Path,
+) -> None:
+    compute = ScriptedCompute(tmp_path, {"index.handler": Program(lambda *_: Answer(b"1"))})
+    given = {"StackName": "app", "TemplateBody": _template(), "Capabilities": [
+        "CAPABILITY_NAMED_IAM"]}  # fmt: skip
+
+    async def scenario(simulation: Simulation, notes: dict[str, Any]) -> None:
+        await simulation("cloudformation", "CreateStack", **given)
+        await _rested(simulation)
+
+    async def check(simulation: Simulation, notes: dict[str, Any]) -> None:
+        assert await _rested(simulation) in ("", "CREATE_COMPLETE")
+        await simulation("cloudformation", "DeleteStack", StackName="app")
+        assert await _rested(simulation) in ("", "DELETE_COMPLETE")
+        # Whatever was left would be in the way.
+        await simulation("cloudformation", "CreateStack", **given)
+        assert await _rested(simulation) == "CREATE_COMPLETE"
+
+    lives = await crash_everywhere(
+        scenario, check, 1, prepare=compute, every=_EVERY, is_cut_again=True
+    )
+    assert lives > 10
