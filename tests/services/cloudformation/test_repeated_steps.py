@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fault.simulation import Simulation, crash_everywhere
 
 from pileus.kernel.resources import Resource, ResourceRequest
 from pileus.services.cloudformation.engine.work import is_gone
@@ -17,7 +18,6 @@ from pileus.testing.compute import ScriptedCompute, package
 from pileus.testing.fake_nodes import Answer, Program
 from pileus.testing.platform import Disks, MemoryPlatform
 from pileus.values.errors import ServiceError
-from tests.fault.simulation import Simulation, crash_everywhere
 
 ACCOUNT = "000000000000"
 SPACE = (ACCOUNT, "us-east-1", "cloudformation")
