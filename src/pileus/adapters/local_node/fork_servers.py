@@ -1,7 +1,7 @@
 """All zygotes of this machine: which one an instance comes from, and when one is not needed.
 
-The modules a function imports from folders that all instances see are noted at its first start;
-a zygote that has imported them already is then made beside the call, and later instances come
+The modules a function imports from folders that all instances see are told by its source, or noted
+at its first start; a zygote that has imported them already is then made beside the call, and later instances come
 from it. So a second cold start does not pay for the SDK again.
 """
 
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from pileus.adapters.local_node.blanks import BlankTarget
 from pileus.adapters.local_node.capabilities import Tier
+from pileus.adapters.local_node.foreseeing import foreseen
 from pileus.adapters.local_node.fork_server import ForkServer, Recipe
 from pileus.adapters.local_node.interpreters import (
     Interpreter,
@@ -78,6 +79,22 @@ class ForkServers:
                 return server
         return self._get(plain, tier)
 
+    async def prepare(self, spec: InstanceSpec, interpreter: Interpreter, tier: Tier) -> None:
+        """Have a zygote and one blank ready, with what the function's source says it imports.
+
+        Raises NoCapacity.
+        """
+        plain = _recipe(spec, interpreter)
+        if not spec.runtime.startswith("provided") and spec.code_dir:
+            names = await asyncio.to_thread(foreseen, spec)
+            preload = (*plain.preload, *(name for name in names if name not in plain.preload))
+            recipe = replace(plain, preload=preload)
+            is_sensible = names and recipe not in self._unsafe and len(self._learned) < _LEARNED_MAX
+            if is_sensible and await self._is_made_ready(recipe, tier):
+                self._learned[(spec.code_dir, spec.handler)] = preload
+                return
+        await self._get(plain, tier).prepare()
+
     def learn(self, spec: InstanceSpec, server: ForkServer, modules: tuple[str, ...]) -> None:
         """Note what an instance imported in its init phase."""
         known = server.recipe.preload
@@ -112,13 +129,19 @@ class ForkServers:
 
     async def _make_ready(self, recipe: Recipe, tier: Tier) -> None:
         await self._clock.sleep(_LEARN_AFTER_S)
+        await self._is_made_ready(recipe, tier)
+
+    async def _is_made_ready(self, recipe: Recipe, tier: Tier) -> bool:
         server = self._get(recipe, tier)
         try:
             await server.prepare()
+            return True
         except NoCapacity:  # a module that does not import alone or starts threads
             self._unsafe.add(recipe)
-            self._servers.pop(recipe, None)
-            await server.close()
+            if self._servers.get(recipe) is server:
+                del self._servers[recipe]
+                await server.close()
+            return False
 
     def _get(self, recipe: Recipe, tier: Tier) -> ForkServer:
         server = self._servers.get(recipe)

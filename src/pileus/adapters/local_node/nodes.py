@@ -128,8 +128,8 @@ class LocalNodes:
 
     async def prepare(self, spec: InstanceSpec) -> None:
         """Start the zygote and one blank instance; see the port."""
-        server = await self._server_for(spec)
-        await server.prepare()
+        interpreter, tier = await self._surroundings(spec)
+        await self._forks.prepare(spec, interpreter, tier)
 
     async def place(self, spec: InstanceSpec) -> Lease:
         """Reserve the memory. Raises NoCapacity, RuntimeUnavailable."""
@@ -192,6 +192,10 @@ class LocalNodes:
             shutil.rmtree(tmp_dir)
 
     async def _server_for(self, spec: InstanceSpec) -> ForkServer:
+        interpreter, tier = await self._surroundings(spec)
+        return await self._forks.choose(spec, interpreter, tier)
+
+    async def _surroundings(self, spec: InstanceSpec) -> tuple[Interpreter, Tier]:
         choice = await self.resolve_runtime(spec.runtime)
         interpreter = choice.interpreter if choice else self._found[0]
         capabilities = await self.probe()
@@ -203,7 +207,7 @@ class LocalNodes:
             )
         if self._trimmer is None:
             self._trimmer = asyncio.create_task(self._trim())
-        return await self._forks.choose(spec, interpreter, capabilities.tier)
+        return interpreter, capabilities.tier
 
     def _choose(self, runtime: str) -> Choice:
         strict = self._settings.is_runtime_strict and self._has_searched

@@ -275,6 +275,19 @@ async def test_what_a_first_instance_imports_is_there_for_the_next(house: House)
     assert json.loads(second.payload) == [True, *first[1:]]
 
 
+async def test_what_the_source_imports_is_there_for_the_first_call(house: House) -> None:
+    source = (
+        "import sys\nbefore = 'yaml' in sys.modules, 'boto3' in sys.modules\n"
+        "def handler(event, context):\n    import yaml\n    import boto3\n    return before\n"
+    )
+    (house.code_dir / "yaml").mkdir()
+    target = house.target(source)
+    await house.nodes.prepare(target.spec)
+    result = await house.call(target, None)
+    assert json.loads(result.payload) == [False, True], "its own packages are not foreseen"
+    assert len(house.nodes.fork_servers()) == 1
+
+
 async def test_a_package_of_its_own_wins_over_what_is_preloaded(house: House) -> None:
     house.target("import yaml\ndef handler(event, context):\n    return yaml.__file__\n")
     (house.code_dir / "yaml.py").write_text("")
