@@ -255,7 +255,7 @@ async def test_exports_bind_stacks(memory_platform: MemoryPlatform) -> None:
     stack = await described(memory_platform)
     assert stack["StackStatus"] == "CREATE_COMPLETE"
     assert stack["StackStatusReason"] == (
-        "Export app-url cannot be deleted as it is in use by user"
+        "Delete canceled. Cannot delete export app-url as it is in use by user."
     )
     without = {key: value for key, value in BASIC.items() if key != "Outputs"}
     stack = await update(memory_platform, without)

@@ -161,3 +161,50 @@ def test_other_addresses_are_refused() -> None:
     for url in ("https://example.com/b/k", "ftp://b/k", "k", "http://127.0.0.1:1/b"):
         with pytest.raises(ServiceError, match="TemplateURL must be a supported URL"):
             place_of(url)
+
+
+@pytest.mark.parametrize(
+    ("name", "constraint"),
+    [
+        ("a_b", "satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"),
+        ("1a", "satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"),
+        ("a" * 129, "have length less than or equal to 128"),
+    ],
+)
+async def test_what_a_stack_cannot_be_called(
+    memory_platform: MemoryPlatform, name: str, constraint: str
+) -> None:
+    with pytest.raises(ServiceError) as caught:
+        await deploy(memory_platform, {"Resources": {"Q": queue()}}, name)
+    assert caught.value.message == (
+        f"1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: "
+        f"Member must {constraint}"
+    )
+
+
+async def test_what_a_stack_lacks_is_not_told(memory_platform: MemoryPlatform) -> None:
+    stack = await deploy(memory_platform, {"Resources": {"Q": queue()}})
+    assert {"Parameters", "Outputs", "Capabilities", "StackStatusReason"}.isdisjoint(stack)
+    assert (stack["NotificationARNs"], stack["Tags"]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        (
+            {"Resources": {"Q": queue(QueueName={"Fn::FindInMap": ["Gone", "a", "b"]})}},
+            "Template error: Mapping named 'Gone' is not present in the 'Mappings' section of "
+            "template.",
+        ),
+        (
+            {"Parameters": {"P": {"Type": "Text"}}, "Resources": {"Q": queue()}},
+            "Template format error: Unrecognized parameter type: Text",
+        ),
+    ],
+)
+async def test_templates_that_are_refused_whole(
+    memory_platform: MemoryPlatform, part: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ServiceError) as caught:
+        await deploy(memory_platform, part)
+    assert caught.value.message == told

@@ -168,11 +168,16 @@ def _find_in_map(argument: Any, scope: Scope) -> Any:
             raise TemplateError("Template error: Fn::FindInMap takes DefaultValue as fourth")
         return evaluate(argument[3]["DefaultValue"], scope)
     if name not in scope.mappings:
-        raise TemplateError(
-            f"Template error: Mapping named '{name}' is not present in the 'Mappings' section of "
-            "template."
-        )
+        raise no_such_mapping(name)
     raise TemplateError(f"Template error: Unable to get mapping for {name}::{top}::{second}")
+
+
+def no_such_mapping(name: str) -> TemplateError:
+    """A map that a template does not have."""
+    return TemplateError(
+        f"Template error: Mapping named '{name}' is not present in the 'Mappings' section of "
+        "template."
+    )
 
 
 def _select(argument: Any, scope: Scope) -> Any:

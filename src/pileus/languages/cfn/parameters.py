@@ -49,6 +49,8 @@ def resolve_parameters(
     unknown = [name for name in given if name not in declared]
     if unknown:
         raise TemplateError(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
+    for parameter in declared.values():
+        _check_type(parameter.type)
     missing = [
         name
         for name, parameter in declared.items()
@@ -60,6 +62,13 @@ def resolve_parameters(
         name: _resolve(parameter, given.get(name, parameter.default or ""), lookups)
         for name, parameter in declared.items()
     }
+
+
+def _check_type(kind: str) -> None:
+    inner = kind[5:-1] if kind.startswith("List<") and kind.endswith(">") else kind
+    is_known = inner in ("String", "Number", "CommaDelimitedList")
+    if not is_known and not _SSM_VALUE.match(kind) and not _AWS_TYPE.match(inner):
+        raise TemplateError(f"Template format error: Unrecognized parameter type: {kind}")
 
 
 def _resolve(parameter: Parameter, given: str, lookups: Lookups) -> ParameterValue:

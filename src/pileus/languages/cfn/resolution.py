@@ -14,7 +14,7 @@ from pileus.languages.cfn.environment import (
     UnknownValues,
 )
 from pileus.languages.cfn.errors import TemplateError
-from pileus.languages.cfn.functions import FUNCTION_NAMES, Scope, evaluate, truth
+from pileus.languages.cfn.functions import FUNCTION_NAMES, Scope, evaluate, no_such_mapping, truth
 from pileus.languages.cfn.graph import levels, references
 from pileus.languages.cfn.model import OutputDefinition, Resource, Template, text_of
 from pileus.languages.cfn.parameters import ParameterValue, resolve_parameters
@@ -236,13 +236,16 @@ def _check_calls(value: Any, template: Template, block: str) -> None:
         if len(value) == 1 and name.startswith("Fn::"):
             if name not in FUNCTION_NAMES:
                 raise TemplateError(f"Template error: unsupported intrinsic function {name}")
-            condition = argument[0] if isinstance(argument, list) and argument else None
-            is_text = isinstance(condition, str)
-            if name == "Fn::If" and is_text and condition not in template.conditions:
+            first = argument[0] if isinstance(argument, list) and argument else None
+            text = first if isinstance(first, str) else None
+            if name == "Fn::If" and text and text not in template.conditions:
                 raise TemplateError(
-                    f"Template format error: Unresolved condition dependency {condition} in the "
+                    f"Template format error: Unresolved condition dependency {text} in the "
                     f"{block} block of the template"
                 )
+            is_lookup = name == "Fn::FindInMap" and len(argument) == 3
+            if is_lookup and text and text not in template.mappings:
+                raise no_such_mapping(text)
         _check_calls(argument, template, block)
 
 

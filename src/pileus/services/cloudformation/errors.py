@@ -104,6 +104,19 @@ def export_in_use(name: str, importers: Iterable[str], verb: str) -> str:
     return f"Export {name} cannot be {verb} as it is in use by {' and '.join(importers)}"
 
 
+def export_kept(name: str, importers: Iterable[str]) -> str:
+    """Why a stack is not deleted."""
+    users = " and ".join(importers)
+    return f"Delete canceled. Cannot delete export {name} as it is in use by {users}."
+
+
+def invalid_stack_name(name: str, constraint: str) -> ServiceError:
+    return validation(
+        f"1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: "
+        f"Member must {constraint}"
+    )
+
+
 def too_many_stacks(limit: int) -> ServiceError:
     return ServiceError(
         "LimitExceededException", f"Limit for stack has been exceeded. Limit: {limit}"

@@ -14,6 +14,7 @@ class Limits(msgspec.Struct, frozen=True):
     template_body_bytes_max: int = 51_200
     template_file_bytes_max: int = 1_000_000
     stacks_max: int = 2000
+    stack_name_characters_max: int = 128
     stack_outputs_max: int = 200
     page: int = 100
     answer_bytes_max: int = 4096

@@ -45,13 +45,13 @@ def stack_told(stack: Stack) -> dict[str, Any]:
         "RollbackConfiguration": {},
         "EnableTerminationProtection": stack.is_protected,
         "NotificationARNs": wanted.notification_arns,
-        "Capabilities": wanted.capabilities,
         "Tags": tags_told(wanted.tags),
         "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
-        "Parameters": parameters_told(wanted.parameters),
-        "Outputs": [_output(each) for each in stack.outputs],
     }
     optional = {
+        "Capabilities": wanted.capabilities,
+        "Parameters": parameters_told(wanted.parameters),
+        "Outputs": [_output(each) for each in stack.outputs],
         "ChangeSetId": stack.change_set_id,
         "Description": wanted.description,
         "StackStatusReason": stack.status_reason,

@@ -33,6 +33,19 @@ _BUCKET_HOST = re.compile(r"(?P<bucket>.+?)\.(?:s3[.-].*|s3|localhost)\Z")
 _PATH_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "s3.amazonaws.com"})
 
 
+_STACK_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]*")
+
+
+def check_stack_name(name: str) -> None:
+    """Raises ValidationError for what a new stack cannot be called."""
+    if not _STACK_NAME.fullmatch(name):
+        told = "satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
+        raise errors.invalid_stack_name(name, told)
+    if len(name) > LIMITS.stack_name_characters_max:
+        told = f"have length less than or equal to {LIMITS.stack_name_characters_max}"
+        raise errors.invalid_stack_name(name, told)
+
+
 async def text_of(call: StreamCall, request: Mapping[str, Any]) -> str | None:
     """The text of ``TemplateBody`` or behind ``TemplateURL``; None where neither is given.
 

@@ -132,7 +132,7 @@ def begin_delete(call: WriteCall, stack: Stack, removal: Removal) -> bool:
     for export in store.exports(call.state):
         users = store.importers(call.state, export.name)
         if export.stack_uuid == stack.uuid and users:
-            reason = errors.export_in_use(export.name, users, "deleted")
+            reason = errors.export_kept(export.name, users)
             changes.set_status(call, stack, stack.status, reason, removal.client_token)
             return False
     running = store.operation(call.state, stack.uuid)

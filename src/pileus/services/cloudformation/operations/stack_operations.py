@@ -17,6 +17,7 @@ from pileus.services.cloudformation.engine import begin, changes, runner
 from pileus.services.cloudformation.engine.failing import cancel_others
 from pileus.services.cloudformation.policies import text_of_policy
 from pileus.services.cloudformation.proposals import actor_of
+from pileus.services.cloudformation.templates import check_stack_name
 from pileus.values.body import Body
 
 
@@ -26,6 +27,7 @@ async def create_stack(
 ) -> dict[str, Any]:
     """Begin to create a stack."""
     del body
+    check_stack_name(request["StackName"])
     if "OnFailure" in request and "DisableRollback" in request:
         raise errors.validation("You may not specify both DisableRollback and OnFailure.")
     policy = await text_of_policy(call, request, "StackPolicyBody", "StackPolicyURL")
