@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -18,6 +21,7 @@ from pileus.adapters.key_file import load_key
 from pileus.adapters.local_node.blanks import BlankTarget
 from pileus.adapters.local_node.capabilities import Tier
 from pileus.adapters.local_node.nodes import LocalNodes, LocalNodeSettings
+from pileus.adapters.local_node.processes import proportional_bytes
 from pileus.adapters.segment_log import SegmentLog
 from pileus.adapters.sms_handset import HandsetSms
 from pileus.adapters.sqlite_state import SqliteState
@@ -46,6 +50,7 @@ from pileus.services.sms_voice.inbound import receive_text
 from pileus.values.context import DEFAULT_ACCOUNT, DEFAULT_REGION, CallContext
 
 _ENVIRONMENTS_EVERY_S = 10.0
+_MEMORY_EVERY_MS = 5_000
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -105,7 +110,7 @@ async def start(settings: Settings) -> Platform:
     app.add_handler(downloads.PATH, _code_downloads(kernel))
     app.add_handler(answers.PATH.removeprefix(OWN_PREFIX), _answers(kernel))
     # Before anything that a previous run left goes on, so that the page is told of it.
-    _add_console(kernel, app, settings)
+    _add_console(kernel, app, settings, _Vitals(kernel, nodes).tell)
     await kernel.start()
     return Platform(replace(settings, port=port), kernel, server, app, nodes, lock, kernel.endpoint)
 
@@ -146,7 +151,9 @@ def _answers(kernel: Kernel) -> AnswersHandler:
     return AnswersHandler(answers.PATH, answer)
 
 
-def _add_console(kernel: Kernel, app: GatewayApp, settings: Settings) -> None:
+def _add_console(
+    kernel: Kernel, app: GatewayApp, settings: Settings, health: Callable[[], Mapping[str, Any]]
+) -> None:
     """The page: a guest of public operations, told of what happens by the kernel."""
     environments = _Environments(kernel)
 
@@ -159,7 +166,7 @@ def _add_console(kernel: Kernel, app: GatewayApp, settings: Settings) -> None:
             invoke=kernel.invoke,
             send_sms=send_sms,
             environments=lambda: environments.known,
-            health=lambda: {"state": "ok", "deliveries_pending": kernel.outbox.pending},
+            health=health,
             endpoint=kernel.endpoint,
             region=settings.region,
             version=__version__,
@@ -170,6 +177,36 @@ def _add_console(kernel: Kernel, app: GatewayApp, settings: Settings) -> None:
     kernel.add_observer(console.feed.observe, console.feed)
     kernel.supervisor.spawn("console", console.run())
     kernel.supervisor.spawn("environments", environments.run())
+
+
+class _Vitals:
+    """How the platform fares, for the page. Memory is measured beside the event loop, and only
+    while somebody asks."""
+
+    def __init__(self, kernel: Kernel, nodes: LocalNodes) -> None:
+        self._kernel = kernel
+        self._nodes = nodes
+        self._started_ms = kernel.clock.now_ms()
+        self._measured_ms = 0
+        self._memory_bytes = 0
+
+    def tell(self) -> dict[str, Any]:
+        """What is known now."""
+        now_ms = self._kernel.clock.now_ms()
+        if now_ms - self._measured_ms >= _MEMORY_EVERY_MS:
+            self._measured_ms = now_ms
+            self._kernel.supervisor.spawn("vitals", self._measure())
+        tier = self._nodes.tier
+        return {
+            "state": "ok",
+            "deliveries_pending": self._kernel.outbox.pending,
+            "uptime_s": max(0, now_ms - self._started_ms) // 1000,
+            "memory_bytes": self._memory_bytes,
+            "sandbox": f"tier {tier.value}" if tier else "not tried yet",
+        }
+
+    async def _measure(self) -> None:
+        self._memory_bytes = await asyncio.to_thread(proportional_bytes, os.getpid())
 
 
 class _Environments:

@@ -112,6 +112,12 @@ class LocalNodes:
         """The tier that works here, tried out with a real blank instance."""
         return await self._forks.prober.capabilities()
 
+    @property
+    def tier(self) -> Tier | None:
+        """The tier that instances get; None until the first one made it worth trying out."""
+        found = self._forks.prober.found
+        return found.tier if found else None
+
     async def resolve_runtime(self, runtime: str) -> Choice | None:
         """The interpreter for a Python runtime name, with a warning where it is another version;
         None for a custom runtime. Raises RuntimeUnavailable."""

@@ -52,6 +52,14 @@ class Prober:
             return ""
         return str(seccomp_filter.filter_path(self._run_dir, allows_udp=tier is Tier.A))
 
+    @property
+    def found(self) -> Capabilities | None:
+        """The answer where it is known already; asks nothing."""
+        asked = self._asked
+        if asked is None or not asked.done() or asked.cancelled() or asked.exception():
+            return None
+        return asked.result()
+
     async def capabilities(self) -> Capabilities:
         """The answer; the first call takes some tens of milliseconds."""
         if self._asked is None:
