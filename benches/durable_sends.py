@@ -2,7 +2,7 @@
 
 The floor writes what one send cannot do without: one row, its key (account, region, room, queue,
 moment, number) and the body with a small envelope (message id, sender, moment, number), in the
-platform's own table, journal and ``synchronous`` setting, by one thread beside a loop with as many
+platform's own table, page size, journal and ``synchronous`` setting, by one thread beside a loop with as many
 waiting producers, on the same cores. Its commits have as many rows as the platform's have under this
 load: half of the connections, as one half is on its way to the disk while the other is being
 answered and sends again (61 were counted in the platform's commits, at 128 connections). Producers

@@ -4,7 +4,7 @@
 prints how many rows a second were on the disk before their producer went on.
 
 It is the platform's store without the platform: the same table (keys of bytes, clustered), the same
-journal and ``synchronous=FULL``, rows that come at the end as a queue's do, many-row statements. A
+page size, journal and ``synchronous=FULL``, rows that come at the end as a queue's do, many-row statements. A
 commit takes what has gathered, at most ``GROUP`` rows. Without that bound all producers would march in
 step, so that every commit had a row of each: larger groups than the same clients ever make for a server
 that has work to do between them.
@@ -39,6 +39,7 @@ class _Writer:
         self._database = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, cached_statements=256
         )
+        self._database.execute("PRAGMA page_size=8192")
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.execute(
