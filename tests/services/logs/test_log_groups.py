@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -237,3 +238,49 @@ async def test_the_cloudformation_types(memory_platform: MemoryPlatform) -> None
     ):
         await run(kinds[kind].delete(call, request("", given, physical_id=made.physical_id)))
     assert await group_names(memory_platform) == []
+
+
+async def test_policies_of_the_region(memory_platform: MemoryPlatform) -> None:
+    document = json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "events.amazonaws.com"},
+                    "Action": "logs:PutLogEvents",
+                    "Resource": f"{ARN}:*",
+                }
+            ],
+        }
+    )
+    given = {"policyName": "p", "policyDocument": document}
+    made = await memory_platform("logs", "PutResourcePolicy", **given)
+    assert made["resourcePolicy"]["policyDocument"] == document
+    shown = await memory_platform("logs", "DescribeResourcePolicies")
+    assert shown["resourcePolicies"] == [made["resourcePolicy"]]
+    with pytest.raises(ServiceError) as caught:
+        await memory_platform("logs", "PutResourcePolicy", policyName="q", policyDocument="{")
+    assert caught.value.code == "InvalidParameterException"
+    for number in range(9):
+        given["policyName"] = f"p{number}"
+        await memory_platform("logs", "PutResourcePolicy", **given)
+    given["policyName"] = "more"
+    with pytest.raises(ServiceError) as caught:
+        await memory_platform("logs", "PutResourcePolicy", **given)
+    assert caught.value.code == "LimitExceededException"
+    await memory_platform("logs", "DeleteResourcePolicy", policyName="p")
+    with pytest.raises(ServiceError) as caught:
+        await memory_platform("logs", "DeleteResourcePolicy", policyName="p")
+    assert caught.value.message == "Policy with name [p] does not exist"
+
+
+async def test_a_group_gets_and_loses_its_key(memory_platform: MemoryPlatform) -> None:
+    await make_group(memory_platform)
+    key = "arn:aws:kms:us-east-1:000000000000:key/k"
+    await memory_platform("logs", "AssociateKmsKey", logGroupName="g", kmsKeyId=key)
+    [group] = (await memory_platform("logs", "DescribeLogGroups"))["logGroups"]
+    assert group["kmsKeyId"] == key
+    await memory_platform("logs", "DisassociateKmsKey", logGroupName="g")
+    [group] = (await memory_platform("logs", "DescribeLogGroups"))["logGroups"]
+    assert "kmsKeyId" not in group

@@ -244,3 +244,19 @@ async def test_errors(
         await memory_platform("ssm", operation, **request_)
     assert caught.value.code == code
     assert words in caught.value.message
+
+
+async def test_an_overwrite_keeps_what_it_does_not_name(memory_platform: MemoryPlatform) -> None:
+    await put(memory_platform, "p", "one", Description="told", AllowedPattern="[a-z]+")
+    await put(memory_platform, "p", "two", Overwrite=True)
+    [found] = (await memory_platform("ssm", "DescribeParameters"))["Parameters"]
+    assert (found["Description"], found["AllowedPattern"]) == ("told", "[a-z]+")
+    await put(memory_platform, "p", "three", Overwrite=True, Description="")
+    [found] = (await memory_platform("ssm", "DescribeParameters"))["Parameters"]
+    assert not found.get("Description")
+
+
+async def test_a_value_names_no_other_parameter(memory_platform: MemoryPlatform) -> None:
+    with pytest.raises(ServiceError, match="can't nest another parameter") as caught:
+        await put(memory_platform, "p", "a {{ssm:other}} b")
+    assert caught.value.code == "ValidationException"

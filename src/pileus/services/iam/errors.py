@@ -20,6 +20,30 @@ def _conflict(message: str) -> ServiceError:
     return ServiceError("DeleteConflict", message, status=409)
 
 
+def invalid_name(member: str) -> ServiceError:
+    return ServiceError(
+        "ValidationError",
+        f"The specified value for {member} is invalid. It must contain only alphanumeric characters "
+        "and/or the following: +=,.@_-",
+    )
+
+
+def invalid_path(member: str) -> ServiceError:
+    return ServiceError(
+        "ValidationError",
+        f"The specified value for {member} is invalid. It must begin and end with / and contain "
+        "only alphanumeric characters and/or / characters.",
+    )
+
+
+def no_login_profile(user: str) -> ServiceError:
+    return _no_such(f"Login Profile for User {user} cannot be found.")
+
+
+def no_password_policy(account: str) -> ServiceError:
+    return _no_such(f"The Password Policy with domain name {account} cannot be found.")
+
+
 def no_such_identity(kind: str, name: str) -> ServiceError:
     return _no_such(f"The {kind} with name {name} cannot be found.")
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pileus.kernel.rooms import Room
+from pileus.kernel.rooms import Room, modelled_error
+from pileus.services.iam import errors
+from pileus.shapes.validation import Violation
 from pileus.values.context import CallContext
+from pileus.values.errors import ServiceError
 
 _KINDS = (
     ("RoleName", "role"),
@@ -26,6 +29,23 @@ def _resource_arn(context: CallContext, operation: str, input: Mapping[str, Any]
     return str(input.get("PolicyArn") or "*")
 
 
+_NAMES = frozenset(wire[0].lower() + wire[1:] for wire, _ in _KINDS) | {
+    "newGroupName",
+    "newUserName",
+}
+
+
+def _invalid_input(service: str, operation: str, violations: Sequence[Violation]) -> ServiceError:
+    """As everywhere, but for the letters of names and paths, for which IAM has sentences."""
+    first = violations[0]
+    if len(violations) == 1 and first.kind == "pattern":
+        if first.path in _NAMES:
+            return errors.invalid_name(first.path)
+        if first.path in ("path", "newPath"):
+            return errors.invalid_path(first.path)
+    return modelled_error(service, operation, violations)
+
+
 ROOM = Room(
     package="pileus.services.iam",
     services=("iam",),
@@ -40,4 +60,5 @@ ROOM = Room(
         "AWS::IAM::User",
     ),
     resource_arn=_resource_arn,
+    invalid_input=_invalid_input,
 )

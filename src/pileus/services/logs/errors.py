@@ -116,7 +116,19 @@ def event_too_large(size_bytes: int, limit_bytes: int) -> ServiceError:
 
 
 def invalid_pattern(reason: str) -> ServiceError:
-    return invalid(f"Invalid filter pattern: {reason}")
+    return invalid(f"Invalid filter pattern: {reason.removeprefix('Invalid filter pattern: ')}")
+
+
+def invalid_policy(reason: str) -> ServiceError:
+    return invalid(f"Invalid policy document: {reason}")
+
+
+def policy_not_found(name: str) -> ServiceError:
+    return _not_found(f"Policy with name [{name}] does not exist")
+
+
+def unsupported(what: str) -> ServiceError:
+    return ServiceError("NotImplemented", f"Pileus does not implement {what} yet.", status=501)
 
 
 def unsupported_destination(arn: str) -> ServiceError:

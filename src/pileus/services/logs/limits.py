@@ -23,6 +23,7 @@ class Limits:
     scanned_events_max: int = 10_000
     describe_page: int = 50
     subscriptions_max: int = 2
+    resource_policies_max: int = 10
     tags_max: int = 50
     groups_max: int = 1_000_000
 

@@ -23,6 +23,14 @@ class Subscription(msgspec.Struct, kw_only=True):
     distribution: str = "ByLogStream"
 
 
+class ResourcePolicy(msgspec.Struct, kw_only=True):
+    """A policy of the region."""
+
+    name: str
+    document: str
+    updated_ms: int
+
+
 class Group(msgspec.Struct, kw_only=True):
     """A log group with its (at most two) subscriptions. ``retention_days`` 0: for ever."""
 

@@ -2,6 +2,7 @@
 
 ``group, name``                            Group
 ``stream, group, name``                    Stream
+``policy, name``                           ResourcePolicy
 ``chunk, group, stream, first_ms, ordinal`` Chunk: events of at most five minutes, about 16 KiB
 """
 
@@ -15,11 +16,12 @@ from typing import Any
 from pileus.kernel.calls import Call, ReadCall
 from pileus.kernel.records import RecordCodec
 from pileus.services.logs import errors
-from pileus.services.logs.model import Chunk, Group, Stream
+from pileus.services.logs.model import Chunk, Group, ResourcePolicy, Stream
 
 GROUPS = RecordCodec(Group)
 STREAMS = RecordCodec(Stream)
 CHUNKS = RecordCodec(Chunk)
+RESOURCE_POLICIES = RecordCodec(ResourcePolicy)
 
 
 def group(state: Any, name: str) -> Group:

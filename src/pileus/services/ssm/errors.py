@@ -61,6 +61,12 @@ def empty_value() -> ServiceError:
     )
 
 
+def nested_value() -> ServiceError:
+    return _validation(
+        'Parameter value can\'t nest another parameter. Do not use "{{}}" in the value.'
+    )
+
+
 def value_too_long() -> ServiceError:
     return _validation(
         "Standard tier parameters support a maximum parameter value of "

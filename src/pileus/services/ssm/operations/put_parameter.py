@@ -20,6 +20,9 @@ from pileus.services.ssm.model import (
     chosen_tier,
 )
 
+_REFERENCE = re.compile(r"\{\{.*\}\}", re.DOTALL)
+"""What Systems Manager would take for another parameter's name."""
+
 
 @write
 def put_parameter(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,6 +54,8 @@ def put_parameter(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]
 def _check_request(request: Mapping[str, Any]) -> None:
     if not request["Value"]:
         raise errors.empty_value()
+    if _REFERENCE.search(request["Value"]):
+        raise errors.nested_value()
     if request.get("Tags") and request.get("Overwrite"):
         raise errors.tags_with_overwrite()
     if request.get("DataType", "text") not in DATA_TYPES:
@@ -92,6 +97,11 @@ def _version(
         policies=kept,
         data_type=request.get("DataType") or "text",
     )
+    if previous is not None:
+        # What an overwrite does not name stays.
+        version.description = request.get("Description", previous.description)
+        version.allowed_pattern = request.get("AllowedPattern", previous.allowed_pattern)
+        version.data_type = request.get("DataType", previous.data_type)
     if kind == SECURE:
         version.key_id = request.get("KeyId") or (previous.key_id if previous else DEFAULT_KEY)
         version.sealed = sealing.seal(call, name, value)
