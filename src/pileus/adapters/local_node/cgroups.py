@@ -29,8 +29,12 @@ class Group(Protocol):
         """Set the bounds."""
         ...
 
+    def used_bytes(self) -> int:
+        """Memory in use, files and ``/tmp`` included: one number, cheap to read."""
+        ...
+
     def anonymous_bytes(self) -> int:
-        """Memory in use without files and without ``/tmp``."""
+        """Memory in use without files and without ``/tmp``; the kernel adds it up for each reading."""
         ...
 
     def oom_kills(self) -> int:
@@ -76,6 +80,9 @@ class _GroupV1(msgspec.Struct):
         (self.memory_dir / "memory.limit_in_bytes").write_text(str(memory_bytes))
         (self.pids_dir / "pids.max").write_text(str(processes))
 
+    def used_bytes(self) -> int:
+        return int((self.memory_dir / "memory.usage_in_bytes").read_bytes())
+
     def anonymous_bytes(self) -> int:
         return _field(self.memory_dir / "memory.stat", "rss")
 
@@ -97,6 +104,9 @@ class _GroupV2(msgspec.Struct):
         (self.folder / "memory.max").write_text(str(memory_bytes))
         (self.folder / "pids.max").write_text(str(processes))
         (self.folder / "memory.oom.group").write_text("1")
+
+    def used_bytes(self) -> int:
+        return int((self.folder / "memory.current").read_bytes())
 
     def anonymous_bytes(self) -> int:
         return _field(self.folder / "memory.stat", "anon")
@@ -193,6 +203,7 @@ def _try_out(found: Cgroups) -> None:
     group = found.create(group_name("try"))
     try:
         group.limit(64 * _MIB, 16)
+        group.used_bytes()
         group.anonymous_bytes()
     finally:
         group.remove()

@@ -121,6 +121,12 @@ class Instance:
             return self.group.anonymous_bytes()
         return resident_bytes(self._pid)
 
+    def has_outgrown(self, memory_bytes: int) -> bool:
+        """Whether :meth:`resident_bytes` exceeds so many; looked at often, so cheaply."""
+        if self.group is not None and self.group.used_bytes() <= memory_bytes:
+            return False
+        return self.resident_bytes() > memory_bytes
+
     async def start(
         self, spec: InstanceSpec, message: dict[str, Any], log: LogSink, door: Door | None
     ) -> None:

@@ -234,7 +234,7 @@ class LocalNodes:
                     continue
                 quiet = 0
                 self._busy.set()
-                if instance.resident_bytes() > spec.memory_mb * _MIB:
+                if instance.has_outgrown(spec.memory_mb * _MIB):
                     instance.memory_peak_mb = max(instance.memory_peak_mb, spec.memory_mb)
                     instance.kill(ExitReason.OUT_OF_MEMORY)
 
