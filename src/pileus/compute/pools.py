@@ -65,6 +65,7 @@ class _Pool(msgspec.Struct):
     """Instances of one version: the idle ones, most recently used last, and the busy ones."""
 
     revision: str
+    is_current: bool = True
     idle: list[Session] = msgspec.field(default_factory=list)
     busy: set[Session] = msgspec.field(default_factory=set)
 
@@ -90,6 +91,7 @@ class Pools:
         self._pools: dict[tuple[str, str, str], _Pool] = {}
         self._gates: dict[str, ConcurrencyGate] = {}
         self._figures: dict[tuple[str, str], FunctionFigures] = {}
+        self._unmetered: list[tuple[Target, Result, int]] = []
         self._reaper: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -137,6 +139,7 @@ class Pools:
         for key, pool in list(self._pools.items()):
             if key[:2] == (scope, function) and version in (None, key[2]):
                 del self._pools[key]
+                pool.is_current = False
                 await self._drain(pool)
 
     def reserve(self, scope: str, function: str, reserved: int | None) -> None:
@@ -150,6 +153,7 @@ class Pools:
 
     def figures(self, scope: str, function: str) -> FunctionFigures:
         """The counters of a function; zeros for one never called."""
+        self._meter_results()
         return self._figures.get((scope, function)) or FunctionFigures()
 
     def counts(self) -> Mapping[tuple[str, str, str], tuple[int, int]]:
@@ -160,9 +164,11 @@ class Pools:
 
     async def close(self) -> None:
         """End every idle instance; busy ones are ended by closing the nodes."""
+        self._meter_results()
         if self._reaper is not None:
             self._reaper.cancel()
         for pool in self._pools.values():
+            pool.is_current = False
             await self._drain(pool)
         self._pools.clear()
         if self._closing:
@@ -195,19 +201,10 @@ class Pools:
         finally:
             pool.busy.discard(session)
             self._give_back(pool, session)
-        self._meter(
-            Usage(
-                target=target,
-                at_ms=self._clock.now_ms(),
-                is_cold=result.is_cold,
-                is_error=bool(result.function_error),
-                duration_ns=result.duration_ns,
-                init_ns=result.init_ns or 0,
-                billed_ms=result.billed_ms,
-                memory_peak_mb=result.memory_peak_mb,
-                concurrency=gate.running(target.function),
-            )
-        )
+        # The caller does not wait for the bookkeeping: it is done at the loop's next turn.
+        if not self._unmetered:
+            asyncio.get_running_loop().call_soon(self._meter_results)
+        self._unmetered.append((target, result, gate.running(target.function)))
         return result
 
     async def _new_session(self, target: Target) -> Session:
@@ -231,6 +228,7 @@ class Pools:
         pool = self._pools.get(key)
         if pool is None or pool.revision != target.revision:
             if pool is not None:
+                pool.is_current = False
                 self._later(self._drain(pool))
             pool = self._pools[key] = _Pool(target.revision)
         return pool
@@ -245,8 +243,7 @@ class Pools:
         return None
 
     def _give_back(self, pool: _Pool, session: Session) -> None:
-        key = (session.target.scope, session.target.function, session.target.version)
-        if session.is_alive and self._pools.get(key) is pool:
+        if pool.is_current and session.is_alive:
             session.idle_since_ns = self._clock.mono_ns()
             pool.idle.append(session)
             if self._reaper is None or self._reaper.done():
@@ -297,6 +294,23 @@ class Pools:
     def _throttled(self, target: Target, reason: str) -> NoReturn:
         self._meter(Usage(target, self._clock.now_ms(), throttle=reason))
         raise errors.too_many_requests(reason)
+
+    def _meter_results(self) -> None:
+        finished, self._unmetered = self._unmetered, []
+        for target, result, concurrency in finished:
+            self._meter(
+                Usage(
+                    target=target,
+                    at_ms=self._clock.now_ms(),
+                    is_cold=result.is_cold,
+                    is_error=bool(result.function_error),
+                    duration_ns=result.duration_ns,
+                    init_ns=result.init_ns or 0,
+                    billed_ms=result.billed_ms,
+                    memory_peak_mb=result.memory_peak_mb,
+                    concurrency=concurrency,
+                )
+            )
 
     def _meter(self, usage: Usage) -> None:
         key = (usage.target.scope, usage.target.function)

@@ -50,7 +50,7 @@ class ConcurrencyGate(msgspec.Struct):
 
     def reserve(self, function: str, reserved: int | None) -> None:
         """Set or lift a function's reserved concurrency (0 throttles every call)."""
-        entry = self._entry(function)
+        entry = self._functions.get(function) or self._entry(function)
         if entry.reserved == reserved:
             return
         if entry.reserved is None:

@@ -135,7 +135,11 @@ class Observers:
         if not self._observers:
             return
         self._later.append((self._kernel.clock.now_ms(), kind, account, fields, what))
-        if len(self._later) >= _LATER_MAX or self._is_urgent(kind, account):
+        for _, choice in self._observers:
+            if choice.attention(kind, account) is Attention.NOW:
+                self.flush()
+                return
+        if len(self._later) >= _LATER_MAX:
             self.flush()
         elif len(self._later) == 1:
             self._kernel.supervisor.spawn("records", self._flush_soon())
@@ -148,11 +152,6 @@ class Observers:
             for take, choice in self._observers:
                 if choice.attention(kind, account) is not Attention.NONE:
                     take(dict(record))
-
-    def _is_urgent(self, kind: str, account: str) -> bool:
-        return any(
-            choice.attention(kind, account) is Attention.NOW for _, choice in self._observers
-        )
 
     async def _flush_soon(self) -> None:
         await self._kernel.clock.sleep(_LATER_S)

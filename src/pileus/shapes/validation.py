@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
@@ -123,7 +123,7 @@ class _Compiler:
         )
 
         def holds(value: Any) -> bool:
-            if not isinstance(value, Mapping):
+            if type(value) is not dict and not isinstance(value, Mapping):
                 return False
             for name in required:
                 if value.get(name) is None:
@@ -169,6 +169,8 @@ class _Compiler:
 
 
 _LARGE = float("inf")
+_KEPT_MAX = 128
+_KEPT_CHARACTERS_MAX = 256
 
 
 def _bounds(shape: Shape) -> tuple[float, float]:
@@ -206,12 +208,26 @@ def _string(shape: Shape) -> Check:
     if enum:
         return lambda value: type(value) is str and value in enum
     if match is not None:
-        return lambda value: (
-            type(value) is str and low <= len(value) <= high and match(value) is not None
-        )
+        fits = _remembering(match)
+        return lambda value: type(value) is str and low <= len(value) <= high and fits(value)
     if low or high < _LARGE:
         return lambda value: type(value) is str and low <= len(value) <= high
     return lambda value: type(value) is str
+
+
+def _remembering(match: Callable[[str], object]) -> Callable[[str], bool]:
+    """Whether a text matches, kept for the short ones: names come again and again."""
+
+    @lru_cache(maxsize=_KEPT_MAX)
+    def fits_again(value: str) -> bool:
+        return match(value) is not None
+
+    def fits(value: str) -> bool:
+        if len(value) <= _KEPT_CHARACTERS_MAX:
+            return fits_again(value)
+        return match(value) is not None
+
+    return fits
 
 
 def _pattern(shape: Shape) -> Callable[[str], object] | None:

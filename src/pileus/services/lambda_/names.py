@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Request
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 LATEST = "$LATEST"
 _NAME = re.compile(
@@ -14,6 +15,7 @@ _NAME = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def function_name(given: str) -> tuple[str, str]:
     """Name and qualifier (empty when there is none) of a name, partial ARN or ARN."""
     match = _NAME.fullmatch(given)

@@ -47,7 +47,9 @@ class Functions:
             ServiceError: throttled, or a runtime this machine lacks.
         """
         try:
-            target = await self._target(scope, function, version)
+            target = self._known_target(scope, function, version)
+            if target is None:
+                target = await self._target(scope, function, version)
             return await self.pools.invoke(target, call)
         except RuntimeUnavailable as error:
             raise errors.runtime_missing(str(error)) from error
@@ -94,15 +96,20 @@ class Functions:
             if key[:2] == (scope, name) and version in (None, key[2]):
                 del self._targets[key]
 
-    async def _target(self, scope: str, function: Function, version: Configuration) -> Target:
-        key = (scope, function.name, version.version)
-        target = self._targets.get(key)
+    def _known_target(
+        self, scope: str, function: Function, version: Configuration
+    ) -> Target | None:
+        """The target made before, while it is still true."""
+        target = self._targets.get((scope, function.name, version.version))
         if (
             target is not None
             and target.revision == version.revision
             and target.reserved == function.reserved
         ):
             return target
+        return None
+
+    async def _target(self, scope: str, function: Function, version: Configuration) -> Target:
         target = Target(
             scope=scope,
             function=function.name,
@@ -112,7 +119,7 @@ class Functions:
             reserved=function.reserved,
             role=version.role,
         )
-        self._targets[key] = target
+        self._targets[(scope, function.name, version.version)] = target
         return target
 
     async def _spec(self, scope: str, function: Function, version: Configuration) -> InstanceSpec:

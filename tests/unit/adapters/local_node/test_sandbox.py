@@ -252,8 +252,9 @@ async def test_forks_are_bounded(nodes, tmp_path) -> None:
 async def test_a_background_process_dies_with_its_instance(nodes, tmp_path) -> None:
     mark = f"sleep-{os.getpid()}-{tempfile.gettempprefix()}"
     start = (
-        "subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(600)', "
-        f"'{mark}'], start_new_session=True).pid > 0"
+        "subprocess.Popen([sys.executable, '-S', '-c', "
+        "'import time; print(True, flush=True); time.sleep(600)', "
+        f"'{mark}'], stdout=-1, start_new_session=True).stdout.readline() == b'True\\n'"
     )
     async with _instance(nodes[Tier.A], tmp_path / "code") as link:
         assert await _ask(link, start) == "True"
