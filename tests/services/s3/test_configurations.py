@@ -127,6 +127,10 @@ async def test_a_policy_is_kept_as_given(s3: S3) -> None:
     ("text", "message"),
     [
         ("no json", "Policies must be valid JSON and the first byte must be '{'"),
+        ("{", "This policy contains invalid Json"),
+        ("{}", "Missing required field Statement"),
+        ('{"Statement": [{"Effect": "Allow"}]}', "Missing required field Principal"),
+        (_policy(Effect="Maybe"), "Invalid policy syntax."),
         (_policy("arn:aws:s3:::other/*"), "Policy has invalid resource"),
         (_policy(Action="sqs:SendMessage"), "Policy has invalid action"),
     ],
@@ -207,3 +211,54 @@ async def test_object_lock_is_refused_by_name(s3: S3, operation: str) -> None:
     with refused("NotImplemented", 501) as caught:
         await s3(operation, **key)
     assert "object lock" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        ("Metrics", {"Filter": {"Prefix": "logs/"}}),
+        ("Analytics", {"StorageClassAnalysis": {}}),
+        (
+            "Inventory",
+            {
+                "Destination": {
+                    "S3BucketDestination": {"Bucket": "arn:aws:s3:::bucket", "Format": "CSV"}
+                },
+                "IsEnabled": True,
+                "IncludedObjectVersions": "All",
+                "Schedule": {"Frequency": "Daily"},
+            },
+        ),
+        (
+            "IntelligentTiering",
+            {"Status": "Enabled", "Tierings": [{"Days": 90, "AccessTier": "ARCHIVE_ACCESS"}]},
+        ),
+    ],
+)
+async def test_configurations_with_ids(s3: S3, kind: str, given: dict[str, Any]) -> None:
+    name, member = f"Bucket{kind}Configuration", f"{kind}Configuration"
+    with refused("NoSuchConfiguration", 404) as caught:
+        await s3(f"Get{name}", Id="a")
+    assert caught.value.message == "The specified configuration does not exist."
+    for each in ("b", "a"):
+        await s3(f"Put{name}", Id=each, **{member: {"Id": each, **given}})
+    assert await s3(f"Get{name}", Id="a") == {member: {"Id": "a", **given}}
+    listed = await s3(f"List{name}s")
+    assert [each["Id"] for each in listed[f"{member}List"]] == ["a", "b"]
+    assert listed["IsTruncated"] is False
+    await s3(f"Delete{name}", Id="a")
+    with refused("NoSuchConfiguration", 404):
+        await s3(f"Delete{name}", Id="a")
+    assert len((await s3(f"List{name}s"))[f"{member}List"]) == 1
+
+
+async def test_a_long_list_of_configurations_has_pages(s3: S3) -> None:
+    for number in range(101):
+        each = f"m{number:03}"
+        await s3("PutBucketMetricsConfiguration", Id=each, MetricsConfiguration={"Id": each})
+    first = await s3("ListBucketMetricsConfigurations")
+    assert (len(first["MetricsConfigurationList"]), first["IsTruncated"]) == (100, True)
+    token = first["NextContinuationToken"]
+    second = await s3("ListBucketMetricsConfigurations", ContinuationToken=token)
+    assert second["MetricsConfigurationList"] == [{"Id": "m100"}]
+    assert second["IsTruncated"] is False

@@ -114,10 +114,17 @@ def checked_policy(bucket: Bucket, text: str) -> Any:
     if not text.startswith("{"):
         raise errors.malformed_policy("Policies must be valid JSON and the first byte must be '{'")
     try:
+        document = json.loads(text)
+    except ValueError:
+        raise errors.malformed_policy("This policy contains invalid Json") from None
+    _check_fields(document)
+    try:
         parse_policy(text, "resource")
     except MalformedPolicy as problem:
-        raise errors.malformed_policy(problem.message) from problem
-    document = json.loads(text)
+        told = problem.message
+        if told == "Syntax errors in policy.":
+            told = "Invalid policy syntax."
+        raise errors.malformed_policy(told) from problem
     for statement in statements(document):
         for action in _texts(statement, "Action", "NotAction"):
             if action != "*" and not action.lower().startswith("s3:"):
@@ -126,6 +133,19 @@ def checked_policy(bucket: Bucket, text: str) -> Any:
             if resource != bucket.arn and not resource.startswith((f"{bucket.arn}/", "*")):
                 raise errors.malformed_policy("Policy has invalid resource")
     return document
+
+
+_FIELDS = (("Effect",), ("Principal", "NotPrincipal"), ("Action", "NotAction"))
+
+
+def _check_fields(document: Mapping[str, Any]) -> None:
+    """Raises MalformedPolicy for a statement that lacks what each must have."""
+    if not document.get("Statement"):
+        raise errors.malformed_policy("Missing required field Statement")
+    for statement in statements(document):
+        for names in (*_FIELDS, ("Resource", "NotResource")):
+            if isinstance(statement, dict) and not any(name in statement for name in names):
+                raise errors.malformed_policy(f"Missing required field {names[0]}")
 
 
 def statements(document: Mapping[str, Any]) -> list[dict[str, Any]]:

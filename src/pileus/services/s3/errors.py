@@ -322,6 +322,20 @@ def not_set(code: str, message: str, bucket: str) -> ServiceError:
     return ServiceError(code, message, status=404, fields={"BucketName": bucket})
 
 
+def no_such_configuration() -> ServiceError:
+    return ServiceError(
+        "NoSuchConfiguration", "The specified configuration does not exist.", status=404
+    )
+
+
+def too_many_configurations() -> ServiceError:
+    return ServiceError(
+        "TooManyConfigurations",
+        "You are attempting to create a new configuration but have already reached the "
+        "1,000-configuration limit.",
+    )
+
+
 def unsupported(what: str) -> ServiceError:
     """Something AWS has and this house does not (yet), named."""
     return ServiceError("NotImplemented", f"Pileus does not implement {what} yet.", status=501)

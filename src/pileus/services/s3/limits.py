@@ -33,6 +33,7 @@ class Limits:
     inline_bytes_max: int = 16 * 1024
     lifecycle_rules_max: int = 1000
     cors_rules_max: int = 100
+    named_configurations_max: int = 1000
 
 
 LIMITS = Limits()

@@ -23,7 +23,7 @@ def publish(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     places = ("TopicArn", "TargetArn", "PhoneNumber")
     given = [name for name in places if request.get(name) is not None]
     if len(given) != 1:
-        raise errors.invalid("Exactly one of TopicArn, TargetArn and PhoneNumber must be given")
+        raise errors.invalid("TopicArn or TargetArn Reason: no value for required parameter")
     if "PhoneNumber" in given:
         return _send_sms(call, request)
     if ":endpoint/" in request[given[0]]:
