@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
+from pileus.shapes import shown_input
 from pileus.values.context import CallContext
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class PassingCall(msgspec.Struct, frozen=True):
     error_code: str
 
     def fields(self) -> dict[str, Any]:
-        """The record's fields."""
+        """The record's fields; sensitive members of the input are hidden."""
         context = self.context
         return {
             "account": context.account,
@@ -55,7 +56,7 @@ class PassingCall(msgspec.Struct, frozen=True):
             "principal": context.principal.arn,
             "source": context.source,
             "request_id": context.request_id,
-            "input": self.input,
+            "input": shown_input(self.service, self.operation, self.input),
             "took_ms": self.took_us / 1000,
             "error": self.error_code,
         }

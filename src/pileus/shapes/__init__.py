@@ -3,6 +3,7 @@
 from pileus.shapes.catalog import known_services, service
 from pileus.shapes.model import Member, Operation, Service, Shape, UnknownOperation, UnknownService
 from pileus.shapes.names import snake
+from pileus.shapes.sensitive import shown_input
 
 __all__ = [
     "Member",
@@ -13,5 +14,6 @@ __all__ = [
     "UnknownService",
     "known_services",
     "service",
+    "shown_input",
     "snake",
 ]

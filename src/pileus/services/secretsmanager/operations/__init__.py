@@ -1,0 +1,1 @@
+"""One operation or a few related ones per file; the door finds them by name."""
