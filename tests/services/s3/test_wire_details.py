@@ -276,3 +276,40 @@ async def test_destinations_that_are_not_there(
         "ArgumentName1": f"arn:aws:{arn}",
         "ArgumentValue1": f"The destination {reason} does not exist",
     }
+
+
+@pytest.mark.parametrize(
+    ("operation", "given", "message", "fields"),
+    [
+        (
+            "ListBuckets",
+            {"MaxBuckets": 0},
+            "Argument max-buckets must be an integer between 1 and 10000",
+            {"ArgumentName": "max-buckets", "ArgumentValue": 0},
+        ),
+        (
+            "GetObjectAttributes",
+            {"Key": "k", "ObjectAttributes": ["Colour"]},
+            "Invalid attribute name specified.",
+            {"ArgumentName": "x-amz-object-attributes", "ArgumentValue": "Colour"},
+        ),
+        (
+            "PutObject",
+            {"Key": "k", "ACL": "mine"},
+            "",
+            {"ArgumentName": "x-amz-acl", "ArgumentValue": "mine"},
+        ),
+        (
+            "CopyObject",
+            {"Key": "k", "CopySource": "one"},
+            "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
+            {"ArgumentName": "x-amz-copy-source", "ArgumentValue": "one"},
+        ),
+    ],
+)
+async def test_arguments_that_are_none(
+    s3: S3, operation: str, given: dict[str, Any], message: str, fields: dict[str, Any]
+) -> None:
+    with refused("InvalidArgument") as caught:
+        await s3(operation, **given)
+    assert (caught.value.message, caught.value.fields) == (message, fields)

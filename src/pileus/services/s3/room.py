@@ -19,6 +19,8 @@ _TOLD = {
         True,
     ),
     "ACL": ("", True),
+    "MaxBuckets": ("Argument max-buckets must be an integer between 1 and 10000", True),
+    "ObjectAttributes": ("Invalid attribute name specified.", True),
 }
 """S3's sentence for a member, and whether it repeats the value."""
 
@@ -46,7 +48,8 @@ def _invalid_input(service: str, operation: str, violations: Sequence[Violation]
         error = errors.invalid_argument(message.format(first.value or ""), member.wire_name)
         error.fields.pop("ArgumentValue")
         if is_shown:
-            error.fields["ArgumentValue"] = first.value
+            given = first.value
+            error.fields["ArgumentValue"] = given[0] if isinstance(given, list) else given
         return error
     if name == "StorageClass":
         return errors.invalid_storage_class(str(first.value))
