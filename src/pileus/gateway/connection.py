@@ -162,23 +162,25 @@ class Connection(asyncio.Protocol):
             self._rejection = wire.plain(414, "request URI too long")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        limits = self._server.limits
+        # Once for every header of every request: nothing here that can be told at the end of them.
         self._header_bytes += len(name) + len(value)
-        headers = self._headers
-        if self._header_bytes > limits.header_bytes or len(headers) >= limits.header_count:
-            self._rejection = wire.plain(431, "request header fields too large")
-            return
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            text = _text(value)
         key = _NAMES.get(name) or _header_name(name)
-        text = _text(value)
-        known = headers.get(key)
-        if known is None:
+        headers = self._headers
+        if key not in headers:
             headers[key] = text
         elif key == "host":
             self._rejection = wire.plain(400, "more than one Host header")
         else:
-            headers[key] = f"{known},{text}"
+            headers[key] = f"{headers[key]},{text}"
 
     def on_headers_complete(self) -> None:
+        limits = self._server.limits
+        if self._header_bytes > limits.header_bytes or len(self._headers) > limits.header_count:
+            self._rejection = wire.plain(431, "request header fields too large")
         if self._rejection is not None:
             return
         path, _, query = _text(self._url).partition("?")

@@ -121,17 +121,26 @@ class HashedBody(_CheckedBody):
                 yield held
             found.update(piece)
             held = piece
-        if found.hexdigest() != self._declared:
+        self._check(found.hexdigest())
+        if held:
+            yield held
+
+    async def read(self, limit_bytes: int | None = None) -> bytes:
+        """All bytes at once; ValueError past ``limit_bytes``."""
+        raw = await self._body.read(limit_bytes)
+        self._check(hashlib.sha256(raw).hexdigest())
+        return raw
+
+    def _check(self, found: str) -> None:
+        if found != self._declared:
             raise ServiceError(
                 "XAmzContentSHA256Mismatch",
                 "The provided 'x-amz-content-sha256' header does not match what was computed.",
                 fields={
                     "ClientComputedContentSHA256": self._declared,
-                    "S3ComputedContentSHA256": found.hexdigest(),
+                    "S3ComputedContentSHA256": found,
                 },
             )
-        if held:
-            yield held
 
 
 class _ChunkSigner(msgspec.Struct):
