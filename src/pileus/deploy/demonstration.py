@@ -76,7 +76,8 @@ class Pace:
 
     Attributes:
         limit_ms: lag of a result in time: a segment's length as captured, and a second.
-        late_ms: median lag at the end.
+        late_ms: median lag of the last quarter, when a backlog shows and cold starts are over.
+        has_kept_up: False when results fell further behind the longer it went, or far behind.
         speed_possible: the speed at which it would have kept up.
     """
 
@@ -84,6 +85,11 @@ class Pace:
     late_ms: int
     has_kept_up: bool
     speed_possible: float
+
+    @property
+    def is_late(self) -> bool:
+        """Whether results came later than in time."""
+        return self.late_ms > self.limit_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,12 +278,15 @@ def _reason(body: bytes, status: str) -> tuple[str, str]:
 
 
 def pace_of(segments: Sequence[SegmentResult], speed: float) -> Pace:
-    """Judge the last quarter of the segments, when a backlog shows and cold starts are over."""
+    """Compare the lag of the last quarter of the segments with that of the second."""
     limit_ms = round(SEGMENT_MS / speed) + SLACK_MS
     if not segments:
         return Pace(limit_ms, 0, True, speed)
-    late_ms = round(median(one.lag_ms for one in segments[-max(1, len(segments) // 4) :]))
-    if late_ms <= limit_ms:
+    quarter = max(1, len(segments) // 4)
+    early_ms = median(one.lag_ms for one in segments[quarter : 2 * quarter] or segments)
+    late_ms = round(median(one.lag_ms for one in segments[-quarter:]))
+    is_growing = late_ms > early_ms + limit_ms / 4
+    if late_ms <= limit_ms or not (is_growing or late_ms > 2 * limit_ms):
         return Pace(limit_ms, late_ms, True, speed)
     took_ms = max(one.stored_ms for one in segments) - segments[0].captured_ms
     possible = len(segments) * SEGMENT_MS / max(1, took_ms)

@@ -150,12 +150,14 @@ class FakeNodes:
         programs: by handler name.
         memory_mb: sum of all leases; 0 for no bound.
         links: every instance ever started, in order.
+        prepared: every hint of an instance to come, in order.
     """
 
     clock: Clock
     programs: Mapping[str, Program]
     memory_mb: int = 0
     links: list[FakeLink] = field(default_factory=list)
+    prepared: list[InstanceSpec] = field(default_factory=list)
     _leases: dict[int, Lease] = field(default_factory=dict)
     _running: dict[int, FakeLink] = field(default_factory=dict)
     _epoch: int = 0
@@ -172,8 +174,9 @@ class FakeNodes:
         await asyncio.get_running_loop().create_future()
 
     async def prepare(self, spec: InstanceSpec) -> None:
-        """See the port."""
+        """See the port; noted in ``prepared``."""
         _check_runtime(spec)
+        self.prepared.append(spec)
 
     async def place(self, spec: InstanceSpec) -> Lease:
         """See the port."""

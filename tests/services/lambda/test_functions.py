@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -389,6 +390,19 @@ async def test_packages_that_nobody_uses_are_swept(
     await platform("lambda", "DeleteFunction", FunctionName="f")
     await _sweep(platform)
     assert await _blobs(platform) == 0
+
+
+async def test_a_function_is_made_ready_for_its_first_call(
+    platform: MemoryPlatform, compute: ScriptedCompute
+) -> None:
+    await add_function(platform, "f", "app.echo", Code={"ZipFile": package({"app.py": "1"})})
+    await platform.clock.advance(1)
+    new = package({"app.py": "2"})
+    await platform("lambda", "UpdateFunctionCode", FunctionName="f", ZipFile=new)
+    await platform.clock.advance(1)
+    texts = [Path(spec.code_dir, "app.py").read_text() for spec in compute.nodes.prepared]
+    assert texts == ["1", "2"]
+    assert compute.nodes.links == []
 
 
 async def test_package_of_a_failed_creation_is_swept(platform: MemoryPlatform) -> None:
