@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pileus.protocols import json_values
+from pileus.protocols import event_stream, json_values
 from pileus.protocols.faults import error_shape, fields_of, old_code, service_or_none, status_of
 from pileus.protocols.http import HttpRequest, HttpResponse
 from pileus.protocols.targets import Target
@@ -52,7 +52,7 @@ class JsonCodec:
         shape = operation.output
         self._encode = json_values.encoder(shape) if shape else None
         self._names = frozenset(shape.members) if shape else frozenset()
-        self._streams = shape is not None and shape.eventstream_member is not None
+        self._stream = shape.eventstream_member if shape else None
 
     def parse(self, request: HttpRequest, labels: Mapping[str, str], raw: bytes) -> dict[str, Any]:
         """The input in wire names."""
@@ -69,12 +69,19 @@ class JsonCodec:
     def render(
         self, output: Mapping[str, Any], body: Body | None, request_id: str, status: int | None
     ) -> HttpResponse:
-        """The answer; absent and unknown members are left out."""
+        """The answer; absent and unknown members are left out.
+
+        A stream of events is an async iterator of ``{event type: members}``, or a body of frames.
+        """
         headers = [("x-amzn-RequestId", request_id), ("Content-Type", self._content_type)]
-        if self._streams:
+        if self._stream is not None:
+            events = output.get(self._stream.name)
+            headers[1] = ("Content-Type", event_stream.CONTENT_TYPE)
+            if events is not None:
+                initial = {name: each for name, each in output.items() if each is not events}
+                body = event_stream.encoded(self._stream.shape, initial, events)
             if body is None:
                 raise ServiceError("InternalFailure", "an event stream needs a body", status=500)
-            headers[1] = ("Content-Type", "application/vnd.amazon.eventstream")
             return HttpResponse(status or 200, headers, body)
         if self._encode is not None:
             document = self._encode(output)

@@ -21,6 +21,8 @@ from pileus.values.errors import not_implemented
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _SCOPE_IN_QUERY = re.compile(r"(?:^|&)X-Amz-Credential=([^&]*)", re.IGNORECASE)
 _V2_IN_QUERY = re.compile(r"(?:^|&)AWSAccessKeyId=")
+_OLD_CBOR = "application/x-amz-cbor"
+"""What the Java SDKs speak with Kinesis unless told otherwise: JSON's protocol, written as CBOR."""
 _CBOR_PATH = re.compile(r"^/service/([^/]+)/operation/([^/]+)$")
 _S3_HOST = re.compile(r"^(?:(?P<bucket>.+)\.)?s3(?:[.-][a-z0-9-]+)*?\.(?P<rest>[a-z0-9.-]+)$")
 _BUCKET_DOMAINS = (".localhost",)
@@ -140,6 +142,13 @@ def _find_target(aimed: str, content_type: str) -> tuple[str, str, str]:
     prefix, _, operation = aimed.rpartition(".")
     names = _target_prefixes().get(prefix, [])
     version = "1.0" if content_type.startswith("application/x-amz-json-1.0") else "1.1"
+    if content_type.startswith(_OLD_CBOR):
+        raise Unroutable(
+            "NotImplemented",
+            f"Pileus does not speak {_OLD_CBOR}; set the SDK's aws.cborEnabled to false.",
+            target=Target(names[0] if names else "", "", "json", json_version=version),
+            status=501,
+        )
     for name in names:
         if operation in shapes.service(name).operations:
             return name, operation, version

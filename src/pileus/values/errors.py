@@ -62,7 +62,9 @@ class ServiceError(PileusError):
     @property
     def is_retryable(self) -> bool:
         """True for throttling and our own faults: the same call may succeed later."""
-        return self.status >= 500 or self.status == 429 or "Throttl" in self.code
+        if self.status >= 500 or self.status == 429:
+            return True
+        return "Throttl" in self.code or "ThroughputExceeded" in self.code
 
 
 def no_service(service: str) -> ServiceError:

@@ -48,7 +48,7 @@ async def platform(memory_platform: MemoryPlatform) -> MemoryPlatform:
         ("PutTargets", {"Rule": "no", "Targets": [{"Id": "1", "Arn": QUEUE}]}, "ResourceNotFoundException", "Rule no does not exist on EventBus default."),
         ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": "x"}]}, "ValidationException", "Parameter x is not valid. Reason: Provided Arn is not in correct format."),
         ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": MACHINE}]}, "ValidationException", f"Pileus cannot deliver to states targets yet: {MACHINE}"),
-        ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": STREAM}]}, "ValidationException", f"Pileus cannot deliver to kinesis targets yet: {STREAM}"),
+        ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": STREAM, "KinesisParameters": {"PartitionKeyPath": "detail"}}]}, "ValidationException", "Invalid JSONPath: detail"),
         ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": TASKS}]}, "ValidationException", f"Pileus cannot deliver to ecs targets yet: {TASKS}"),
         ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": QUEUE, "Input": "no json"}]}, "ValidationException", "JSON syntax error in input for target 1."),
         ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": QUEUE + ".fifo"}]}, "ValidationException", "Parameter(s) SqsParameters must be specified for target: 1."),

@@ -159,3 +159,50 @@ async def test_refusals(
     with pytest.raises(ServiceError) as caught:
         await memory_platform("events", operation, **given)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [("$.detail.user", "ann"), ("$.detail.n", "5"), ("$.detail.none", None), (None, None)],
+)
+async def test_a_stream_gets_the_event_under_its_key(
+    memory_platform: MemoryPlatform, path: str | None, key: str | None
+) -> None:
+    platform = memory_platform
+    await platform("kinesis", "CreateStream", StreamName="s", ShardCount=1)
+    target: dict[str, object] = {
+        "Id": "1",
+        "Arn": "arn:aws:kinesis:us-east-1:000000000000:stream/s",
+    }
+    if path:
+        target["KinesisParameters"] = {"PartitionKeyPath": path}
+    await platform("events", "PutRule", Name="r", EventPattern='{"source": ["app"]}')
+    await platform("events", "PutTargets", Rule="r", Targets=[target])
+    event_id = await _put(platform, {"n": 5, "user": "ann"})
+    await platform.clock.advance(1)
+    start = await platform(
+        "kinesis", "GetShardIterator", StreamName="s", ShardId="shardId-000000000000",
+        ShardIteratorType="TRIM_HORIZON",
+    )  # fmt: skip
+    read = await platform("kinesis", "GetRecords", ShardIterator=start["ShardIterator"])
+    (record,) = read["Records"]
+    assert record["PartitionKey"] == (key or event_id)
+    assert json.loads(record["Data"])["id"] == event_id
+
+
+async def test_a_busy_stream_is_tried_again(memory_platform: MemoryPlatform) -> None:
+    platform = memory_platform
+    await platform("kinesis", "CreateStream", StreamName="s", ShardCount=1)
+    target = {"Id": "1", "Arn": "arn:aws:kinesis:us-east-1:000000000000:stream/s"}
+    await platform("events", "PutRule", Name="r", EventPattern='{"source": ["app"]}')
+    await platform("events", "PutTargets", Rule="r", Targets=[target])
+    full = {"Data": bytes(1024 * 1024 - 1), "PartitionKey": "k"}
+    await platform("kinesis", "PutRecord", StreamName="s", **full)
+    await _put(platform, {"n": 1})
+    await platform.clock.advance(10_000)
+    start = await platform(
+        "kinesis", "GetShardIterator", StreamName="s", ShardId="shardId-000000000000",
+        ShardIteratorType="TRIM_HORIZON",
+    )  # fmt: skip
+    read = await platform("kinesis", "GetRecords", ShardIterator=start["ShardIterator"])
+    assert len(read["Records"]) == 2

@@ -253,3 +253,22 @@ async def test_batches_that_are_refused(
         await put(memory_platform, "s", *events)
     assert caught.value.code == "InvalidParameterException"
     assert words in caught.value.message
+
+
+async def test_subscriptions_deliver_to_a_data_stream(memory_platform: MemoryPlatform) -> None:
+    await make(memory_platform, "s")
+    await memory_platform("kinesis", "CreateStream", StreamName="k", ShardCount=1)
+    arn = "arn:aws:kinesis:us-east-1:000000000000:stream/k"
+    about = {"logGroupName": "g", "filterName": "f", "filterPattern": ""}
+    await memory_platform("logs", "PutSubscriptionFilter", **about, destinationArn=arn)
+    await put(memory_platform, "s", (0, "line"))
+    await memory_platform.clock.advance(1)
+    start = await memory_platform(
+        "kinesis", "GetShardIterator", StreamName="k", ShardId="shardId-000000000000",
+        ShardIteratorType="TRIM_HORIZON",
+    )  # fmt: skip
+    read = await memory_platform("kinesis", "GetRecords", ShardIterator=start["ShardIterator"])
+    (record,) = read["Records"]
+    assert record["PartitionKey"] == "s"
+    told = json.loads(gzip.decompress(record["Data"]))
+    assert [event["message"] for event in told["logEvents"]] == ["line"]

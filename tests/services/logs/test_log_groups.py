@@ -167,7 +167,6 @@ ERRORS: list[tuple[str, dict[str, Any], str, str]] = [
     ("PutRetentionPolicy", {**G, "retentionInDays": 2}, INVALID, "Value '2' at 'retentionInDays' failed to satisfy constraint: Member must satisfy enum value set: [1, 3, 5,"),
     ("TagResource", {"resourceArn": ARN + "x", "tags": {"a": "b"}}, "ResourceNotFoundException", ""),
     ("DeleteSubscriptionFilter", {**G, "filterName": "x"}, "ResourceNotFoundException", "The specified subscription filter does not exist."),
-    ("PutSubscriptionFilter", {**G, "filterName": "x", "filterPattern": "", "destinationArn": "arn:aws:kinesis:us-east-1:1:stream/s"}, INVALID, "not to arn:aws:kinesis"),
     ("PutSubscriptionFilter", {**G, "filterName": "x", "filterPattern": "", "destinationArn": "arn:aws:firehose:r:a:x"}, INVALID, "not to arn:aws:firehose"),
     ("StartQuery", {"startTime": 0, "endTime": 1, "queryString": "x"}, "NotImplemented", "logs:StartQuery"),
     ("StartLiveTail", {"logGroupIdentifiers": [ARN]}, "NotImplemented", "logs:StartLiveTail"),

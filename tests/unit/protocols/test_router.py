@@ -182,6 +182,20 @@ def test_hosts_name_services_too() -> None:
             "Fly",
         ),
         (
+            HttpRequest(
+                "POST",
+                "/",
+                headers={
+                    "x-amz-target": "Kinesis_20131202.PutRecord",
+                    "content-type": "application/x-amz-cbor-1.1",
+                },
+            ),
+            b"",
+            "NotImplemented",
+            501,
+            "x-amz-cbor",
+        ),
+        (
             HttpRequest("POST", "/", headers={"x-amz-target": "Nobody.Fly"}),
             b"",
             "UnknownOperationException",

@@ -18,6 +18,7 @@ class Limits:
     retry_age_s_max: int = 86_400
     retry_age_s_min: int = 60
     list_max: int = 100
+    partition_key_length_max: int = 256
 
 
 LIMITS = Limits()

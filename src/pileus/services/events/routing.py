@@ -14,12 +14,14 @@ from pileus.kernel.deliveries import Delivery, Hook
 from pileus.kernel.targets import call_for
 from pileus.languages.event_pattern import compile_pattern
 from pileus.languages.input_transform import (
-    Delivery as Told,
-)
-from pileus.languages.input_transform import (
+    MISSING,
     compile_input_path,
     compile_input_transformer,
+    compile_path,
     to_json,
+)
+from pileus.languages.input_transform import (
+    Delivery as Told,
 )
 from pileus.services.events import store
 from pileus.services.events.limits import LIMITS
@@ -81,7 +83,7 @@ def _delivery(call: WriteCall, rule: Rule, target: Mapping[str, Any], event: Eve
     if arn.service == "events":
         service, operation, given = "events", "PutEvents", _forwarded(str(arn), event)
     else:
-        service, operation, given = call_for(str(arn), text, **_options(arn, target))
+        service, operation, given = call_for(str(arn), text, **_options(arn, target, event))
     retry = target.get("RetryPolicy") or {}
     letter = (target.get("DeadLetterConfig") or {}).get("Arn")
     attempts_max = retry.get("MaximumRetryAttempts", LIMITS.retry_attempts_max) + 1
@@ -108,11 +110,26 @@ def _delivery(call: WriteCall, rule: Rule, target: Mapping[str, Any], event: Eve
     )
 
 
-def _options(arn: Arn, target: Mapping[str, Any]) -> dict[str, Any]:
+def _options(arn: Arn, target: Mapping[str, Any], event: Event) -> dict[str, Any]:
     if arn.service == "sqs":
         group = (target.get("SqsParameters") or {}).get("MessageGroupId")
         return {"MessageGroupId": group} if group else {}
+    if arn.service == "kinesis":
+        return {"PartitionKey": _partition_key(target, event)}
     return {}
+
+
+def _partition_key(target: Mapping[str, Any], event: Event) -> str:
+    """What the target's path finds in the event; the event's id without a path or a find.
+
+    https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_KinesisParameters.html
+    """
+    path = (target.get("KinesisParameters") or {}).get("PartitionKeyPath")
+    found = _reader(path)(event) if path else MISSING
+    if found is MISSING or found is None or found == "":
+        return str(event["id"])
+    text = found if isinstance(found, str) else to_json(found)
+    return text[: LIMITS.partition_key_length_max]
 
 
 def forwarding(bus: Arn, event: Event) -> Delivery:
@@ -142,6 +159,9 @@ def _forwarded(bus_arn: str, event: Event) -> dict[str, Any]:
             }
         ]
     }
+
+
+_reader = lru_cache(maxsize=1024)(compile_path)
 
 
 @lru_cache(maxsize=1024)

@@ -132,4 +132,6 @@ def unsupported(what: str) -> ServiceError:
 
 
 def unsupported_destination(arn: str) -> ServiceError:
-    return invalid(f"Pileus delivers log events to Lambda functions only so far, not to {arn}")
+    return invalid(
+        f"Pileus delivers log events to functions and Kinesis streams only so far, not to {arn}"
+    )

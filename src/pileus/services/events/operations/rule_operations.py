@@ -10,7 +10,11 @@ import orjson
 from pileus.kernel.calls import Call, ReadCall, WriteCall
 from pileus.kernel.operations import read, write
 from pileus.kernel.targets import service_of
-from pileus.languages.input_transform import compile_input_path, compile_input_transformer
+from pileus.languages.input_transform import (
+    compile_input_path,
+    compile_input_transformer,
+    compile_path,
+)
 from pileus.languages.schedule import parse_schedule
 from pileus.services.events import errors, paging, routing, schedules, store
 from pileus.services.events.limits import LIMITS
@@ -174,6 +178,8 @@ def _check_target(call: Call, target: Mapping[str, Any]) -> None:
     if transformer := target.get("InputTransformer"):
         paths = transformer.get("InputPathsMap") or {}
         compile_input_transformer(paths, transformer["InputTemplate"])
+    if path := (target.get("KinesisParameters") or {}).get("PartitionKeyPath"):
+        compile_path(path)
     _check_service(call, target["Arn"])
     if target["Arn"].endswith(".fifo") and not (target.get("SqsParameters") or {}).get(
         "MessageGroupId"
