@@ -110,6 +110,13 @@ class ResourceType:
         return self.update is None or bool(changed & self.replaced_by)
 
 
+def tags_gone(request: ResourceRequest) -> list[str]:
+    """The keys of tags that an update takes away."""
+    kept = {tag["Key"] for tag in request.properties.get("Tags") or ()}
+    old = request.old_properties.get("Tags") or ()
+    return [tag["Key"] for tag in old if tag["Key"] not in kept]
+
+
 def require(request: ResourceRequest, name: str) -> Any:
     """A property that must be there; ServiceError as CloudFormation words it."""
     if name not in request.properties:

@@ -277,3 +277,43 @@ async def test_nested_stack(memory_platform: MemoryPlatform) -> None:
     assert bad["StackStatus"] == "ROLLBACK_COMPLETE"
     living = (await memory_platform("cloudformation", "DescribeStacks"))["Stacks"]
     assert [each["StackName"] for each in living] == ["bad"]
+
+
+async def test_tags_that_a_template_drops_are_taken_away(memory_platform: MemoryPlatform) -> None:
+    def template(**tags: str) -> dict[str, Any]:
+        told = [{"Key": key, "Value": value} for key, value in tags.items()]
+        key = {"AttributeName": "k", "AttributeType": "S"}
+        return {
+            "Resources": {
+                "Topic": {
+                    "Type": "AWS::SNS::Topic",
+                    "Properties": {"TopicName": "t", "Tags": told},
+                },
+                "Bus": {
+                    "Type": "AWS::Events::EventBus",
+                    "Properties": {"Name": "b", "Tags": told},
+                },
+                "Table": {
+                    "Type": "AWS::DynamoDB::Table",
+                    "Properties": {
+                        "TableName": "tab",
+                        "BillingMode": "PAY_PER_REQUEST",
+                        "AttributeDefinitions": [key],
+                        "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
+                        "Tags": told,
+                    },
+                },
+            }
+        }
+
+    await deploy(memory_platform, template(a="1", b="2"))
+    stack = await update(memory_platform, template(b="3"))
+    assert stack["StackStatus"] == "UPDATE_COMPLETE"
+    left = [{"Key": "b", "Value": "3"}]
+    prefix = "us-east-1:000000000000"
+    for service, operation, member, arn in (
+        ("sns", "ListTagsForResource", "ResourceArn", f"arn:aws:sns:{prefix}:t"),
+        ("events", "ListTagsForResource", "ResourceARN", f"arn:aws:events:{prefix}:event-bus/b"),
+        ("dynamodb", "ListTagsOfResource", "ResourceArn", f"arn:aws:dynamodb:{prefix}:table/tab"),
+    ):
+        assert (await memory_platform(service, operation, **{member: arn}))["Tags"] == left

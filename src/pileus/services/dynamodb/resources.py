@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing, tags_gone
 from pileus.values.errors import ServiceError
 
 _CREATED = (
@@ -87,9 +87,11 @@ async def _update(call: StreamCall, request: ResourceRequest) -> Resource:
     if change:
         await call.invoke("dynamodb", "UpdateTable", {"TableName": name, **change})
     await _set_expiry(call, name, request.old_properties, request.properties)
+    where = {"ResourceArn": call.arn(f"table/{name}")}
+    if gone := tags_gone(request):
+        await call.invoke("dynamodb", "UntagResource", {**where, "TagKeys": gone})
     if tags := new.get("Tags"):
-        given = {"ResourceArn": call.arn(f"table/{name}"), "Tags": tags}
-        await call.invoke("dynamodb", "TagResource", given)
+        await call.invoke("dynamodb", "TagResource", {**where, "Tags": tags})
     return _resource(call, name)
 
 

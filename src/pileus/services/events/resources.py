@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing, tags_gone
 
 _RULE_MEMBERS = ("Description", "ScheduleExpression", "State", "EventBusName", "RoleArn")
 _NUMBERS = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds")
@@ -102,6 +102,11 @@ async def _update_bus(call: StreamCall, request: ResourceRequest) -> Resource:
         if k in request.properties
     }
     reply = await call.invoke("events", "UpdateEventBus", wire)
+    where = {"ResourceARN": reply.output["Arn"]}
+    if gone := tags_gone(request):
+        await call.invoke("events", "UntagResource", {**where, "TagKeys": gone})
+    if tags := request.properties.get("Tags"):
+        await call.invoke("events", "TagResource", {**where, "Tags": list(tags)})
     return _bus(request, reply.output["Arn"])
 
 

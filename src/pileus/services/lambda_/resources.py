@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing, tags_gone
 from pileus.services.lambda_.names import function_name
 from pileus.values.errors import ServiceError
 
@@ -102,9 +102,11 @@ async def _update_function(call: StreamCall, request: ResourceRequest) -> Resour
     if change:
         await call.invoke("lambda", "UpdateFunctionConfiguration", {"FunctionName": name, **change})
     await _reserve(call, name, old, new)
+    where = {"Resource": call.arn(f"function:{name}")}
+    if gone := tags_gone(request):
+        await call.invoke("lambda", "UntagResource", {**where, "TagKeys": gone})
     if tags := {tag["Key"]: tag["Value"] for tag in new.get("Tags") or ()}:
-        given = {"Resource": call.arn(f"function:{name}"), "Tags": tags}
-        await call.invoke("lambda", "TagResource", given)
+        await call.invoke("lambda", "TagResource", {**where, "Tags": tags})
     return _function(call, name)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing, tags_gone
 from pileus.services.sns.model import SUBSCRIPTION_ATTRIBUTES, TOPIC_ATTRIBUTES
 
 
@@ -58,6 +58,8 @@ async def _update_topic(call: StreamCall, request: ResourceRequest) -> Resource:
             await call.invoke("sns", "SetTopicAttributes", {"TopicArn": arn, **given})
     for subscription in request.properties.get("Subscription") or ():
         await call.invoke("sns", "Subscribe", {"TopicArn": arn, **subscription})
+    if gone := tags_gone(request):
+        await call.invoke("sns", "UntagResource", {"ResourceArn": arn, "TagKeys": gone})
     if tags := request.properties.get("Tags"):
         await call.invoke("sns", "TagResource", {"ResourceArn": arn, "Tags": list(tags)})
     return _topic(arn)
