@@ -56,7 +56,7 @@ class MemoryPlatform:
             chance=SeededChance(seed),
             registry=_REGISTRY,
         )
-        self.kernel.add_observer(self.records.append)
+        self.forget_records = self.kernel.add_observer(self.records.append)
         self._parts: dict[type, Any] = {}
         self._prepare: Preparation | None = None
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pileus.compute import reports
-from pileus.ports.nodes import Exit, ExitReason
+from pileus.ports.nodes import Exit, ExitReason, LogLine
 
 _ID = "8f507cfc-a1e2-4d5e-b1b5-e9c1a3e6f0a1"
 
@@ -102,3 +102,13 @@ def test_init_report() -> None:
         "INIT_REPORT Init Duration: 150.79 ms\tPhase: init\t"
         "Status: error\tError Type: Runtime.UserCodeSyntaxError"
     )
+
+
+def test_an_invocations_lines_are_worded_when_read() -> None:
+    figures = (1_500_000, (128, 40), None, "")
+    whole = reports.RunLines("r", (5, "$LATEST"), 9, figures)
+    assert (len(whole), whole[0]) == (3, LogLine(5, "START RequestId: r Version: $LATEST"))
+    rest = reports.RunLines("r", None, 9, figures)
+    assert len(rest) == 2
+    assert list(rest) == list(whole)[1:]
+    assert rest[1].text.startswith("REPORT RequestId: r\tDuration: 1.50 ms\t")
