@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pileus.ports.nodes import InstanceSpec
 from pileus.services.lambda_.code_sweep import GRACE_S
 from pileus.testing.compute import ROLE, ScriptedCompute, add_function, package
 from pileus.testing.platform import MemoryPlatform
@@ -392,6 +393,10 @@ async def test_packages_that_nobody_uses_are_swept(
     assert await _blobs(platform) == 0
 
 
+def _source(spec: InstanceSpec) -> str:
+    return Path(spec.code_dir, "app.py").read_text()
+
+
 async def test_a_function_is_made_ready_for_its_first_call(
     platform: MemoryPlatform, compute: ScriptedCompute
 ) -> None:
@@ -400,8 +405,7 @@ async def test_a_function_is_made_ready_for_its_first_call(
     new = package({"app.py": "2"})
     await platform("lambda", "UpdateFunctionCode", FunctionName="f", ZipFile=new)
     await platform.clock.advance(1)
-    texts = [Path(spec.code_dir, "app.py").read_text() for spec in compute.nodes.prepared]
-    assert texts == ["1", "2"]
+    assert [_source(spec) for spec in compute.nodes.prepared] == ["1", "2"]
     assert compute.nodes.links == []
 
 
