@@ -96,6 +96,7 @@ class Instance:
         self._owns_namespaces = owns_namespaces
         self._pid = 0
         self._pidfd = -1
+        self._is_worker_up = False
         self._listeners: list[socket.socket] = []
         self._channel: Channel | None = None
         self._close_door: Callable[[], None] | None = None
@@ -316,10 +317,8 @@ class Instance:
         elif message["event"] == "forked":
             self._forked(message["pid"], descriptors)
         elif message["event"] == "blank":
-            if self.state is State.FORKING:
-                self.state = State.BLANK
-            if not self.blank.done():
-                self.blank.set_result(None)
+            self._is_worker_up = True
+            self._note_blank()
         elif message["event"] == "exited":
             if "signal" in message:
                 self._leaving(Exit(ExitReason.KILLED, signal=message["signal"]))
@@ -335,8 +334,18 @@ class Instance:
     def _forked(self, pid: int, descriptors: list[int]) -> None:
         self._pid, self._pidfd = pid, descriptors[0]
         self._listeners = [socket.socket(fileno=one) for one in descriptors[1:]]
+        self._note_blank()
         if self._ending is not None:
             self.kill(self._ending)
+
+    def _note_blank(self) -> None:
+        """Two processes tell: the worker that it is up, its grandparent who it is; in any order."""
+        if not self._is_worker_up or self._pidfd < 0:
+            return
+        if self.state is State.FORKING:
+            self.state = State.BLANK
+        if not self.blank.done():
+            self.blank.set_result(None)
 
     def _leaving(self, exit: Exit) -> None:
         """Process 1 closed its channel: the kernel still ends the rest before it is gone."""
