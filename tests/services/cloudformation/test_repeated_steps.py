@@ -39,6 +39,7 @@ def _arn(service: str, rest: str, region: str = "us-east-1") -> str:
 
 ROLE = _arn("iam", "role/worker", "")
 TOPIC, QUEUE, FUNCTION = _arn("sns", "t"), _arn("sqs", "q"), _arn("lambda", "function:f")
+STREAM = _arn("kinesis", "stream/s")
 MODEL = {
     "Image": f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/x:1",
     "ModelDataUrl": "s3://b/m.tar.gz",
@@ -90,6 +91,9 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
     ("AWS::Logs::SubscriptionFilter", {"LogGroupName": "/g", "FilterPattern": "",
         "DestinationArn": FUNCTION}),
     ("AWS::Events::EventBus", {"Name": "bus"}),
+    ("AWS::Kinesis::Stream", {"Name": "s", "ShardCount": 1, "RetentionPeriodHours": 48}),
+    ("AWS::Kinesis::StreamConsumer", {"StreamARN": STREAM, "ConsumerName": "c"}),
+    ("AWS::Kinesis::ResourcePolicy", {"ResourceArn": STREAM, "ResourcePolicy": {"Statement": []}}),
     ("AWS::Events::Rule", {"Name": "r", "EventPattern": {"source": ["x"]},
         "Targets": [{"Id": "1", "Arn": QUEUE}]}),
     ("AWS::Events::Archive", {"ArchiveName": "a", "SourceArn": _arn("events", "event-bus/default")}),

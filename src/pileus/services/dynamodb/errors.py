@@ -30,6 +30,32 @@ def index_in_use(message: str) -> ServiceError:
     return ServiceError("ResourceInUseException", message)
 
 
+def stream_not_found(arn: str) -> ServiceError:
+    return ServiceError(
+        "ResourceNotFoundException", f"Requested resource not found: Stream: {arn} not found"
+    )
+
+
+def shard_not_found(shard: str) -> ServiceError:
+    return ServiceError(
+        "ResourceNotFoundException", f"Requested resource not found: Shard: {shard} not found"
+    )
+
+
+def iterator_expired() -> ServiceError:
+    return ServiceError(
+        "ExpiredIteratorException",
+        "The provided iterator exceeds the maximum age and is no longer valid",
+    )
+
+
+def trimmed() -> ServiceError:
+    return ServiceError(
+        "TrimmedDataAccessException",
+        "The operation attempted to read past the oldest stream record in a shard.",
+    )
+
+
 def condition_failed(item: dict[str, Any] | None) -> ServiceError:
     fields = {"Item": item} if item else {}
     return ServiceError(

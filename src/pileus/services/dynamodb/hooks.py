@@ -1,4 +1,4 @@
-"""Timed work of this room: filling new indexes, removing what has expired."""
+"""Timed work of this room: filling new indexes, removing what has expired, trimming streams."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from pileus.kernel.calls import WriteCall
 from pileus.kernel.deliveries import Timer
-from pileus.services.dynamodb import store
+from pileus.services.dynamodb import store, streams
 from pileus.services.dynamodb.limits import LIMITS
 from pileus.services.dynamodb.model import Table
 
@@ -72,7 +72,14 @@ def expire_items(call: WriteCall, payload: dict[str, Any]) -> None:
     )
     for key, _ in rows:
         place = (key[3], key[4])
-        store.replace_item(call.state, table, place, store.get_item(call.state, table, place), None)
+        old = store.get_item(call.state, table, place)
+        store.replace_item(call.state, table, place, old, None)
+        streams.note(call, table, old, None, is_expiry=True)
         call.state.delete(key)
     pause_ms = 1000 if len(rows) == _PER_STEP else LIMITS.expiry_every_s * 1000
     schedule(call, "expire_items", table, call.now_ms + pause_ms)
+
+
+def trim_stream(call: WriteCall, payload: dict[str, Any]) -> None:
+    """Remove what a stream need not keep any longer; runs again by itself."""
+    streams.trim(call, payload["table"], payload["label"])

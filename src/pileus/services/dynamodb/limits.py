@@ -25,6 +25,12 @@ class Limits:
     read_unit_bytes: int = 4096
     write_unit_bytes: int = 1024
     expiry_every_s: int = 60
+    stream_hours: int = 24
+    stream_records_max: int = 1000
+    stream_bytes_max: int = 1_048_576
+    stream_list_max: int = 100
+    stream_wait_s_max: int = 20
+    iterator_ms: int = 900_000
 
 
 LIMITS = Limits()

@@ -22,7 +22,12 @@ class Index(msgspec.Struct, kw_only=True):
 
 
 class Table(msgspec.Struct, kw_only=True):
-    """A table. ``types`` maps key attributes of table and indexes to S, N or B."""
+    """A table.
+
+    Attributes:
+        types: key attributes of table and indexes → S, N or B.
+        stream, latest_stream: labels of the stream that is on, and of the last one there was.
+    """
 
     name: str
     id: str
@@ -40,11 +45,46 @@ class Table(msgspec.Struct, kw_only=True):
     recovery_from_ms: int = 0
     encryption: dict[str, Any] = {}
     tags: dict[str, str] = {}
+    stream: str = ""
+    stream_view: str = ""
+    latest_stream: str = ""
 
     @property
     def key_names(self) -> tuple[str, ...]:
         """Names of the primary key's attributes."""
         return (self.partition, self.sort) if self.sort else (self.partition,)
+
+
+class Stream(msgspec.Struct, kw_only=True):
+    """A table's stream, which may outlive the table by a day.
+
+    Attributes:
+        label: when it was switched on; the table's name and it are the stream's name.
+        first, last: numbers before the first change and after the last (0 while it is on).
+        shard: the id of its one shard.
+    """
+
+    table: str
+    label: str
+    view: str
+    partition: str
+    sort: str
+    made_ms: int
+    first: int
+    shard: str
+    closed_ms: int = 0
+    last: int = 0
+
+
+class Change(msgspec.Struct, kw_only=True):
+    """What happened to one item; the images as far as the stream shows them."""
+
+    kind: str
+    at_ms: int
+    keys: dict[str, Any]
+    old: dict[str, Any] | None = None
+    new: dict[str, Any] | None = None
+    is_expiry: bool = False
 
 
 def index_key_names(table: Table, index: Index) -> tuple[str, ...]:

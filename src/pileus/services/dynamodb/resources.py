@@ -44,14 +44,18 @@ def _wire(properties: Mapping[str, Any]) -> dict[str, Any]:
     return wire
 
 
-def _resource(call: StreamCall, name: str) -> Resource:
-    return Resource(name, {"Arn": call.arn(f"table/{name}")})
+def _resource(call: StreamCall, description: Mapping[str, Any]) -> Resource:
+    attributes = {"Arn": description["TableArn"]}
+    if description.get("StreamSpecification"):
+        attributes["StreamArn"] = description["LatestStreamArn"]
+    return Resource(description["TableName"], attributes)
 
 
 async def _create(call: StreamCall, request: ResourceRequest) -> Resource:
     name = request.properties.get("TableName") or request.generated_name(255)
-    await call.invoke("dynamodb", "CreateTable", {"TableName": name, **_wire(request.properties)})
-    made = _resource(call, name)
+    given = {"TableName": name, **_wire(request.properties)}
+    reply = await call.invoke("dynamodb", "CreateTable", given)
+    made = _resource(call, reply.output["TableDescription"])
     with completing(made):
         await _set_expiry(call, name, {}, request.properties)
     return made
@@ -78,7 +82,7 @@ async def _update(call: StreamCall, request: ResourceRequest) -> Resource:
     change: dict[str, Any] = {
         member: new[member]
         for member in ("BillingMode", "ProvisionedThroughput", "TableClass", "SSESpecification",
-                       "DeletionProtectionEnabled", "StreamSpecification")
+                       "DeletionProtectionEnabled")
         if member in new and new[member] != old.get(member)
     }  # fmt: skip
     if updates := _index_updates(old, new):
@@ -86,13 +90,29 @@ async def _update(call: StreamCall, request: ResourceRequest) -> Resource:
         change["AttributeDefinitions"] = new["AttributeDefinitions"]
     if change:
         await call.invoke("dynamodb", "UpdateTable", {"TableName": name, **change})
+    await _set_stream(call, name, old.get("StreamSpecification"), new.get("StreamSpecification"))
     await _set_expiry(call, name, request.old_properties, request.properties)
     where = {"ResourceArn": call.arn(f"table/{name}")}
     if gone := tags_gone(request):
         await call.invoke("dynamodb", "UntagResource", {**where, "TagKeys": gone})
     if tags := new.get("Tags"):
         await call.invoke("dynamodb", "TagResource", {**where, "Tags": tags})
-    return _resource(call, name)
+    shown = await call.invoke("dynamodb", "DescribeTable", {"TableName": name})
+    return _resource(call, shown.output["Table"])
+
+
+async def _set_stream(
+    call: StreamCall, name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None
+) -> None:
+    """Switch the stream off and on; one with another view is another stream."""
+    if old == new:
+        return
+    wanted = [{"StreamEnabled": False}] if old else []
+    if new:
+        wanted.append(dict(new))
+    for specification in wanted:
+        given = {"TableName": name, "StreamSpecification": specification}
+        await call.invoke("dynamodb", "UpdateTable", given)
 
 
 def _index_updates(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, Any]]:

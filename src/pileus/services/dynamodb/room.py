@@ -10,8 +10,11 @@ from pileus.values.context import CallContext
 
 
 def _resource_arn(context: CallContext, operation: str, input: Mapping[str, Any]) -> str:
-    if arn := input.get("ResourceArn"):
-        return str(arn)
+    for member in ("ResourceArn", "StreamArn"):
+        if input.get(member):
+            return str(input[member])
+    if iterator := input.get("ShardIterator"):
+        return str(iterator).partition("|")[0]
     name = str(input.get("TableName") or "*").rpartition("/")[2]
     table = f"arn:aws:dynamodb:{context.region}:{context.account}:table/{name}"
     return f"{table}/index/{input['IndexName']}" if input.get("IndexName") else table
@@ -19,7 +22,7 @@ def _resource_arn(context: CallContext, operation: str, input: Mapping[str, Any]
 
 ROOM = Room(
     package="pileus.services.dynamodb",
-    services=("dynamodb",),
+    services=("dynamodb", "dynamodbstreams"),
     resource_types=("AWS::DynamoDB::Table",),
     resource_arn=_resource_arn,
 )

@@ -187,7 +187,7 @@ def described(call: ReadCall, table: Table, status: str = "ACTIVE") -> dict[str,
         "TableId": table.id,
         "TableStatus": status,
         "CreationDateTime": utc(table.created_ms),
-        "KeySchema": _schema(table.partition, table.sort),
+        "KeySchema": key_schema(table.partition, table.sort),
         "AttributeDefinitions": [
             {"AttributeName": name, "AttributeType": kind} for name, kind in table.types.items()
         ],
@@ -196,6 +196,14 @@ def described(call: ReadCall, table: Table, status: str = "ACTIVE") -> dict[str,
         "TableSizeBytes": _size_bytes(call, table, count),
         "DeletionProtectionEnabled": table.is_protected,
     }
+    if table.stream:
+        shown["StreamSpecification"] = {
+            "StreamEnabled": True,
+            "StreamViewType": table.stream_view,
+        }
+    if table.latest_stream:
+        shown["LatestStreamLabel"] = table.latest_stream
+        shown["LatestStreamArn"] = f"{arn}/stream/{table.latest_stream}"
     if table.billing == "PAY_PER_REQUEST":
         shown["BillingModeSummary"] = {
             "BillingMode": table.billing,
@@ -220,7 +228,7 @@ def _encryption(call: ReadCall, table: Table) -> dict[str, str]:
     return {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": key}
 
 
-def _schema(partition: str, sort: str) -> list[dict[str, str]]:
+def key_schema(partition: str, sort: str) -> list[dict[str, str]]:
     schema = [{"AttributeName": partition, "KeyType": "HASH"}]
     if sort:
         schema.append({"AttributeName": sort, "KeyType": "RANGE"})
@@ -242,7 +250,7 @@ def _index(call: ReadCall, table: Table, index: Index, arn: str) -> dict[str, An
     shown: dict[str, Any] = {
         "IndexName": index.name,
         "IndexArn": f"{arn}/index/{index.name}",
-        "KeySchema": _schema(index.partition, index.sort),
+        "KeySchema": key_schema(index.partition, index.sort),
         "Projection": projection,
         "ItemCount": call.state.count(("index", table.name, index.name)),
         "IndexSizeBytes": 0,

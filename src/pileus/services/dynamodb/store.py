@@ -5,6 +5,8 @@
 ``index, table, index, partition, sort, item's key``  an item's place in an index
 ``expires, table, at_s, item's key``                  items with a time to live
 ``token, token``                                      end and digest of a transaction, ten minutes
+``stream, table, label``                              Stream
+``change, table, label, number``                      Change, for 24 hours (``streams.py``)
 ``token_until, expires_ms, token``                    the same in order of expiry
 
 Partition and sort are order-preserving bytes of the key values.

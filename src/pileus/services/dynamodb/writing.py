@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pileus.kernel.calls import WriteCall
 from pileus.languages.dynamodb.attribute_values import Item, check_item_size, validated_item
 from pileus.languages.dynamodb.legacy import compile_attribute_updates
 from pileus.languages.dynamodb.placeholders import Placeholders
 from pileus.languages.dynamodb.updates import Update, compile_update
-from pileus.services.dynamodb import errors, requests, store
+from pileus.services.dynamodb import errors, requests, store, streams
 from pileus.services.dynamodb.model import Table
 
 
@@ -23,7 +24,14 @@ class Written:
     update: Update | None = None
 
 
-def put(state: Any, table: Table, request: Mapping[str, Any]) -> Written:
+def _replace(
+    call: WriteCall, table: Table, place: store.Place, old: Item | None, new: Item | None
+) -> None:
+    store.replace_item(call.state, table, place, old, new)
+    streams.note(call, table, old, new)
+
+
+def put(call: WriteCall, table: Table, request: Mapping[str, Any]) -> Written:
     """Replace the whole item, if the condition holds."""
     item = validated_item(request["Item"])
     given = requests.placeholders(request)
@@ -32,26 +40,26 @@ def put(state: Any, table: Table, request: Mapping[str, Any]) -> Written:
     place = store.place_of(table, item, is_key_only=False)
     store.check_index_keys(table, item)
     check_item_size(item)
-    old = store.get_item(state, table, place)
+    old = store.get_item(call.state, table, place)
     requests.check(test, old, request)
-    store.replace_item(state, table, place, old, item)
+    _replace(call, table, place, old, item)
     return Written(old, item)
 
 
-def delete(state: Any, table: Table, request: Mapping[str, Any]) -> Written:
+def delete(call: WriteCall, table: Table, request: Mapping[str, Any]) -> Written:
     """Remove the item, if the condition holds; one that is not there is no error."""
     given = requests.placeholders(request)
     test = requests.condition(request, given)
     given.check_all_used()
     place = store.place_of(table, validated_item(request["Key"]), is_key_only=True)
-    old = store.get_item(state, table, place)
+    old = store.get_item(call.state, table, place)
     requests.check(test, old, request)
     if old is not None:
-        store.replace_item(state, table, place, old, None)
+        _replace(call, table, place, old, None)
     return Written(old, None)
 
 
-def update(state: Any, table: Table, request: Mapping[str, Any]) -> Written:
+def update(call: WriteCall, table: Table, request: Mapping[str, Any]) -> Written:
     """Change attributes of the item, or make it, if the condition holds."""
     given = requests.placeholders(request)
     change = _compiled_update(request, given)
@@ -65,13 +73,13 @@ def update(state: Any, table: Table, request: Mapping[str, Any]) -> Written:
                 raise errors.invalid_parameter(
                     f"Cannot update attribute {name}. This attribute is part of the key"
                 )
-    old = store.get_item(state, table, place)
+    old = store.get_item(call.state, table, place)
     requests.check(test, old, request)
     base = old if old is not None else key
     new = base if change is None else change.apply(base)
     _check_updated_keys(table, new, change)
     check_item_size(new, "Item size to update")
-    store.replace_item(state, table, place, old, new)
+    _replace(call, table, place, old, new)
     return Written(old, new, change)
 
 
@@ -102,12 +110,12 @@ def _compiled_update(request: Mapping[str, Any], given: Placeholders) -> Update 
     return None if text is None else compile_update(text, given)
 
 
-def condition_check(state: Any, table: Table, request: Mapping[str, Any]) -> Written:
+def condition_check(call: WriteCall, table: Table, request: Mapping[str, Any]) -> Written:
     """Check a condition and change nothing (TransactWriteItems)."""
     given = requests.placeholders(request)
     test = requests.condition(request, given)
     given.check_all_used()
     place = store.place_of(table, validated_item(request["Key"]), is_key_only=True)
-    old = store.get_item(state, table, place)
+    old = store.get_item(call.state, table, place)
     requests.check(test, old, request)
     return Written(old, old)

@@ -19,7 +19,7 @@ def opened(call: Call, token: str) -> tuple[str, str]:
     Raises:
         ServiceError: ExpiredNextTokenException, InvalidArgumentException.
     """
-    page = tokens.open_page(call, token)
+    page = tokens.opened(call, token, Page)
     if page is None:
         raise errors.invalid_token()
     if call.now_ms - page.issued_ms > LIMITS.token_ms:

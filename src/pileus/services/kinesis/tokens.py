@@ -1,20 +1,19 @@
-"""Iterators and listing tokens: opaque to clients, and only what this platform made is taken."""
+"""What iterators and listing tokens hold."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
+from typing import TypeVar
 
 import msgspec
 
 from pileus.kernel.calls import Call
+from pileus.kernel.tokens import seal as sealed
+from pileus.kernel.tokens import unseal
 
-_TAG_BYTES = 16
+T = TypeVar("T", "Cursor", "Page")
 
 
-class Cursor(msgspec.Struct, frozen=True, array_like=True):
+class Cursor(msgspec.Struct, frozen=True, array_like=True, tag="cursor"):
     """A shard iterator: read the stream's shard from ``offset`` on."""
 
     stream: str
@@ -24,7 +23,7 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
     issued_ms: int
 
 
-class Page(msgspec.Struct, frozen=True, array_like=True):
+class Page(msgspec.Struct, frozen=True, array_like=True, tag="page"):
     """A listing goes on after ``after``; ``what`` tells which listing of which stream."""
 
     what: str
@@ -34,40 +33,13 @@ class Page(msgspec.Struct, frozen=True, array_like=True):
 
 def seal(call: Call, value: Cursor | Page) -> str:
     """The token of a cursor or page."""
-    content = msgspec.msgpack.encode(value)
-    return base64.b64encode(_tag(call, content) + content).decode()
+    return sealed(call, msgspec.msgpack.encode(value))
 
 
-def open_cursor(call: Call, token: str) -> Cursor | None:
-    """The cursor in a token; None for a text that is none of ours."""
-    content = _opened(call, token)
+def opened(call: Call, token: str, kind: type[T]) -> T | None:
+    """What a token holds; None for a text that is no token of that kind."""
+    content = unseal(call, token)
     try:
-        return None if content is None else msgspec.msgpack.decode(content, type=Cursor)
+        return None if content is None else msgspec.msgpack.decode(content, type=kind)
     except msgspec.MsgspecError:
         return None
-
-
-def open_page(call: Call, token: str) -> Page | None:
-    """The page in a token; None for a text that is none of ours."""
-    content = _opened(call, token)
-    try:
-        return None if content is None else msgspec.msgpack.decode(content, type=Page)
-    except msgspec.MsgspecError:
-        return None
-
-
-def _opened(call: Call, token: str) -> bytes | None:
-    try:
-        raw = base64.b64decode(token, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    tag, content = raw[:_TAG_BYTES], raw[_TAG_BYTES:]
-    return content if hmac.compare_digest(tag, _tag(call, content)) else None
-
-
-def _tag(call: Call, content: bytes) -> bytes:
-    """Whose iterator it is counts as well: another account's is none of ours."""
-    key = call.signing_key + f"kinesis/{call.account}/{call.region}".encode()
-    return hashlib.blake2b(
-        content, key=hashlib.sha256(key).digest(), digest_size=_TAG_BYTES
-    ).digest()

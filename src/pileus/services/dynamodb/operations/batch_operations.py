@@ -69,7 +69,7 @@ def batch_write_item(call: WriteCall, request: Mapping[str, Any]) -> dict[str, A
         table = store.find_table(call.state, name)
         costs: list[capacity.Costs] = []
         for kind, given, act in _distinct(table, writes):
-            written = act(call.state, table, given)
+            written = act(call, table, given)
             if capacity.is_wanted(request):
                 costs.append(capacity.write_costs(table, written.old, written.new))
             told = capacity.collection(request, table, given[kind])

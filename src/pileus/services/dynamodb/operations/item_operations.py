@@ -37,7 +37,7 @@ def put_item(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Replace an item."""
     wanted = requests.returned(request, ("NONE", "ALL_OLD"))
     table = store.find_table(call.state, request["TableName"])
-    written = writing.put(call.state, table, request)
+    written = writing.put(call, table, request)
     return _answer(request, table, written, wanted)
 
 
@@ -46,7 +46,7 @@ def delete_item(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Remove an item."""
     wanted = requests.returned(request, ("NONE", "ALL_OLD"))
     table = store.find_table(call.state, request["TableName"])
-    written = writing.delete(call.state, table, request)
+    written = writing.delete(call, table, request)
     return _answer(request, table, written, wanted)
 
 
@@ -58,7 +58,7 @@ def update_item(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     )
     table = store.find_table(call.state, request["TableName"])
     try:
-        written = writing.update(call.state, table, request)
+        written = writing.update(call, table, request)
     except errors.IndexKeyType:
         if request.get("UpdateExpression") is None:
             raise

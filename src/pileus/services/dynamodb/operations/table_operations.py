@@ -8,7 +8,7 @@ from typing import Any
 
 from pileus.kernel.calls import ReadCall, WriteCall
 from pileus.kernel.operations import read, write
-from pileus.services.dynamodb import errors, hooks, schemas, store
+from pileus.services.dynamodb import errors, hooks, schemas, store, streams
 from pileus.services.dynamodb.limits import LIMITS
 from pileus.services.dynamodb.model import Table
 from pileus.values.arns import is_arn
@@ -24,8 +24,6 @@ def create_table(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     _check_name(name)
     billing = request.get("BillingMode") or "PROVISIONED"
     _check_billing(request, billing)
-    if (request.get("StreamSpecification") or {}).get("StreamEnabled"):
-        raise errors.invalid("Pileus does not implement DynamoDB streams yet.")
     schema, types = request.get("KeySchema") or (), schemas.attribute_types(request)
     schemas.check_table_schema(types, schema)
     partition, sort = schemas.key_names(schema)
@@ -47,6 +45,10 @@ def create_table(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     schemas.check_all_used(table)
     if call.state.get(("table", name)) is not None:
         raise errors.table_exists(name)
+    given = request.get("StreamSpecification")
+    # That a new table is to have no stream is no wish to switch one off.
+    if given and (given["StreamEnabled"] or given.get("StreamViewType")):
+        streams.specify(call, table, given)
     store.put_table(call.state, table)
     return {"TableDescription": schemas.described(call, table, "CREATING")}
 
@@ -109,6 +111,7 @@ def delete_table(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
             "deletion protection first."
         )
     described = schemas.described(call, table, "DELETING")
+    streams.disable(call, table)
     call.state.delete(("table", table.name))
     for kind in ("item", "index", "expires"):
         call.state.delete_range((kind, table.name))
@@ -122,8 +125,6 @@ def update_table(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Change billing, protection, class, and global indexes."""
     table = store.find_table(call.state, request["TableName"], is_data=False)
     _check_changes(request, table)
-    if (request.get("StreamSpecification") or {}).get("StreamEnabled"):
-        raise errors.invalid("Pileus does not implement DynamoDB streams yet.")
     if request.get("BillingMode"):
         _check_billing(request, request["BillingMode"])
         table.billing = request["BillingMode"]
@@ -136,6 +137,7 @@ def update_table(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     table.types = {**table.types, **schemas.attribute_types(request)}
     for change in request.get("GlobalSecondaryIndexUpdates") or ():
         _change_index(call, table, change)
+    streams.specify(call, table, request.get("StreamSpecification"))
     used = schemas.used_names(table)
     table.types = {name: kind for name, kind in table.types.items() if name in used}
     store.put_table(call.state, table)

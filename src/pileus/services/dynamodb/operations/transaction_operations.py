@@ -152,7 +152,7 @@ def _write_all(call: WriteCall, actions: list[Action]) -> list[writing.Written]:
     written: list[writing.Written] = []
     for kind, table, given in actions:
         try:
-            written.append(_ACTS[kind](call.state, table, given))
+            written.append(_ACTS[kind](call, table, given))
             reasons.append({"Code": "None"})
         except EmptyKey:
             raise

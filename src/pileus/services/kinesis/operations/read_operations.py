@@ -89,7 +89,7 @@ async def _awaited(
 
 
 def _cursor(call: StreamCall, token: str) -> Cursor:
-    cursor = tokens.open_cursor(call, token)
+    cursor = tokens.opened(call, token, Cursor)
     if cursor is None:
         raise errors.invalid_iterator()
     if call.now_ms - cursor.issued_ms > LIMITS.iterator_ms:
