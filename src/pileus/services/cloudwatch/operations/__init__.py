@@ -1,0 +1,1 @@
+"""One file per group of operations; the door finds them by name."""
