@@ -79,8 +79,8 @@ async def _refusal(platform: MemoryPlatform, operation: str, **given: Any) -> Se
         ({"LocalSecondaryIndexes": [_index("idx", "a")]}, f"{INVALID}Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex"),
         ({"BillingMode": "PROVISIONED"}, f"{INVALID}ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED"),
         ({"ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}}, f"{INVALID}Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"),
-        ({"StreamSpecification": {"StreamEnabled": True}}, "One or more parameter values were invalid: StreamViewType must be specified when StreamEnabled is true"),
-        ({"StreamSpecification": {"StreamEnabled": False, "StreamViewType": "KEYS_ONLY"}}, "One or more parameter values were invalid: StreamViewType must not be specified when StreamEnabled is false"),
+        ({"StreamSpecification": {"StreamEnabled": True}}, "One or more parameter values were invalid: Table is being created with a stream enabled, UpdateViewType is required"),
+        ({"StreamSpecification": {"StreamEnabled": False, "StreamViewType": "KEYS_ONLY"}}, "One or more parameter values were invalid: Table is being created with a stream disabled, UpdateViewType should not be specified"),
     ],
 )  # fmt: skip
 async def test_tables_that_are_not_made(

@@ -222,9 +222,21 @@ async def test_a_stream_is_switched_off_and_another_one_on(memory_platform: Memo
         return dict(told["TableDescription"])
 
     assert await create(platform, None) == "None"
-    with pytest.raises(ServiceError) as caught:
-        await specify(StreamEnabled=False)
-    assert caught.value.code == "ValidationException"
+    prefix = "One or more parameter values were invalid: "
+    for given, sentence in (
+        ({"StreamEnabled": False}, "Table has no stream to disable: TableName: tab"),
+        (
+            {"StreamEnabled": True},
+            f"{prefix}If stream is being enabled then UpdateViewType is required",
+        ),
+        (
+            {"StreamEnabled": False, "StreamViewType": "KEYS_ONLY"},
+            f"{prefix}If stream is being disabled, then UpdateViewType must not be specified",
+        ),
+    ):
+        with pytest.raises(ServiceError) as caught:
+            await specify(**given)
+        assert (caught.value.code, caught.value.message) == ("ValidationException", sentence)
     await put(platform, "before")
     first = (await specify(StreamEnabled=True, StreamViewType="KEYS_ONLY"))["LatestStreamArn"]
     with pytest.raises(ServiceError) as caught:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from pileus.kernel.resources import Resource, ResourceRequest
@@ -57,7 +58,7 @@ async def test_the_stream_comes_changes_and_goes_in_place(memory_platform: Memor
     assert "StreamArn" not in made.attributes
     arns = set()
     states = [PLAIN, with_stream("KEYS_ONLY"), with_stream("NEW_IMAGE"), PLAIN]
-    for old, new in zip(states, states[1:], strict=False):
+    for old, new in pairwise(states):
         made = await step(memory_platform, new, old_properties=old, physical_id="tab")
         assert await view(memory_platform) == new.get("StreamSpecification", {}).get(
             "StreamViewType"

@@ -124,7 +124,16 @@ async def test_starts_that_are_none(stream: MemoryPlatform) -> None:
     about = {"StreamName": "s", "ShardId": FIRST}
     number = (await put(stream, b"x"))["SequenceNumber"]
     for kind, more, sentence in (
-        ("AT_SEQUENCE_NUMBER", {}, "Must specify startingSequenceNumber"),
+        (
+            "AT_SEQUENCE_NUMBER",
+            {},
+            "Request specified AT_SEQUENCE_NUMBER and no StartingSequenceNumber.",
+        ),
+        (
+            "LATEST",
+            {"StartingSequenceNumber": number},
+            "Request specified LATEST and also a StartingSequenceNumber.",
+        ),
         ("AT_TIMESTAMP", {}, "Must specify timestamp"),
         ("AT_SEQUENCE_NUMBER", {"StartingSequenceNumber": "17"}, "is invalid."),
         (

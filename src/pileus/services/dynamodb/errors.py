@@ -52,7 +52,7 @@ def iterator_expired() -> ServiceError:
 def trimmed() -> ServiceError:
     return ServiceError(
         "TrimmedDataAccessException",
-        "The operation attempted to read past the oldest stream record in a shard.",
+        "The data you are trying to access has been trimmed",
     )
 
 

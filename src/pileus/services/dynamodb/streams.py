@@ -8,6 +8,7 @@ the whole table.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.calls import Call, ReadCall, WriteCall
@@ -91,15 +92,32 @@ def put_stream(call: WriteCall, stream: Stream) -> None:
     call.state.put(("stream", stream.table, stream.label), STREAMS.encode(stream))
 
 
-def specify(call: WriteCall, table: Table, given: dict[str, Any] | None) -> None:
-    """Do what a StreamSpecification asks for; raises ValidationException."""
+def specify_new(call: WriteCall, table: Table, given: Mapping[str, Any] | None) -> None:
+    """Do what the StreamSpecification of a new table asks for; raises ValidationException."""
+    if given is None:
+        return
+    view = given.get("StreamViewType")
+    if given["StreamEnabled"] and not view:
+        raise errors.invalid_parameter(
+            "Table is being created with a stream enabled, UpdateViewType is required"
+        )
+    if not given["StreamEnabled"] and view:
+        raise errors.invalid_parameter(
+            "Table is being created with a stream disabled, UpdateViewType should not be specified"
+        )
+    if view:
+        enable(call, table, view)
+
+
+def specify(call: WriteCall, table: Table, given: Mapping[str, Any] | None) -> None:
+    """Do what the StreamSpecification of a change asks for; raises ValidationException."""
     if given is None:
         return
     view = given.get("StreamViewType")
     if given["StreamEnabled"]:
         if not view:
             raise errors.invalid_parameter(
-                "StreamViewType must be specified when StreamEnabled is true"
+                "If stream is being enabled then UpdateViewType is required"
             )
         if table.stream:
             raise errors.invalid(f"Table already has an enabled stream: TableName: {table.name}")
@@ -107,7 +125,7 @@ def specify(call: WriteCall, table: Table, given: dict[str, Any] | None) -> None
         return
     if view:
         raise errors.invalid_parameter(
-            "StreamViewType must not be specified when StreamEnabled is false"
+            "If stream is being disabled, then UpdateViewType must not be specified"
         )
     if not table.stream:
         raise errors.invalid(f"Table has no stream to disable: TableName: {table.name}")

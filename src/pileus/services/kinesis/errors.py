@@ -42,10 +42,11 @@ def stream_exists(name: str, account: str) -> ServiceError:
     return in_use(f"Stream {name} under account {account} already exists.")
 
 
-def has_consumers(name: str, account: str) -> ServiceError:
+def has_consumers(arn: str) -> ServiceError:
     return in_use(
-        f"Stream {name} under account {account} has registered consumers. Deregister them first, or "
-        "delete the stream with EnforceConsumerDeletion."
+        f"DeleteStream can't delete {arn} because there are consumers associated with this data "
+        f"stream. To delete {arn.rpartition('/')[2]} anyway, set the EnforceConsumerDeletion "
+        "parameter to true to force the deletion of all the consumers that are associated with it."
     )
 
 
@@ -123,6 +124,20 @@ def bad_sequence(sequence: str, place: str, reason: str) -> ServiceError:
     return invalid(
         f"StartingSequenceNumber {sequence} used in GetShardIterator on {place} is invalid{reason}."
     )
+
+
+def start_and_kind(kind: str, told: str) -> ServiceError:
+    """``told`` is ``no`` or ``also a``."""
+    return invalid(
+        "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and "
+        "StartingSequenceNumber or (2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. "
+        f"Request specified {kind} and {told} StartingSequenceNumber."
+    )
+
+
+def subscribed(place: str) -> ServiceError:
+    """``place`` is account, stream, shard and consumer."""
+    return in_use(f"Another active subscription exists for this consumer: {place}")
 
 
 def sequence_of_other_shard(found: str, asked: str) -> ServiceError:

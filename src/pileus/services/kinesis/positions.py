@@ -44,7 +44,7 @@ async def start_offset(
     if kind == "AT_TIMESTAMP":
         return await log.first_at(_moment_ms(call, start))
     if start is None:
-        raise errors.invalid(f"Must specify startingSequenceNumber parameter for type {kind}.")
+        raise errors.start_and_kind(kind, "no")
     place = _place(call, stream, shard, str(start))
     if place == LAST_PLACE:
         return log.bounds()[1]

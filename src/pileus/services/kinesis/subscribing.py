@@ -25,11 +25,17 @@ Key = tuple[Space, str, int]
 
 
 class Subscription(msgspec.Struct, frozen=True):
-    """One that was taken. ``place`` is the stream's name and id and the shard's number."""
+    """One that was taken.
+
+    Attributes:
+        place: the stream's name and id and the shard's number.
+        told: what it is called in errors.
+    """
 
     key: Key
     number: int
     place: tuple[str, str, int]
+    told: str
 
 
 class _Held(msgspec.Struct):
@@ -43,17 +49,14 @@ class Subscriptions:
     def __init__(self) -> None:
         self._held: dict[Key, _Held] = {}
 
-    def take(self, key: Key, now_ms: int) -> int:
+    def take(self, key: Key, now_ms: int) -> int | None:
         """Begin a subscription, in place of an earlier one; its number.
 
-        Raises:
-            ServiceError: ResourceInUseException within five seconds of the one before.
+        None within five seconds of the one before.
         """
         held = self._held.get(key)
         if held is not None and now_ms - held.began_ms < LIMITS.subscription_again_ms:
-            raise errors.in_use(
-                f"Another active subscription exists for this consumer: {key[1]}, shard {key[2]}."
-            )
+            return None
         number = held.number + 1 if held is not None else 1
         self._held[key] = _Held(number, now_ms)
         return number
@@ -83,7 +86,7 @@ async def events(
         while True:
             now_ms = call.clock.now_ms()
             if not subscriptions.holds(key, number):
-                told = errors.in_use("Another subscription has taken over this one.")
+                told = errors.subscribed(taken.told)
                 yield {told.code: {"message": told.message}}
                 return
             if now_ms >= until_ms:

@@ -45,10 +45,7 @@ def create_table(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     schemas.check_all_used(table)
     if call.state.get(("table", name)) is not None:
         raise errors.table_exists(name)
-    given = request.get("StreamSpecification")
-    # That a new table is to have no stream is no wish to switch one off.
-    if given and (given["StreamEnabled"] or given.get("StreamViewType")):
-        streams.specify(call, table, given)
+    streams.specify_new(call, table, request.get("StreamSpecification"))
     store.put_table(call.state, table)
     return {"TableDescription": schemas.described(call, table, "CREATING")}
 

@@ -94,5 +94,9 @@ async def subscribe_to_shard(
         raise errors.dry_run()
     key = (call.space, store.consumer_arn(call, consumer), shard.number)
     number = call.own(Subscriptions).take(key, call.clock.now_ms())
-    subscription = subscribing.Subscription(key, number, (found.name, found.id, shard.number))
+    told = f"{call.account}:{found.name}:{shard.id}:{consumer.name}"
+    if number is None:
+        raise errors.subscribed(told)
+    place = (found.name, found.id, shard.number)
+    subscription = subscribing.Subscription(key, number, place, told)
     return Reply({"EventStream": subscribing.events(call, subscription, offset)})

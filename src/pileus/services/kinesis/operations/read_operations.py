@@ -28,6 +28,8 @@ async def get_shard_iterator(
     found = call.read(lambda view: store.stream_of(view, request))
     shard = positions.find_shard(call, found, request["ShardId"])
     kind = request["ShardIteratorType"]
+    if kind in ("TRIM_HORIZON", "LATEST") and request.get("StartingSequenceNumber"):
+        raise errors.start_and_kind(kind, "also a")
     start = request.get("Timestamp" if kind == "AT_TIMESTAMP" else "StartingSequenceNumber")
     offset = await positions.start_offset(call, found, shard, kind, start)
     if request.get("DryRun"):

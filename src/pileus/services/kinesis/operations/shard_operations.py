@@ -22,7 +22,7 @@ def list_shards(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """A stream's shards, a page at a time; by a filter those of some time only."""
     if request.get("NextToken"):
         for member in ("StreamName", "StreamARN", "ExclusiveStartShardId", "ShardFilter"):
-            if request.get(member) and member != "StreamARN":
+            if request.get(member):
                 raise errors.invalid(f"NextToken and {member} cannot be provided together.")
         what, after = paging.opened(call, request["NextToken"])
         kind, _, name = what.partition("/")

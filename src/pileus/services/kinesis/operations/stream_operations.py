@@ -88,11 +88,11 @@ async def delete_stream(call: StreamCall, request: Mapping[str, Any], body: Body
 
         def step(write: WriteCall) -> None:
             store.named_stream(write, name)
+            arn = store.stream_arn(write, name)
             if store.consumers(write.state, name) and not request.get("EnforceConsumerDeletion"):
-                raise errors.has_consumers(name, write.account)
+                raise errors.has_consumers(arn)
             write.state.delete(("stream", name))
             write.state.delete_range(("consumer", name))
-            arn = store.stream_arn(write, name)
             for key, _ in write.state.range(("policy",)):
                 if key[1] == arn or str(key[1]).startswith(f"{arn}/"):
                     write.state.delete(key)
