@@ -65,3 +65,27 @@ async def test_the_stream_comes_changes_and_goes_in_place(memory_platform: Memor
         )
         arns.add(made.attributes.get("StreamArn"))
     assert len(arns) == 3 and None in arns
+
+
+async def test_the_destination_comes_changes_and_goes_in_place(
+    memory_platform: MemoryPlatform,
+) -> None:
+    arns = []
+    for name in ("one", "two"):
+        await memory_platform("kinesis", "CreateStream", StreamName=name, ShardCount=1)
+        arns.append(f"arn:aws:kinesis:us-east-1:000000000000:stream/{name}")
+    one, two = ({**PLAIN, "KinesisStreamSpecification": {"StreamArn": arn}} for arn in arns)
+    await step(memory_platform, one)
+
+    async def active() -> list[str]:
+        told = await memory_platform(
+            "dynamodb", "DescribeKinesisStreamingDestination", TableName="tab"
+        )
+        shown = told["KinesisDataStreamDestinations"]
+        return [each["StreamArn"] for each in shown if each["DestinationStatus"] == "ACTIVE"]
+
+    assert await active() == [arns[0]]
+    await step(memory_platform, two, old_properties=one, physical_id="tab")
+    assert await active() == [arns[1]]
+    await step(memory_platform, PLAIN, old_properties=two, physical_id="tab")
+    assert await active() == []

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from pileus.languages.dynamodb.attribute_values import item_size_bytes
+
 
 class Index(msgspec.Struct, kw_only=True):
     """A secondary index; ``cursor`` is the key up to which a new one is filled."""
@@ -19,6 +21,14 @@ class Index(msgspec.Struct, kw_only=True):
     included: list[str] = []
     throughput: tuple[int, int] = (0, 0)
     status: str = "ACTIVE"
+
+
+class Destination(msgspec.Struct, kw_only=True):
+    """A Kinesis data stream that changes are sent to, or were."""
+
+    arn: str
+    is_active: bool = True
+    precision: str = "MILLISECOND"
 
 
 class Table(msgspec.Struct, kw_only=True):
@@ -48,6 +58,7 @@ class Table(msgspec.Struct, kw_only=True):
     stream: str = ""
     stream_view: str = ""
     latest_stream: str = ""
+    destinations: list[Destination] = []
 
     @property
     def key_names(self) -> tuple[str, ...]:
@@ -85,6 +96,12 @@ class Change(msgspec.Struct, kw_only=True):
     old: dict[str, Any] | None = None
     new: dict[str, Any] | None = None
     is_expiry: bool = False
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the key and the images."""
+        images = (self.keys, self.old, self.new)
+        return sum(item_size_bytes(item) for item in images if item is not None)
 
 
 def index_key_names(table: Table, index: Index) -> tuple[str, ...]:

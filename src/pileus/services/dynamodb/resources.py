@@ -58,6 +58,7 @@ async def _create(call: StreamCall, request: ResourceRequest) -> Resource:
     made = _resource(call, reply.output["TableDescription"])
     with completing(made):
         await _set_expiry(call, name, {}, request.properties)
+        await _set_destination(call, name, {}, request.properties)
     return made
 
 
@@ -92,6 +93,7 @@ async def _update(call: StreamCall, request: ResourceRequest) -> Resource:
         await call.invoke("dynamodb", "UpdateTable", {"TableName": name, **change})
     await _set_stream(call, name, old.get("StreamSpecification"), new.get("StreamSpecification"))
     await _set_expiry(call, name, request.old_properties, request.properties)
+    await _set_destination(call, name, request.old_properties, request.properties)
     where = {"ResourceArn": call.arn(f"table/{name}")}
     if gone := tags_gone(request):
         await call.invoke("dynamodb", "UntagResource", {**where, "TagKeys": gone})
@@ -99,6 +101,24 @@ async def _update(call: StreamCall, request: ResourceRequest) -> Resource:
         await call.invoke("dynamodb", "TagResource", {**where, "Tags": tags})
     shown = await call.invoke("dynamodb", "DescribeTable", {"TableName": name})
     return _resource(call, shown.output["Table"])
+
+
+async def _set_destination(
+    call: StreamCall, name: str, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> None:
+    """Send changes to the Kinesis stream that is named now, and to none that was."""
+    before, after = old.get("KinesisStreamSpecification"), new.get("KinesisStreamSpecification")
+    if before == after:
+        return
+    for verb, given in (("Disable", before), ("Enable", after)):
+        if not given:
+            continue
+        wanted: dict[str, Any] = {"TableName": name, "StreamArn": given["StreamArn"]}
+        precision = given.get("ApproximateCreationDateTimePrecision")
+        if precision and verb == "Enable":
+            configuration = {"ApproximateCreationDateTimePrecision": precision}
+            wanted["EnableKinesisStreamingConfiguration"] = configuration
+        await call.invoke("dynamodb", f"{verb}KinesisStreamingDestination", wanted)
 
 
 async def _set_stream(

@@ -23,6 +23,7 @@ def _resource_arn(context: CallContext, operation: str, input: Mapping[str, Any]
 ROOM = Room(
     package="pileus.services.dynamodb",
     services=("dynamodb", "dynamodbstreams"),
+    uses=("kinesis",),
     resource_types=("AWS::DynamoDB::Table",),
     resource_arn=_resource_arn,
 )

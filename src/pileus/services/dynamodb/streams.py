@@ -14,8 +14,8 @@ from typing import Any
 from pileus.kernel.calls import Call, ReadCall, WriteCall
 from pileus.kernel.deliveries import Timer
 from pileus.kernel.records import RecordCodec
-from pileus.languages.dynamodb.attribute_values import Item, equal, item_size_bytes
-from pileus.services.dynamodb import errors
+from pileus.languages.dynamodb.attribute_values import Item, equal
+from pileus.services.dynamodb import destinations, errors
 from pileus.services.dynamodb.limits import LIMITS
 from pileus.services.dynamodb.model import Change, Stream, Table
 from pileus.values.keys import Key
@@ -140,7 +140,7 @@ def note(
 ) -> None:
     """Write down that ``new`` is where ``old`` was, unless nothing changed."""
     item = new if new is not None else old
-    if not table.stream or item is None:
+    if not (table.stream or table.destinations) or item is None:
         return
     if old is not None and new is not None and equal({"M": old}, {"M": new}):
         return
@@ -148,10 +148,17 @@ def note(
         kind="INSERT" if old is None else "REMOVE" if new is None else "MODIFY",
         at_ms=call.now_ms,
         keys={name: item[name] for name in table.key_names},
-        old=old if table.stream_view in _OLD_VIEWS else None,
-        new=new if table.stream_view in _NEW_VIEWS else None,
+        old=old,
+        new=new,
         is_expiry=is_expiry,
     )
+    destinations.forward(call, table, change)
+    if not table.stream:
+        return
+    if table.stream_view not in _OLD_VIEWS:
+        change.old = None
+    if table.stream_view not in _NEW_VIEWS:
+        change.new = None
     key = ("change", table.name, table.stream, call.sequence())
     call.state.put(key, CHANGES.encode(change))
     call.wake(wake_key(table.name, table.stream))
@@ -227,11 +234,7 @@ def wire_record(call: Call, stream: Stream, number: int, change: Change) -> dict
         "ApproximateCreationDateTime": utc(change.at_ms // 1000 * 1000),
         "Keys": change.keys,
         "SequenceNumber": sequence_number(number),
-        "SizeBytes": sum(
-            item_size_bytes(item)
-            for item in (change.keys, change.old, change.new)
-            if item is not None
-        ),
+        "SizeBytes": change.size_bytes,
         "StreamViewType": stream.view,
     }
     if change.new is not None:
@@ -248,7 +251,7 @@ def wire_record(call: Call, stream: Stream, number: int, change: Change) -> dict
         "dynamodb": told,
     }
     if change.is_expiry:
-        record["userIdentity"] = {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}
+        record["userIdentity"] = {"Type": "Service", "PrincipalId": destinations.EXPIRER}
     return record
 
 

@@ -57,6 +57,8 @@ class ShardLog:
         while True:
             low, high = self.bounds()
             try:
+                if low < high and (await self._record(low)).at_ms >= at_ms:
+                    return low  # the horizon is seldom behind what is kept
                 while low < high:
                     middle = (low + high) // 2
                     record = await self._record(middle)
