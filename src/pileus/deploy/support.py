@@ -6,12 +6,13 @@ The rooms refuse the same things by themselves, but only when the stack meets th
 
 from __future__ import annotations
 
+from pileus.compute import runtimes
 from pileus.languages.serverless import Support
 
 SUPPORT = Support(
     events=("s3", "sqs", "sns", "eventBridge", "schedule", "cloudwatchEvent", "cloudwatchLog"),
-    runtimes=("python3.", "provided"),
-    runtimes_told="python3.9 to python3.14 and provided",
+    runtimes=runtimes.FAMILIES,
+    runtimes_told=runtimes.TOLD,
     absent={
         "image": "functions from container images",
         "url": "function URLs",

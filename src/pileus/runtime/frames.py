@@ -27,6 +27,12 @@ RESULT = 4
 ERROR = 5
 """Instance to node: the handler raised. Header as RESULT. Payload: the error document."""
 
+LAST_ERROR = 6
+"""Instance to node: as ERROR, of a handler that the process does not survive."""
+PART = 7
+"""Instance to node: a piece of a streamed answer, which RESULT (of what is left) or ERROR ends. Header:
+peak memory in KiB, request id, content type or empty. Payload: the bytes."""
+
 RESPONSE_BYTES_MAX = 6_291_556
 """Largest response of a synchronous invocation (6 MB and a margin, as AWS's error names it)."""
 

@@ -11,6 +11,9 @@ from typing import Any, NoReturn
 
 from pileus.runtime import messages, python_client, sandbox
 
+LINK = 3
+"""Descriptor on which a program of ours finds its link."""
+
 
 def run(plan: sandbox.Plan, control: socket.socket, link: int, log: int) -> NoReturn:
     """Wait for the start message, enter the function's surroundings, serve; never returns."""
@@ -27,8 +30,8 @@ def run(plan: sandbox.Plan, control: socket.socket, link: int, log: int) -> NoRe
         messages.send(control, {"event": "failed", "reason": f"{type(error).__name__}: {error}"})
         os._exit(1)
     control.close()
-    if start["bootstrap"]:
-        _execute(start["bootstrap"])
+    if start["command"]:
+        _execute(start["command"], -1 if start["speaks_http"] else link)
     python_client.serve(socket.socket(fileno=link), start["handler"], start["kind"])
 
 
@@ -58,10 +61,14 @@ def _enter(start: dict[str, Any]) -> None:
         numpy.random.seed()
 
 
-def _execute(path: str) -> NoReturn:
-    """Replace the worker by a custom runtime, which finds its API in AWS_LAMBDA_RUNTIME_API."""
+def _execute(command: list[str], link: int) -> NoReturn:
+    """Replace the worker by another program: a custom runtime, which finds its API in
+    AWS_LAMBDA_RUNTIME_API, or one of ours, which gets the link as ``LINK`` (negative: no link)."""
+    if link >= 0:
+        os.dup2(link, LINK)
+        os.set_inheritable(LINK, True)
     try:
-        os.execv(path, [path])
+        os.execv(command[0], command)
     except OSError as error:
-        os.write(2, f"{path}: {error.strerror}\n".encode())
+        os.write(2, f"{command[0]}: {error.strerror}\n".encode())
         os._exit(127)

@@ -27,7 +27,7 @@ from pileus.ports.nodes import (
 
 _BASE_MEMORY_MB = 30
 _UNBOUNDED_MB = 1 << 20
-_RUNTIMES = ("python3.11", "python3.12", "provided")
+_RUNTIMES = ("python3.11", "python3.12", "nodejs22.x", "provided")
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,5 +221,5 @@ class FakeNodes:
 
 
 def _check_runtime(spec: InstanceSpec) -> None:
-    if not spec.runtime.startswith(("python3.", "provided")):
+    if not spec.runtime.startswith(("python3.", "nodejs", "provided")):
         raise RuntimeUnavailable(f"no interpreter for the runtime {spec.runtime!r}")

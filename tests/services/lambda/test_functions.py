@@ -159,11 +159,11 @@ REFUSED_CREATIONS: list[tuple[dict[str, Any], tuple[str, int, str]]] = [
         ),
     ),
     (
-        {"Runtime": "nodejs22.x"},
+        {"Runtime": "java21"},
         (
             "InvalidParameterValueException",
             400,
-            "Pileus does not run functions of the runtime nodejs22.x yet.",
+            "Pileus does not run functions of the runtime java21 yet.",
         ),
     ),
 ]

@@ -32,6 +32,14 @@ class Runtime(Protocol):
         """The answer to an invocation."""
         ...
 
+    def on_last_error(self, request_id: str, document: bytes, peak_kib: int) -> None:
+        """The answer to an invocation that the process does not survive."""
+        ...
+
+    def on_part(self, request_id: str, content_type: str, data: bytes, peak_kib: int) -> None:
+        """A piece of a streamed answer."""
+        ...
+
     def on_nonsense(self, detail: str) -> None:
         """The runtime broke the protocol."""
         ...
@@ -117,5 +125,11 @@ class FrameChannel(asyncio.Protocol):
             self._runtime.on_ready(int(peak), known)
         elif kind == frames.INIT_ERROR:
             self._runtime.on_init_error(payload, int(peak))
+        elif kind == frames.LAST_ERROR:
+            text = request_id.decode("ascii", "replace")
+            self._runtime.on_last_error(text, payload, int(peak))
+        elif kind == frames.PART:
+            text, _, content_type = request_id.decode("utf-8", "replace").partition("\0")
+            self._runtime.on_part(text, content_type, payload, int(peak))
         else:
             self._runtime.on_nonsense(f"a frame of unknown kind {kind}")

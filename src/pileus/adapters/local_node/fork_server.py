@@ -18,6 +18,7 @@ from pileus.adapters.local_node.blanks import BlankTarget
 from pileus.adapters.local_node.cgroups import Cgroups, Group, group_name
 from pileus.adapters.local_node.instance import Ends, Instance, State
 from pileus.adapters.local_node.interpreters import Interpreter
+from pileus.adapters.local_node.node_interpreters import NodeJs
 from pileus.adapters.local_node.skeleton import Skeleton
 from pileus.ports.clock import Clock
 from pileus.ports.nodes import ExitReason, NoCapacity
@@ -36,12 +37,17 @@ class Recipe(msgspec.Struct, frozen=True):
         shown: host folders every instance sees besides the interpreter.
         python_path: folders put before the runtime's own libraries.
         preload: modules imported before the forks.
+        node: the program its instances become, for functions of Node.js; the zygote is Python then
+            as well.
+        libraries: host paths shown in ``/var/runtime``; None for what Python functions find there.
     """
 
     interpreter: Interpreter
     shown: tuple[str, ...] = ()
     python_path: tuple[str, ...] = ()
     preload: tuple[str, ...] = ()
+    node: NodeJs | None = None
+    libraries: tuple[str, ...] | None = None
 
 
 class ForkServer:

@@ -23,6 +23,7 @@ from pileus.adapters.local_node.interpreters import (
     own_interpreter,
     runtime_libraries,
 )
+from pileus.adapters.local_node.node_interpreters import SOURCE_DIR, NodeJs
 from pileus.adapters.local_node.probing import Prober
 from pileus.adapters.local_node.skeleton import Skeleton
 from pileus.ports.clock import Clock
@@ -33,6 +34,11 @@ _IDLE_S = 600.0
 _LEARN_AFTER_S = 0.2
 _NS_PER_S = 1_000_000_000
 _LEARNED_MAX = 10_000
+
+
+Program = Interpreter | NodeJs
+"""What runs a function: a Python (for custom runtimes the one whose zygote they come from), or Node."""
+_Tree = tuple[Interpreter, tuple[str, ...], tuple[str, ...] | None]
 
 
 class ForkServers:
@@ -59,7 +65,7 @@ class ForkServers:
         self._blanks = blanks
         self.prober = Prober(run_dir, forced, self._open)
         self._servers: dict[Recipe, ForkServer] = {}
-        self._skeletons: dict[tuple[Interpreter, tuple[str, ...]], Skeleton] = {}
+        self._skeletons: dict[_Tree, Skeleton] = {}
         self._learned: dict[tuple[str, str], tuple[str, ...]] = {}
         self._unsafe: set[Recipe] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -69,7 +75,7 @@ class ForkServers:
         """Those alive."""
         return list(self._servers.values())
 
-    async def choose(self, spec: InstanceSpec, interpreter: Interpreter, tier: Tier) -> ForkServer:
+    async def choose(self, spec: InstanceSpec, interpreter: Program, tier: Tier) -> ForkServer:
         """The zygote for an instance: one that knows its modules where that is ready."""
         plain = _recipe(spec, interpreter)
         learned = self._learned.get((spec.code_dir, spec.handler))
@@ -79,13 +85,13 @@ class ForkServers:
                 return server
         return self._get(plain, tier)
 
-    async def prepare(self, spec: InstanceSpec, interpreter: Interpreter, tier: Tier) -> None:
+    async def prepare(self, spec: InstanceSpec, interpreter: Program, tier: Tier) -> None:
         """Have a zygote and one blank ready, with what the function's source says it imports.
 
         Raises NoCapacity.
         """
         plain = _recipe(spec, interpreter)
-        if not spec.runtime.startswith("provided") and spec.code_dir:
+        if spec.runtime.startswith("python") and spec.code_dir:
             names = await asyncio.to_thread(foreseen, spec)
             preload = (*plain.preload, *(name for name in names if name not in plain.preload))
             recipe = replace(plain, preload=preload)
@@ -150,11 +156,14 @@ class ForkServers:
         return server
 
     def _open(self, recipe: Recipe, tier: Tier) -> ForkServer:
-        key = (recipe.interpreter, recipe.shown)
+        libraries = recipe.libraries
+        key = (recipe.interpreter, recipe.shown, libraries)
         skeleton = self._skeletons.get(key)
         if skeleton is None:
             wanted = [recipe.interpreter.base_dir, *recipe.shown]
-            skeleton = Skeleton(self._run_dir, wanted, runtime_libraries(own_interpreter()))
+            if libraries is None:
+                libraries = runtime_libraries(own_interpreter())
+            skeleton = Skeleton(self._run_dir, wanted, libraries)
             self._skeletons[key] = skeleton
         cgroups = self.prober.cgroups
         plan = sandbox.Plan(
@@ -170,7 +179,12 @@ class ForkServers:
         return ForkServer(recipe, plan, skeleton, (self._clock, cgroups, replace(self._blanks)))
 
 
-def _recipe(spec: InstanceSpec, interpreter: Interpreter) -> Recipe:
+def _recipe(spec: InstanceSpec, program: Program) -> Recipe:
+    shown = tuple(sorted(spec.shown))
+    if isinstance(program, NodeJs):
+        shown = tuple(sorted({*shown, program.base_dir}))
+        libraries = (SOURCE_DIR, *program.libraries)
+        return Recipe(own_interpreter(), shown, node=program, libraries=libraries)
     is_custom = spec.runtime.startswith("provided")
     preload = () if is_custom else spec.preload
-    return Recipe(interpreter, tuple(sorted(spec.shown)), spec.python_path, preload)
+    return Recipe(program, shown, spec.python_path, preload)

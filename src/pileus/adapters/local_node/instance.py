@@ -22,7 +22,7 @@ from pileus.adapters.local_node.cgroups import Group
 from pileus.adapters.local_node.channels import Channel, FrameChannel
 from pileus.adapters.local_node.log_reader import LogReader
 from pileus.adapters.local_node.processes import kill_tree, resident_bytes
-from pileus.adapters.local_node.runtime_api import RuntimeApi
+from pileus.adapters.local_node.runtime_api import RuntimeApi, too_large
 from pileus.ports.clock import Clock
 from pileus.ports.nodes import (
     Exit,
@@ -35,7 +35,7 @@ from pileus.ports.nodes import (
     LogSink,
     Outcome,
 )
-from pileus.runtime import messages
+from pileus.runtime import frames, messages
 
 _READ_BYTES = 8 * 1024
 _MIB = 1 << 20
@@ -105,6 +105,8 @@ class Instance:
         self._initialised: asyncio.Future[None] | None = None
         self._answer: asyncio.Future[Outcome] | None = None
         self._request_id = ""
+        self._parts: list[bytes] = []
+        self._last_error = b""
         self._started_ns = 0
         self._deadline_ns = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -147,7 +149,7 @@ class Instance:
         self._loop.add_reader(self._ends.log, self._drain_log)
         timer = self._loop.call_later(spec.init_timeout_s, self.kill, ExitReason.TIMED_OUT)
         try:
-            if message["bootstrap"]:
+            if message["speaks_http"]:
                 await self.blank  # the Runtime API's listener arrives before
                 await self._serve_http(message)
             else:
@@ -272,10 +274,38 @@ class Instance:
         if self.memory_peak_mb > self.spec.memory_mb:
             self.kill(ExitReason.OUT_OF_MEMORY)
             return
+        if self._parts:
+            payload, is_error = self._joined(payload, is_error)
         self._answer = None
         self.state = State.READY
         if not answer.done():
             answer.set_result(Outcome(payload, is_error, duration_ns, self.memory_peak_mb))
+
+    def on_last_error(self, request_id: str, document: bytes, peak_kib: int) -> None:
+        """From the channel: the handler failed and the process leaves; told when it is gone, so
+        that no other call comes in between."""
+        if self.state is not State.BUSY or request_id != self._request_id:
+            self.on_nonsense(f"a last answer to {request_id!r}")
+            return
+        self._note_peak(peak_kib)
+        self._last_error = document
+
+    def on_part(self, request_id: str, content_type: str, data: bytes, peak_kib: int) -> None:
+        """From the channel: a piece of a streamed answer."""
+        if self.state is not State.BUSY or request_id != self._request_id:
+            self.on_nonsense(f"a part of an answer to {request_id!r}")
+            return
+        self._note_peak(peak_kib)
+        self._parts.append(data)
+
+    def _joined(self, rest: bytes, is_error: bool) -> tuple[bytes, bool]:
+        """A streamed answer for a caller who wants it whole; one that ended in an error is that."""
+        whole, self._parts = b"".join([*self._parts, rest]), []
+        if is_error:
+            return rest, True
+        if len(whole) > frames.RESPONSE_BYTES_MAX:
+            return too_large(), True
+        return whole, False
 
     def on_nonsense(self, detail: str) -> None:
         """From the channel: the runtime broke the protocol; the instance cannot be trusted."""
@@ -373,7 +403,8 @@ class Instance:
         if self._initialised is not None and not self._initialised.done():
             self._initialised.set_exception(self._init_failed(b"", exit))
         if self._answer is not None and not self._answer.done():
-            outcome = Outcome(b"", True, duration_ns, self.memory_peak_mb, exit)
+            told = None if self._last_error else exit
+            outcome = Outcome(self._last_error, True, duration_ns, self.memory_peak_mb, told)
             self._answer.set_result(outcome)
         self.exited.set_result(exit)
 

@@ -13,7 +13,7 @@ import msgspec
 from pileus.adapters.local_node.blanks import BlankTarget
 from pileus.adapters.local_node.capabilities import Capabilities, Tier
 from pileus.adapters.local_node.fork_server import ForkServer
-from pileus.adapters.local_node.fork_servers import ForkServers
+from pileus.adapters.local_node.fork_servers import ForkServers, Program
 from pileus.adapters.local_node.instance import Door, Instance
 from pileus.adapters.local_node.interpreters import (
     Choice,
@@ -21,6 +21,13 @@ from pileus.adapters.local_node.interpreters import (
     choose_interpreter,
     find_interpreters,
     own_interpreter,
+)
+from pileus.adapters.local_node.node_interpreters import (
+    NodeChoice,
+    NodeJs,
+    choose_node,
+    find_nodes,
+    is_node_runtime,
 )
 from pileus.adapters.local_node.starting import start_message
 from pileus.ports.clock import Clock
@@ -85,6 +92,7 @@ class LocalNodes:
         self._door = door
         self._found: list[Interpreter] = [own_interpreter()]
         self._has_searched = False
+        self._nodes_found: list[NodeJs] | None = None
         self._forks = ForkServers(
             settings.run_dir, settings.gateway_port, clock, settings.blanks, settings.tier
         )
@@ -99,7 +107,7 @@ class LocalNodes:
         """This machine."""
         taken = sum(lease.memory_mb for lease in self._leases.values())
         total = self._settings.memory_mb or _machine_memory_mb()
-        names = tuple(interpreter.runtime for interpreter in self._found)
+        names = tuple(one.runtime for one in (*self._found, *(self._nodes_found or ())))
         free = max(0, total - taken)
         return (Member(_NODE_NAME, "unix", total, free, (*names, "provided")),)
 
@@ -118,11 +126,16 @@ class LocalNodes:
         found = self._forks.prober.found
         return found.tier if found else None
 
-    async def resolve_runtime(self, runtime: str) -> Choice | None:
-        """The interpreter for a Python runtime name, with a warning where it is another version;
-        None for a custom runtime. Raises RuntimeUnavailable."""
+    async def resolve_runtime(self, runtime: str) -> Choice | NodeChoice | None:
+        """The interpreter for a Python or Node.js runtime name, with a warning where it is another
+        version; None for a custom runtime. Raises RuntimeUnavailable."""
         if runtime.startswith("provided"):
             return None
+        if is_node_runtime(runtime):
+            if self._nodes_found is None:
+                self._nodes_found = await asyncio.to_thread(find_nodes)
+            is_strict = self._settings.is_runtime_strict
+            return choose_node(runtime, self._nodes_found, is_strict=is_strict)
         choice = self._choose(runtime)
         if choice.warning and not self._has_searched:
             self._has_searched = True
@@ -201,9 +214,9 @@ class LocalNodes:
         interpreter, tier = await self._surroundings(spec)
         return await self._forks.choose(spec, interpreter, tier)
 
-    async def _surroundings(self, spec: InstanceSpec) -> tuple[Interpreter, Tier]:
+    async def _surroundings(self, spec: InstanceSpec) -> tuple[Program, Tier]:
         choice = await self.resolve_runtime(spec.runtime)
-        interpreter = choice.interpreter if choice else self._found[0]
+        interpreter: Program = choice.interpreter if choice else self._found[0]
         capabilities = await self.probe()
         required = self._settings.required_tier
         if required is not None and capabilities.tier.value > required.value:

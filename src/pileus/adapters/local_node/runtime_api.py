@@ -19,6 +19,15 @@ from pileus.runtime import frames
 
 _VERSION = "/2018-06-01/runtime/"
 _BODY_BYTES_MAX = frames.RESPONSE_BYTES_MAX
+_TOO_LARGE = "Function.ResponseSizeTooLarge"
+_TOO_LARGE_TOLD = (
+    f"Response payload size exceeded maximum allowed payload size ({_BODY_BYTES_MAX} bytes)."
+)
+
+
+def too_large() -> bytes:
+    """The error document of an answer past the limit."""
+    return f'{{"errorMessage":"{_TOO_LARGE_TOLD}","errorType":"{_TOO_LARGE}"}}'.encode()
 
 
 class RuntimeApi:
@@ -102,16 +111,10 @@ class RuntimeApi:
 
     def body_too_large(self, connection: _Connection) -> None:
         """A response past the limit: refuse it and report it as the function's error."""
-        message = (
-            "Response payload size exceeded maximum allowed payload size "
-            f"({_BODY_BYTES_MAX} bytes)."
-        )
-        kind = "Function.ResponseSizeTooLarge"
-        connection.reply_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, kind, message)
+        connection.reply_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE, _TOO_LARGE_TOLD)
         request_id, self._current = self._current, ""
         if request_id:
-            document = f'{{"errorMessage":"{message}","errorType":"{kind}"}}'.encode()
-            self._runtime.on_answer(request_id, document, True, 0)
+            self._runtime.on_answer(request_id, too_large(), True, 0)
 
     def _serve_waiting(self) -> None:
         while self._queue and self._waiting:

@@ -26,6 +26,12 @@ _ETC_FILES = {
 }
 _DEV_FILES = ("null", "zero", "full", "random", "urandom")
 _DEV_LINKS = {"fd": "", "stdin": "/0", "stdout": "/1", "stderr": "/2"}
+_NODE_LINKS = {
+    "var/node_modules": f"{sandbox.LAYERS_DIR}/nodejs/node_modules",
+    "node_modules": f"{sandbox.RUNTIME_DIR}/node_modules",
+}
+"""Where ES modules look, above ``/var/task``, for layers' packages and then the runtime's: they do not
+read NODE_PATH."""
 _DIRS = ("proc", "tmp", "dev", "etc", "var/task", "var/runtime", "opt", "run")
 
 
@@ -100,6 +106,9 @@ class Skeleton:
             link = root / "dev" / name
             if not link.is_symlink():
                 link.symlink_to(f"/proc/self/fd{rest}")
+        for name, target in _NODE_LINKS.items():
+            if not (root / name).is_symlink():
+                (root / name).symlink_to(target)
         for path in self.shown:
             self._add_mount_point(path)
         for path in self.libraries:

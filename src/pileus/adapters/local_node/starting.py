@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from pileus.adapters.local_node.fork_server import ForkServer
+from pileus.adapters.local_node.node_interpreters import NodeJs
 from pileus.ports.nodes import InstanceSpec, RuntimeUnavailable
 from pileus.runtime import sandbox
+from pileus.runtime.worker import LINK
 
 _PATH = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
+_FOR_PYTHON = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+_HEAP_PERCENT = 90
+_HTTP_HEADER_BYTES = 81_920
 _NO_BOOTSTRAP = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
 
 
@@ -33,24 +38,29 @@ def start_message(spec: InstanceSpec, server: ForkServer, tmp_dir: Path) -> dict
         version = f"python3.{interpreter.minor}"
         own_path += [f"{layers_dir}/python/lib/{version}/site-packages", f"{layers_dir}/python"]
     own_path.append(runtime_dir)
+    node = server.recipe.node
     environment = {
         "PATH": _PATH,
         "LD_LIBRARY_PATH": server.library_path,
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
+        **(_node_variables(node.major, layers_dir, runtime_dir, task_dir) if node else _FOR_PYTHON),
         **spec.environment,
         "LAMBDA_TASK_ROOT": task_dir,
         "LAMBDA_RUNTIME_DIR": runtime_dir,
         "_HANDLER": spec.handler,
     }
-    if not is_custom:  # for Python processes that a handler starts
+    if not is_custom and node is None:  # for Python processes that a handler starts
         environment.setdefault("PYTHONPATH", ":".join(own_path[1:]))
     if not is_walled:
         tmp_dir.mkdir(parents=True, exist_ok=True)
         environment["TMPDIR"] = str(tmp_dir)
+    command: list[str] = []
+    if node is not None:
+        command = _node_command(node, spec, runtime_dir)
+    elif is_custom:
+        command = [_bootstrap(spec, task_dir, layers_dir)]
     return {
-        "bootstrap": _bootstrap(spec, task_dir, layers_dir) if is_custom else "",
         "code_dir": spec.code_dir,
+        "command": command,
         "environment": environment,
         "handler": spec.handler,
         "kind": spec.kind.value,
@@ -58,11 +68,37 @@ def start_message(spec: InstanceSpec, server: ForkServer, tmp_dir: Path) -> dict
         "python_path": [*own_path, *interpreter.library_path],
         "runtime_api_port": 0,
         "runtime_dir": runtime_dir,
+        "speaks_http": is_custom,
         "late_shown": server.skeleton.late(spec.shown),
         "task_dir": task_dir,
         "tmp_dir": str(tmp_dir),
         "tmp_mb": spec.tmp_mb,
     }
+
+
+def _node_variables(major: int, layers_dir: str, runtime_dir: str, task_dir: str) -> dict[str, str]:
+    """What AWS's Node images set; a function may set them otherwise."""
+    layers_dir = layers_dir or sandbox.LAYERS_DIR
+    places = (
+        f"{layers_dir}/nodejs/node{major}/node_modules",
+        f"{layers_dir}/nodejs/node_modules",
+        f"{runtime_dir}/node_modules",
+        runtime_dir,
+        task_dir,
+    )
+    return {"MALLOC_ARENA_MAX": "2", "NODE_PATH": ":".join(places)}
+
+
+def _node_command(node: NodeJs, spec: InstanceSpec, runtime_dir: str) -> list[str]:
+    """Our Node client. V8 keeps its heap below the function's memory, so that it collects garbage
+    before the kernel ends the process."""
+    return [
+        node.executable,
+        f"--max-old-space-size={spec.memory_mb * _HEAP_PERCENT // 100}",
+        f"--max-http-header-size={_HTTP_HEADER_BYTES}",
+        f"{runtime_dir}/node/index.cjs",
+        str(LINK),
+    ]
 
 
 def _bootstrap(spec: InstanceSpec, task_dir: str, layers_dir: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from pileus.compute import runtimes
 from pileus.compute.environment import RESERVED
 from pileus.kernel.calls import Call
 from pileus.services.lambda_ import errors, store
@@ -17,7 +18,6 @@ from pileus.services.lambda_.model import Configuration, Function, Layer
 from pileus.services.lambda_.names import LATEST, function_name
 from pileus.values.times import iso8601
 
-_IMPLEMENTED = ("python", "provided")
 _NEED_HANDLER_AND_RUNTIME = (
     "Runtime and Handler are mandatory parameters for functions created with deployment packages."
 )
@@ -28,7 +28,7 @@ def check(request: Mapping[str, Any]) -> None:
     if request.get("PackageType") == "Image":
         raise errors.invalid("Pileus does not run container-image functions yet.")
     runtime = request.get("Runtime")
-    if runtime and not runtime.startswith(_IMPLEMENTED):
+    if runtime and not runtimes.is_run(runtime):
         raise errors.invalid(f"Pileus does not run functions of the runtime {runtime} yet.")
     if (request.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions":
         raise errors.invalid("Pileus does not implement SnapStart yet.")

@@ -7,19 +7,14 @@ import json
 import re
 import sys
 import sysconfig
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from tests.unit.adapters.local_node.house import ARN, House
 
-from pileus.adapters.clock_system import SystemClock
-from pileus.adapters.local_node import LocalNodes, LocalNodeSettings
-from pileus.compute.calls import Call, Result, Target
-from pileus.compute.environment import Identity, variables
-from pileus.compute.pools import Pools, PoolServices
-from pileus.ports.nodes import InstanceSpec, LogLine, RuntimeUnavailable
-from pileus.testing import SeededChance
+from pileus.ports.nodes import RuntimeUnavailable
 
 SOURCE = r"""
 import json, logging, os, sys, threading, time
@@ -69,52 +64,11 @@ while True:
     assert answer.status in (202, 413), answer.status
 """
 
-ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
 
-
-class House:
-    def __init__(self, tmp_path: Path) -> None:
-        self.code_dir = tmp_path / "code"
-        self.code_dir.mkdir()
-        self.nodes = LocalNodes(LocalNodeSettings(tmp_path / "run"), SystemClock())
-        self.log: list[str] = []
-        self.pools = Pools(
-            PoolServices(
-                self.nodes,
-                SystemClock(),
-                SeededChance(1),
-                self._credentials,
-                self._write_log,
-                lambda _: None,
-            )
-        )
-
-    async def _credentials(self, target: Target) -> dict[str, str]:
-        return {
-            "AWS_ACCESS_KEY_ID": "ASIA1",
-            "AWS_SECRET_ACCESS_KEY": "secret",
-            "AWS_SESSION_TOKEN": "token",
-        }
-
-    def _write_log(self, target: Target, stream: str, lines: Sequence[LogLine]) -> None:
-        self.log += [line.text for line in lines]
-
-    def write_bootstrap(self) -> None:
-        bootstrap = self.code_dir / "bootstrap"
-        bootstrap.write_text(BOOTSTRAP.format(python=Path(sys.executable).resolve()))
-        bootstrap.chmod(0o755)
-
-    def target(self, source: str, handler: str = "app.handler", **more) -> Target:
-        (self.code_dir / "app.py").write_text(source)
-        runtime = more.pop("runtime", "python3.11")
-        spec = InstanceSpec("f", runtime, handler, str(self.code_dir), memory_mb=256, **more)
-        identity = Identity("f", "$LATEST", "us-east-1", runtime, handler, 256, "/aws/lambda/f")
-        environment = variables(identity, {"MINE": "1"}, {})
-        spec = replace(spec, environment=environment)
-        return Target("000000000000/us-east-1", "f", "$LATEST", "1", spec)
-
-    async def call(self, target: Target, event: object, **more: str) -> Result:
-        return await self.pools.invoke(target, Call("r1", json.dumps(event).encode(), ARN, **more))
+def write_bootstrap(house: House) -> None:
+    bootstrap = house.code_dir / "bootstrap"
+    bootstrap.write_text(BOOTSTRAP.format(python=Path(sys.executable).resolve()))
+    bootstrap.chmod(0o755)
 
 
 @pytest.fixture
@@ -299,7 +253,7 @@ async def test_a_package_of_its_own_wins_over_what_is_preloaded(house: House) ->
 
 
 async def test_a_custom_runtime_speaks_http(house: House) -> None:
-    house.write_bootstrap()
+    write_bootstrap(house)
     target = house.target("", "any", runtime="provided.al2023")
     result = await house.call(target, 1, trace="Root=1", client_context='{"a":1}')
     seen = json.loads(result.payload)
@@ -321,7 +275,7 @@ async def test_a_custom_runtime_speaks_http(house: House) -> None:
 
 
 async def test_a_custom_runtime_may_report_its_init_error(house: House) -> None:
-    house.write_bootstrap()
+    write_bootstrap(house)
     result = await house.call(house.target("", "broken", runtime="provided.al2"), 1)
     assert json.loads(result.payload) == {"errorType": "My.Error", "errorMessage": "no"}
 

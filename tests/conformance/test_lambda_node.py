@@ -1,0 +1,114 @@
+"""Node.js functions as real clients see them: the AWS CLI, boto3, AWS's own signature of errors."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conformance.live import PYTHON, LivePlatform
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="no node is on the path")
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+HANDLER = """
+import os from 'node:os';
+console.log('starting');
+let calls = 0;
+export const handler = async (event, context) => {
+  calls += 1;
+  if (event.fail) throw new RangeError(event.fail);
+  if (event.fetch) return (await fetch(event.fetch)).status;
+  console.log('event', event);
+  return { calls, event, id: context.awsRequestId, name: context.functionName };
+};
+"""
+
+
+def package(**files: str) -> bytes:
+    """A zip; ``__`` in a name stands for the dot."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name.replace("__", "."), text)
+    return packed.getvalue()
+
+
+def add_function(platform: LivePlatform, name: str, source: str = HANDLER, **more: Any) -> Any:
+    """A Node function of one ES module."""
+    role = "node-runner"
+    iam = platform.client("iam")
+    roles = {each["RoleName"]: each["Arn"] for each in iam.list_roles()["Roles"]}
+    if role not in roles:
+        document = json.dumps(TRUST)
+        made = iam.create_role(RoleName=role, AssumeRolePolicyDocument=document)
+        roles[role] = made["Role"]["Arn"]
+    given = {"Runtime": "nodejs22.x", "Handler": "index.handler", "Timeout": 10, **more}
+    code = {"ZipFile": package(index__mjs=source)}
+    return platform.client("lambda").create_function(
+        FunctionName=name, Role=roles[role], Code=code, **given
+    )
+
+
+def test_the_aws_cli_invokes_it(live_platform: LivePlatform, tmp_path: Path) -> None:
+    add_function(live_platform, "plain")
+    answer = tmp_path / "answer.json"
+    command = [PYTHON, "-m", "awscli", "lambda", "invoke", "--function-name", "plain"]
+    more = ["--payload", '{"a": [1]}']
+    done = subprocess.run(
+        [*command, *more, "--log-type", "Tail", str(answer)],
+        env=live_platform.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["StatusCode"], told["ExecutedVersion"]) == (200, "$LATEST")
+    result = json.loads(answer.read_text())
+    assert result["event"] == {"a": [1]}
+    assert (result["calls"], result["name"]) == (1, "plain")
+    log = base64.b64decode(told["LogResult"]).decode()
+    assert re.search(rf"Z\t{result['id']}\tINFO\tevent {{ a: \[ 1 \] }}\n", log)
+    assert re.search(rf"END RequestId: {result['id']}\nREPORT RequestId: {result['id']}\t", log)
+
+
+def test_errors_have_aws_s_documents(live_platform: LivePlatform) -> None:
+    add_function(live_platform, "failing")
+    client = live_platform.client("lambda")
+    reply = client.invoke(FunctionName="failing", Payload=b'{"fail": "too far"}')
+    assert reply["FunctionError"] == "Unhandled"
+    document = json.loads(reply["Payload"].read())
+    assert (document["errorType"], document["errorMessage"]) == ("RangeError", "too far")
+    assert document["trace"][1].lstrip().startswith("at Runtime.handler") or (
+        "/var/task/index.mjs" in document["trace"][1]
+    )
+
+
+def test_the_gateway_is_all_that_a_function_reaches(live_platform: LivePlatform) -> None:
+    add_function(live_platform, "reaching")
+    client = live_platform.client("lambda")
+    health = json.dumps({"fetch": f"{live_platform.endpoint}/_pileus/health"})
+    assert json.loads(client.invoke(FunctionName="reaching", Payload=health)["Payload"].read()) == (
+        200
+    )
+    elsewhere = json.dumps({"fetch": "http://127.0.0.1:1/"})
+    reply = client.invoke(FunctionName="reaching", Payload=elsewhere)
+    assert json.loads(reply["Payload"].read())["errorType"] == "TypeError"
