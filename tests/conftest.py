@@ -15,3 +15,15 @@ async def memory_platform() -> AsyncIterator[MemoryPlatform]:
     platform = await MemoryPlatform.start()
     yield platform
     await platform.crash()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of a group share a platform: without their group they fail in ways hard to explain."""
+    if not getattr(config.option, "loadgroup", False):
+        return
+    for item in items:
+        if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
+            raise pytest.UsageError(
+                f"{item.nodeid} has lost its group: xdist and pytest do not fit"
+            )

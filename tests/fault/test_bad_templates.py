@@ -115,7 +115,7 @@ def test_resources_that_cannot_be(
         (
             "serverless.yml",
             _service().replace("python3.11", "cobol85"),
-            ["WorkLambdaFunction", "cobol85"],
+            ["serverless.yml:4", "provider.runtime", "cobol85"],
         ),
         (
             "serverless.yml",

@@ -181,7 +181,7 @@ def test_what_keeps_it_from_starting_is_one_sentence(
             _up("--port", str(port), "--data", data),
             f"127.0.0.1:{port} is in use by another program; choose another with --port",
         ),
-        (_up("--port", "0", "--data", str(file)), f"{file}: File exists"),
+        (_up("--port", "0", "--data", str(file)), f"{file}: it is a file, not a folder"),
         (_up("--port", "0", "--data", str(file / "in")), "Not a directory"),
         (_up("--port", "0", "--data", str(tmp_path / "broken")), "file is not a database"),
         (_up("--data", data, PILEUS_PORT="70000"), "port must be 0 to 65535, not '70000'"),
