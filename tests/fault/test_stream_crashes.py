@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
@@ -130,5 +131,79 @@ async def test_a_deleted_stream_leaves_nothing_behind(seed: int) -> None:
     async def check(simulation: Simulation, notes: dict[str, Any]) -> None:
         named = (await simulation("kinesis", "ListStreams"))["StreamNames"]
         assert len(simulation.disks.log.topics()) <= len(named)
+
+    await crash_everywhere(scenario, check, seed)
+
+
+async def _all_data(simulation: Simulation, stream: str) -> list[bytes]:
+    """What every shard of a data stream holds."""
+    await simulation.rest(60_000)
+    shards = (await simulation("kinesis", "ListShards", StreamName=stream))["Shards"]
+    found = []
+    for shard in shards:
+        start = await simulation(
+            "kinesis", "GetShardIterator", StreamName=stream, ShardId=shard["ShardId"],
+            ShardIteratorType="TRIM_HORIZON",
+        )  # fmt: skip
+        read = await simulation("kinesis", "GetRecords", ShardIterator=start["ShardIterator"])
+        found += [record["Data"] for record in read["Records"]]
+    return found
+
+
+async def test_an_accepted_event_lands_in_a_data_stream_once(seed: int) -> None:
+    async def scenario(simulation: Simulation, notes: dict[str, Any]) -> None:
+        notes.update(accepted=set(), asked=set())
+        await simulation("kinesis", "CreateStream", StreamName="s", ShardCount=1)
+        await simulation("events", "PutRule", Name="r", EventPattern='{"source": ["app"]}')
+        arn = "arn:aws:kinesis:us-east-1:000000000000:stream/s"
+        target = {"Id": "1", "Arn": arn, "InputPath": "$.detail.n"}
+        await simulation("events", "PutTargets", Rule="r", Targets=[target])
+        notes["ready"] = True
+        for index in range(5):
+            notes["asked"].add(b"%d" % index)
+            entry = {"Source": "app", "DetailType": "d", "Detail": f'{{"n": {index}}}'}
+            await simulation("events", "PutEvents", Entries=[entry])
+            notes["accepted"].add(b"%d" % index)
+            await simulation.rest(1)
+            if index == 2:
+                await simulation(
+                    "kinesis", "SplitShard", StreamName="s",
+                    ShardToSplit="shardId-000000000000", NewStartingHashKey=str(1 << 127),
+                )  # fmt: skip
+
+    async def check(simulation: Simulation, notes: dict[str, Any]) -> None:
+        if "ready" not in notes:
+            return
+        found = await _all_data(simulation, "s")
+        assert len(found) == len(set(found)), f"an event came twice: {found}"
+        assert notes["accepted"] <= set(found) <= notes["asked"], f"lost or invented: {found}"
+
+    await crash_everywhere(scenario, check, seed, is_cut_again=True)
+
+
+async def test_a_table_and_its_data_stream_tell_the_same(seed: int) -> None:
+    async def scenario(simulation: Simulation, notes: dict[str, Any]) -> None:
+        await simulation("kinesis", "CreateStream", StreamName="s", ShardCount=1)
+        await simulation(
+            "dynamodb", "CreateTable", TableName="tab",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )  # fmt: skip
+        arn = "arn:aws:kinesis:us-east-1:000000000000:stream/s"
+        about = {"TableName": "tab", "StreamArn": arn}
+        await simulation("dynamodb", "EnableKinesisStreamingDestination", **about)
+        notes["ready"] = True
+        chance = random.Random(seed)
+        for index in range(6):
+            item = {"pk": {"S": chance.choice("ab")}, "n": {"N": str(index)}}
+            await simulation("dynamodb", "PutItem", TableName="tab", Item=item)
+
+    async def check(simulation: Simulation, notes: dict[str, Any]) -> None:
+        if "ready" not in notes:
+            return
+        records = [json.loads(data) for data in await _all_data(simulation, "s")]
+        items = (await simulation("dynamodb", "Scan", TableName="tab"))["Items"]
+        assert _replayed(records) == {item["pk"]["S"]: item for item in items}
 
     await crash_everywhere(scenario, check, seed)

@@ -15,8 +15,10 @@ from pileus.services.kinesis.flow import Flows
 from pileus.services.kinesis.limits import LIMITS
 from pileus.services.kinesis.model import HASH_KEYS, Shard, Stream
 
-PLAIN, SEALED = b"\0", b"\1"
-"""What stands before the partition key of a record: whether its stream was encrypted then."""
+SEALED, DELIVERED = 1, 2
+"""Flags before the partition key of a record: its stream was encrypted then; after them stands the
+mark of the delivery that brought it."""
+MARK_BYTES = 16
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -62,13 +64,17 @@ def admit(call: StreamCall, stream: Stream, one: Entry) -> bool:
 
 
 async def append(
-    call: StreamCall, stream: Stream, shard: Shard, entries: Sequence[Entry]
+    call: StreamCall, stream: Stream, shard: Shard, entries: Sequence[Entry], mark: bytes = b""
 ) -> list[str]:
-    """Sequence numbers of records that are on disk now, in order."""
+    """Sequence numbers of records that are on disk now, in order.
+
+    ``mark`` is that of the delivery that brings them (``deliveries.py``).
+    """
     flows, place = call.own(Flows), (call.space, stream.id, shard.number)
     at_ms = flows.throughput(place, call.now_ms).arrival_ms(call.now_ms)
-    mark = SEALED if stream.key else PLAIN
-    records = [(at_ms, mark + one.key, one.data) for one in entries]
+    flags = (SEALED if stream.key else 0) | (DELIVERED if mark else 0)
+    head = bytes([flags]) + mark
+    records = [(at_ms, head + one.key, one.data) for one in entries]
     topic = stream.topic(call.account, call.region)
     try:
         first = await call.log.append(topic, shard.number, records)

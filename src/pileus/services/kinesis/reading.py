@@ -10,7 +10,7 @@ from pileus.kernel.calls import StreamCall
 from pileus.ports.log import OffsetOutOfRange, Record, TopicNotFound
 from pileus.services.kinesis.limits import LIMITS
 from pileus.services.kinesis.model import Shard, Stream
-from pileus.services.kinesis.putting import SEALED
+from pileus.services.kinesis.putting import DELIVERED, MARK_BYTES, SEALED
 from pileus.values.times import utc
 
 
@@ -106,12 +106,14 @@ class ShardLog:
 
 def wire_record(shard: Shard, record: Record) -> dict[str, Any]:
     """A ``Record``."""
+    flags = record.key[0]
+    head_bytes = 1 + (MARK_BYTES if flags & DELIVERED else 0)
     return {
         "SequenceNumber": shard.sequence(record.offset, record.at_ms),
         "ApproximateArrivalTimestamp": utc(record.at_ms),
         "Data": record.value,
-        "PartitionKey": record.key[1:].decode(),
-        "EncryptionType": "KMS" if record.key[:1] == SEALED else "NONE",
+        "PartitionKey": record.key[head_bytes:].decode(),
+        "EncryptionType": "KMS" if flags & SEALED else "NONE",
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from pileus.kernel.calls import StreamCall
 from pileus.kernel.operations import stream
 from pileus.ports.log import LogUnavailable
-from pileus.services.kinesis import errors, putting, store
+from pileus.services.kinesis import deliveries, errors, putting, store
 from pileus.services.kinesis.flow import Flows
 from pileus.services.kinesis.model import Shard, Stream
 from pileus.values.body import Body
@@ -29,14 +29,23 @@ async def put_record(
         one = putting.entry(routes, request)
         if request.get("DryRun"):
             raise errors.dry_run()
-        if not putting.admit(call, routes.stream, one):
-            raise errors.rate_exceeded(one.shard.id, name, call.account)
-        sequences = await putting.append(call, routes.stream, one.shard, [one])
+        shard, sequence = await _put(call, routes, one)
     return {
-        "ShardId": one.shard.id,
-        "SequenceNumber": sequences[0],
+        "ShardId": shard.id,
+        "SequenceNumber": sequence,
         "EncryptionType": encryption(routes.stream),
     }
+
+
+async def _put(call: StreamCall, routes: store.Routes, one: putting.Entry) -> tuple[Shard, str]:
+    """The shard the record is in and its sequence number; a delivery's record is put once."""
+    mark = deliveries.mark_of(call)
+    if mark and (before := await deliveries.earlier(call, routes.stream, one.shard)):
+        return before
+    if not putting.admit(call, routes.stream, one):
+        raise errors.rate_exceeded(one.shard.id, routes.stream.name, call.account)
+    sequences = await putting.append(call, routes.stream, one.shard, [one], mark)
+    return one.shard, sequences[0]
 
 
 @stream
