@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pileus.protocols import json_values, xml_values
+from pileus.protocols import event_stream, json_values, xml_values
 from pileus.protocols.bindings import RequestBindings, ResponseBindings
 from pileus.protocols.faults import error_shape, fields_of, old_code, status_of
 from pileus.protocols.http import HttpRequest, HttpResponse
@@ -71,6 +71,9 @@ class RestCodec:
         self._answers = ResponseBindings(operation.output)
         self._status = operation.status
         self._content_type = "application/xml" if is_xml else "application/json"
+        answer = operation.output
+        # Events of XML services hold XML, which none of ours needs yet.
+        self._stream = answer.eventstream_member if answer and not is_xml else None
         shape = operation.input
         self._payload = shape.members[shape.payload] if shape and shape.payload else None
         streaming = shape.streaming_member if shape is not None else None
@@ -125,12 +128,17 @@ class RestCodec:
     def render(
         self, output: Mapping[str, Any], body: Body | None, request_id: str, status: int | None
     ) -> HttpResponse:
-        """The answer. ``body`` is the streamed payload."""
+        """The answer. ``body`` is the streamed payload.
+
+        A stream of events may also be an async iterator of ``{event type: members}``.
+        """
         headers: list[tuple[str, str]] = []
         told = self._answers.write(output, headers)
         content: bytes | Body = b""
         if body is not None:
             content = body
+        elif self._stream is not None and output.get(self._stream.name) is not None:
+            content = event_stream.encoded(self._stream.shape, None, output[self._stream.name])
         elif self._write is not None:
             content = self._write(output)
         if content and not any(name.lower() == "content-type" for name, _ in headers):
@@ -143,7 +151,7 @@ class RestCodec:
         if output is not None and output.payload:
             shape = output.members[output.payload].shape
             if shape.is_eventstream:
-                return "application/vnd.amazon.eventstream"
+                return event_stream.CONTENT_TYPE
             if shape.kind == "blob":
                 return "application/octet-stream" if self._is_xml else "application/json"
         return self._content_type

@@ -196,6 +196,24 @@ async def test_what_is_over_its_retention_is_gone(stream: MemoryPlatform) -> Non
     assert await texts(stream, at) == []
 
 
+async def test_the_log_forgets_what_is_over(stream: MemoryPlatform) -> None:
+    for _ in range(3):
+        await put(stream, b"x")
+        await stream.clock.advance(12 * 3600 * 1000)
+    (topic,) = stream.kernel.log.topics()
+    assert stream.kernel.log.bounds(topic, 0) == (1, 3)
+    platform = await stream.restart()
+    await platform.clock.advance(24 * 3600 * 1000)
+    assert platform.kernel.log.bounds(topic, 0) == (3, 3)
+    assert await texts(platform, await iterator(platform)) == []
+    told = await put(platform, b"y")
+    assert await texts(platform, await iterator(platform)) == [b"y"]
+    start = told["SequenceNumber"]
+    at = await iterator(platform, "AT_SEQUENCE_NUMBER", StartingSequenceNumber=start)
+    assert await texts(platform, at) == [b"y"]
+    await platform.crash()
+
+
 async def test_a_batch_tells_of_each_record(stream: MemoryPlatform) -> None:
     records = [{"Data": b"%d" % at, "PartitionKey": f"k{at}"} for at in range(20)]
     told = await stream("kinesis", "PutRecords", StreamARN=ARN, Records=records)

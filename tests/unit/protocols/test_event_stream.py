@@ -53,6 +53,22 @@ async def test_events_follow_the_initial_response() -> None:
     assert json.loads(error.payload) == {"message": "taken"}
 
 
+async def test_rest_services_send_payloads_as_they_are() -> None:
+    async def events() -> AsyncIterator[dict[str, Any]]:
+        yield {"PayloadChunk": {"Payload": b"\x00chunk"}}
+        yield {"InvokeComplete": {"ErrorCode": "Unhandled", "LogResult": "bG9n"}}
+
+    made = codec.codec_for("lambda", "InvokeWithResponseStream", "rest-json")
+    response = made.render({"EventStream": events(), "StatusCode": 200}, None, "id", None)
+    assert response.header("content-type") == "application/vnd.amazon.eventstream"
+    assert isinstance(response.body, Body)
+    chunk, complete = _messages(await response.body.read())
+    assert chunk.headers[":event-type"] == "PayloadChunk"
+    assert chunk.headers[":content-type"] == "application/octet-stream"
+    assert chunk.payload == b"\x00chunk"
+    assert json.loads(complete.payload) == {"ErrorCode": "Unhandled", "LogResult": "bG9n"}
+
+
 async def test_whoever_makes_the_events_hears_when_the_client_is_gone() -> None:
     heard = []
 
