@@ -269,6 +269,7 @@ def _kernel(settings: Settings) -> Kernel:
         signing_key=load_key(data / "key", chance),
     )
     kernel.default_region = settings.region
+    kernel.measures.is_on = True
     return kernel
 
 

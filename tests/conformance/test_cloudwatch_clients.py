@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -150,3 +151,18 @@ def test_the_aws_cli_puts_and_asks(commands: Commands) -> None:
     commands.aws("cloudwatch", "put-metric-alarm", *alarm)
     told = commands.aws("cloudwatch", "describe-alarms", "--alarm-names", "typed")
     assert told["MetricAlarms"][0]["AlarmName"] == "typed"
+
+
+def test_the_platform_measures_itself(make_platform: Callable[..., LivePlatform]) -> None:
+    platform = make_platform()
+    sqs = platform.client("sqs")
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    # An orderly stop hands over the minute under way.
+    assert platform.stop() == 0
+    platform.start()
+    found = platform.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/SQS", MetricName="NumberOfMessagesSent", Period=7200, Statistics=["Sum"],
+        Dimensions=[{"Name": "QueueName", "Value": "q"}], **_span(),
+    )  # fmt: skip
+    assert [point["Sum"] for point in found["Datapoints"]] == [1]

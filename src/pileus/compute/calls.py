@@ -75,7 +75,8 @@ class Result(msgspec.Struct, frozen=True):
 class Usage(msgspec.Struct, frozen=True):
     """One finished or refused invocation, for metering.
 
-    ``throttle`` is the reason of a refusal, and then nothing ran.
+    ``throttle`` is the reason of a refusal, and then nothing ran. ``concurrency`` counts the
+    function's executions, ``concurrency_sum`` the account's.
     """
 
     target: Target
@@ -88,6 +89,7 @@ class Usage(msgspec.Struct, frozen=True):
     billed_ms: int = 0
     memory_peak_mb: int = 0
     concurrency: int = 0
+    concurrency_sum: int = 0
 
     @property
     def gigabyte_seconds(self) -> float:

@@ -91,7 +91,7 @@ class Pools:
         self._pools: dict[tuple[str, str, str], _Pool] = {}
         self._gates: dict[str, ConcurrencyGate] = {}
         self._figures: dict[tuple[str, str], FunctionFigures] = {}
-        self._unmetered: list[tuple[Target, Result, int]] = []
+        self._unmetered: list[tuple[Target, Result, tuple[int, int]]] = []
         self._reaper: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -204,7 +204,8 @@ class Pools:
         # The caller does not wait for the bookkeeping: it is done at the loop's next turn.
         if not self._unmetered:
             asyncio.get_running_loop().call_soon(self._meter_results)
-        self._unmetered.append((target, result, gate.running(target.function)))
+        running = (gate.running(target.function), gate.running_sum)
+        self._unmetered.append((target, result, running))
         return result
 
     async def _new_session(self, target: Target) -> Session:
@@ -297,7 +298,7 @@ class Pools:
 
     def _meter_results(self) -> None:
         finished, self._unmetered = self._unmetered, []
-        for target, result, concurrency in finished:
+        for target, result, (concurrency, concurrency_sum) in finished:
             self._meter(
                 Usage(
                     target=target,
@@ -309,6 +310,7 @@ class Pools:
                     billed_ms=result.billed_ms,
                     memory_peak_mb=result.memory_peak_mb,
                     concurrency=concurrency,
+                    concurrency_sum=concurrency_sum,
                 )
             )
 

@@ -47,6 +47,7 @@ class ConcurrencyGate(msgspec.Struct):
     _functions: dict[str, _Function] = msgspec.field(default_factory=dict)
     _unreserved_running: int = 0
     _reserved_sum: int = 0
+    _running_sum: int = 0
 
     def reserve(self, function: str, reserved: int | None) -> None:
         """Set or lift a function's reserved concurrency (0 throttles every call)."""
@@ -75,12 +76,14 @@ class ConcurrencyGate(msgspec.Struct):
                 return ACCOUNT_EXCEEDED
             self._unreserved_running += 1
         entry.running += 1
+        self._running_sum += 1
         return ""
 
     def leave(self, function: str) -> None:
         """One execution ended."""
         entry = self._functions[function]
         entry.running -= 1
+        self._running_sum -= 1
         if entry.reserved is None:
             self._unreserved_running -= 1
 
@@ -107,7 +110,7 @@ class ConcurrencyGate(msgspec.Struct):
     @property
     def running_sum(self) -> int:
         """Executions of the account now."""
-        return sum(entry.running for entry in self._functions.values())
+        return self._running_sum
 
     def forget(self, function: str) -> None:
         """A deleted function: lift its reservation and drop its counts when idle."""

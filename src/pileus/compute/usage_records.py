@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from pileus.compute.calls import Usage
+from pileus.compute.invocation_measures import InvocationMeasures
 from pileus.kernel.kernel import Kernel
+
+_NAMESPACES = {"lambda": "AWS/Lambda"}
 
 
 def meter_of(kernel: Kernel, service: str) -> Callable[[Usage], None]:
@@ -16,6 +19,8 @@ def meter_of(kernel: Kernel, service: str) -> Callable[[Usage], None]:
         account = usage.target.scope.partition("/")[0]
         kernel.meter.add_quantity(account, gb_seconds, usage.gigabyte_seconds)
         kernel.meter.add_quantity(account, requests, 0 if usage.throttle else 1)
+        if noted is not None:
+            noted.note(usage)
         kernel.observers.tell_later("invocation", account, record, usage)
 
     def record(usage: Usage) -> dict[str, Any]:
@@ -38,5 +43,7 @@ def meter_of(kernel: Kernel, service: str) -> Callable[[Usage], None]:
             "gb_seconds": usage.gigabyte_seconds,
         }
 
+    namespace = _NAMESPACES.get(service)
+    noted = InvocationMeasures(kernel.measures, namespace) if namespace else None
     gb_seconds, requests = f"{service}:gb_seconds", f"{service}:requests"
     return meter

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import orjson
 
 from pileus.kernel.calls import SEEN, SEEN_AT, ReadCall, StreamCall, WriteCall
+from pileus.kernel.measures import Measures
 from pileus.kernel.metering import Meter
 from pileus.kernel.observing import ObserverChoice, Observers, PassingCall, Take
 from pileus.kernel.operations import Reply, Wait
@@ -72,6 +73,7 @@ class Kernel:
         self.default_region = DEFAULT_REGION
         self.supervisor = Supervisor()
         self.meter = Meter()
+        self.measures = Measures(self)
         self.outbox = Outbox(self)
         self.timers = Timers(self)
         self._parts: dict[type, Any] = {}
@@ -88,10 +90,12 @@ class Kernel:
             if room.has_background:
                 await self.registry.background(room).start(self.stream_call(space))
         self.outbox.recover()
+        self.measures.start()
         self.supervisor.spawn("sweep", self._sweep_seen())
 
     async def close(self) -> None:
         """Stop background work, then close the store."""
+        await self.measures.close()
         await self.supervisor.close()
         await self.log.close()
         await self.state.close()
@@ -128,7 +132,10 @@ class Kernel:
                 resource = bound.room.resource_arn(context, operation, input)
                 for guard in self.guards:
                     guard(context, service, operation, resource)
-            return await self._run(bound, context, input, body)
+            reply = await self._run(bound, context, input, body)
+            if bound.room.namespace and self.measures.is_on:
+                self.measures.call(bound.room, context, operation, input, reply.output)
+            return reply
         except ServiceError as error:
             error_code = error.code
             raise

@@ -88,6 +88,7 @@ class Outbox:
             entry.not_before_ms = self._kernel.clock.now_ms() + int(pause_s * 1000)
             await self._settle(space, entry, None, keep=True)
         await self._settle(space, entry, error, keep=False)
+        self._kernel.measures.delivered(space, entry.delivery, error)
         self.pending -= 1
 
     async def _attempt(self, space: Space, entry: OutboxEntry) -> ServiceError | None:

@@ -51,6 +51,8 @@ class Room(msgspec.Struct, frozen=True):
         owner: ``(context, operation, input)`` → the context with the account and region of what is
             asked for, where the input may name another's (a queue's address).
         has_background: ``background.start(call)`` runs at start-up for every space with data.
+        namespace: under which CloudWatch shows what ``measures.py`` measures (``AWS/SQS``); empty
+            where there is none.
     """
 
     package: str
@@ -62,6 +64,7 @@ class Room(msgspec.Struct, frozen=True):
     invalid_input: Callable[[str, str, Sequence[Violation]], ServiceError] = modelled_error
     owner: Callable[[CallContext, str, Mapping[str, Any]], CallContext] = callers_own
     has_background: bool = False
+    namespace: str = ""
 
     def space(self, account: str, region: str) -> Space:
         """The space that holds this room's state for an account and region."""
@@ -143,6 +146,10 @@ class Registry:
     def background(self, room: Room) -> ModuleType:
         """``<room>/background.py``."""
         return importlib.import_module(f"{room.package}.background")
+
+    def measures(self, room: Room) -> ModuleType:
+        """``<room>/measures.py``."""
+        return importlib.import_module(f"{room.package}.measures")
 
     def resource_type(self, name: str) -> Any | None:
         """The handler of a CloudFormation type, from its room's ``resources.RESOURCE_TYPES``."""

@@ -58,4 +58,5 @@ ROOM = Room(
     resource_types=("AWS::Events::Rule", "AWS::Events::EventBus", "AWS::Events::Archive"),
     resource_arn=_resource_arn,
     invalid_input=_invalid_input,
+    namespace="AWS/Events",
 )

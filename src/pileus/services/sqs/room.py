@@ -55,4 +55,5 @@ ROOM = Room(
     resource_arn=_resource_arn,
     invalid_input=_invalid_input,
     owner=_owner,
+    namespace="AWS/SQS",
 )

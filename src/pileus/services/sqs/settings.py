@@ -163,11 +163,11 @@ def shown(call: ReadCall, queue: Queue, names: Iterable[str]) -> dict[str, str]:
     if queue.attributes.get("KmsMasterKeyId"):
         values.setdefault("KmsDataKeyReusePeriodSeconds", DEFAULTS["KmsDataKeyReusePeriodSeconds"])
     if "All" in wanted or wanted & set(COUNTS):
-        values.update(_counts(call, queue))
+        values.update(zip(COUNTS, map(str, counts(call, queue)), strict=True))
     return values if "All" in wanted else {n: v for n, v in values.items() if n in wanted}
 
 
-def _counts(call: ReadCall, queue: Queue) -> dict[str, str]:
+def counts(call: ReadCall, queue: Queue) -> tuple[int, int, int]:
     """Messages that can be received, are in flight, and are delayed.
 
     Standard queues keep every message in the ``ready`` index; in a FIFO queue the messages behind
@@ -185,5 +185,4 @@ def _counts(call: ReadCall, queue: Queue) -> dict[str, str]:
         invisible = call.state.range(("ready", name), start=waiting)
         delayed = sum(1 for _, unreceived in invisible if unreceived)
         in_flight = len(invisible) - delayed
-    figures = (total - in_flight - delayed, in_flight, delayed)
-    return dict(zip(COUNTS, map(str, figures), strict=True))
+    return total - in_flight - delayed, in_flight, delayed
