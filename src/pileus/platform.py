@@ -47,6 +47,7 @@ from pileus.services.lambda_.parts import ComputeSettings, add_parts
 from pileus.services.sagemaker.parts import ModelSettings, add_model_parts
 from pileus.services.sagemaker.running import Endpoints
 from pileus.services.sms_voice.inbound import receive_text
+from pileus.shapes.source import cache_root
 from pileus.values.context import DEFAULT_ACCOUNT, DEFAULT_REGION, CallContext
 
 _ENVIRONMENTS_EVERY_S = 10.0
@@ -242,6 +243,7 @@ def _nodes(settings: Settings, kernel: Kernel, server: Server) -> LocalNodes:
         gateway_port=settings.port,
         required_tier=None if settings.tier == "C" else Tier(settings.tier),
         blanks=BlankTarget(at_most=settings.blank_children),
+        cache_dir=cache_root(),
     )
     return LocalNodes(node_settings, kernel.clock, Doors(server, kernel.supervisor).open)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 from collections.abc import Iterator
@@ -63,8 +64,11 @@ def shop(live_platform: LivePlatform, tmp_path_factory: pytest.TempPathFactory) 
     return commands
 
 
-def test_create_deploy_invoke_remove(commands: Commands) -> None:
-    commands.pileus("create", "--template", "aws-python3", "--path", "myService")
+@pytest.mark.parametrize("template", ["aws-python3", "aws-nodejs"])
+def test_create_deploy_invoke_remove(commands: Commands, template: str) -> None:
+    if template == "aws-nodejs" and shutil.which("node") is None:
+        pytest.skip("no node is on the path")
+    commands.pileus("create", "--template", template, "--path", "myService")
     inside = commands.within(commands.folder / "myService")
     deployed = inside.pileus("deploy", "--json").json()
     assert deployed["what"] == "created"

@@ -112,3 +112,33 @@ def test_the_gateway_is_all_that_a_function_reaches(live_platform: LivePlatform)
     elsewhere = json.dumps({"fetch": "http://127.0.0.1:1/"})
     reply = client.invoke(FunctionName="reaching", Payload=elsewhere)
     assert json.loads(reply["Payload"].read())["errorType"] == "TypeError"
+
+
+SDK = """
+const { S3Client, PutObjectCommand, GetObjectCommand } = require('@aws-sdk/client-s3');
+const { DynamoDBDocumentClient } = require('@aws-sdk/lib-dynamodb');
+const s3 = new S3Client({ forcePathStyle: true });
+exports.handler = async (event) => {
+  await s3.send(new PutObjectCommand({ Bucket: event.bucket, Key: 'a', Body: 'from node' }));
+  const got = await s3.send(new GetObjectCommand({ Bucket: event.bucket, Key: 'a' }));
+  return [await got.Body.transformToString(), typeof DynamoDBDocumentClient, require.resolve('@aws-sdk/client-s3')];
+};
+"""
+
+
+def test_the_aws_sdk_is_in_the_runtime(live_platform: LivePlatform) -> None:
+    if shutil.which("npm") is None:
+        pytest.skip("npm, which installs the SDK once, is not on the path")
+    live_platform.client("s3").create_bucket(Bucket="written-by-node")
+    source = {"ZipFile": package(index__js=SDK)}
+    add_function(live_platform, "with-sdk", MemorySize=512)
+    client = live_platform.client("lambda", read_timeout=300)
+    client.update_function_code(FunctionName="with-sdk", **source)
+    for _ in range(2):
+        reply = client.invoke(FunctionName="with-sdk", Payload=b'{"bucket": "written-by-node"}')
+        text, kind, place = json.loads(reply["Payload"].read())
+        assert (text, kind) == ("from node", "function")
+        assert place.startswith("/var/runtime/node_modules/@aws-sdk/client-s3/")
+    esm = "import { S3Client } from '@aws-sdk/client-s3';\nexport const handler = async () => typeof S3Client;"
+    add_function(live_platform, "with-sdk-esm", esm, MemorySize=512)
+    assert client.invoke(FunctionName="with-sdk-esm")["Payload"].read() == b'"function"'

@@ -75,8 +75,10 @@ def examine(settings: Settings) -> list[Finding]:
         _disk(settings.data_dir),
         _pip(),
         _media(),
-        _program("npm", "the demonstration's model comes out of an npm package",
+        _program("npm", "the demonstration's model comes out of an npm package, and so does the AWS "
+                 "SDK that Node.js functions find in their runtime",
                  "apt-get install npm, or give the demonstration --model FILE"),
+        _program("node", "functions of Node.js run on it", "apt-get install nodejs (18 or later)"),
         _program("apt-get", "the demonstration's video comes out of a Debian package",
                  "give the demonstration --video FILE"),
     ]  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 from pileus.deploy.errors import DeployError
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_ALIASES = {"aws-python": "aws-python3", "hello": "aws-python3"}
+_ALIASES = {"aws-python": "aws-python3", "hello": "aws-python3", "aws-node": "aws-nodejs"}
 _SUFFIX = ".template"
 _HIDDEN = {"gitignore": ".gitignore"}
 _PLACEHOLDER = "SERVICE_NAME"

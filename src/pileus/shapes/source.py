@@ -60,11 +60,15 @@ def models_version() -> str:
     return found.group(1)
 
 
-def cache_folder() -> Path:
-    """Where reduced models are kept: ``$PILEUS_CACHE_DIR`` or ``~/.cache/pileus``, below ``shapes``."""
+def cache_root() -> Path:
+    """What this user's platforms share: ``$PILEUS_CACHE_DIR`` or ``~/.cache/pileus``."""
     base = os.environ.get("PILEUS_CACHE_DIR")
-    root = Path(base) if base else Path.home() / ".cache" / "pileus"
-    return root / "shapes" / f"{models_version()}-{_FORMAT}"
+    return Path(base) if base else Path.home() / ".cache" / "pileus"
+
+
+def cache_folder() -> Path:
+    """Where reduced models are kept, below ``shapes`` in the cache."""
+    return cache_root() / "shapes" / f"{models_version()}-{_FORMAT}"
 
 
 def load(name: str) -> Raw:

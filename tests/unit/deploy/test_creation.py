@@ -21,5 +21,5 @@ def test_nothing_is_overwritten_and_names_are_checked(tmp_path: Path) -> None:
         create("aws-python3", tmp_path, "shop")
     with pytest.raises(DeployError, match="cannot name a service"):
         create("aws-python3", tmp_path / "x", "my shop")
-    with pytest.raises(DeployError, match="there are: aws-python3"):
+    with pytest.raises(DeployError, match="there are: aws-nodejs, aws-python3"):
         create("../secrets", tmp_path / "x", "shop")

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from pileus.adapters.local_node.blanks import BlankTarget
 from pileus.adapters.local_node.capabilities import Capabilities, Tier
@@ -29,6 +30,7 @@ from pileus.adapters.local_node.node_interpreters import (
     find_nodes,
     is_node_runtime,
 )
+from pileus.adapters.local_node.node_sdk import NodeSdk
 from pileus.adapters.local_node.starting import start_message
 from pileus.ports.clock import Clock
 from pileus.ports.nodes import (
@@ -38,6 +40,7 @@ from pileus.ports.nodes import (
     Lease,
     LeaseLost,
     Link,
+    LogLine,
     LogSink,
     Member,
     MemberChange,
@@ -66,6 +69,8 @@ class LocalNodeSettings(msgspec.Struct, frozen=True):
         is_runtime_strict: refuse a Python version that is not installed.
         interpreters: further Python executables to consider.
         blanks: how many blank instances to keep ready.
+        cache_dir: what is installed once for many platforms (the AWS SDK for JavaScript); None for a
+            folder in ``run_dir``.
     """
 
     run_dir: Path
@@ -76,6 +81,7 @@ class LocalNodeSettings(msgspec.Struct, frozen=True):
     is_runtime_strict: bool = False
     interpreters: tuple[str, ...] = ()
     blanks: BlankTarget = msgspec.field(default_factory=BlankTarget)
+    cache_dir: Path | None = None
 
 
 class LocalNodes:
@@ -93,6 +99,7 @@ class LocalNodes:
         self._found: list[Interpreter] = [own_interpreter()]
         self._has_searched = False
         self._nodes_found: list[NodeJs] | None = None
+        self._sdk = NodeSdk(settings.cache_dir or settings.run_dir / "cache")
         self._forks = ForkServers(
             settings.run_dir, settings.gateway_port, clock, settings.blanks, settings.tier
         )
@@ -135,7 +142,9 @@ class LocalNodes:
             if self._nodes_found is None:
                 self._nodes_found = await asyncio.to_thread(find_nodes)
             is_strict = self._settings.is_runtime_strict
-            return choose_node(runtime, self._nodes_found, is_strict=is_strict)
+            found = choose_node(runtime, self._nodes_found, is_strict=is_strict)
+            node = replace(found.interpreter, libraries=self._sdk.libraries)
+            return replace(found, interpreter=node)
         choice = self._choose(runtime)
         if choice.warning and not self._has_searched:
             self._has_searched = True
@@ -147,6 +156,7 @@ class LocalNodes:
 
     async def prepare(self, spec: InstanceSpec) -> None:
         """Start the zygote and one blank instance; see the port."""
+        await self._provide(spec)
         interpreter, tier = await self._surroundings(spec)
         await self._forks.prepare(spec, interpreter, tier)
 
@@ -166,6 +176,9 @@ class LocalNodes:
         """Make the instance and run its init phase; see the port."""
         if lease.epoch not in self._leases or lease.epoch in self._links:
             raise LeaseLost(f"lease {lease.epoch} is not free to start on")
+        missing = await self._provide(spec)
+        if missing:
+            log([LogLine(self._clock.now_ms(), missing)])
         server = await self._server_for(spec)
         tmp_dir = self._settings.run_dir / f"tmp-{lease.epoch}"
         message = start_message(spec, server, tmp_dir)
@@ -227,6 +240,10 @@ class LocalNodes:
         if self._trimmer is None:
             self._trimmer = asyncio.create_task(self._trim())
         return interpreter, capabilities.tier
+
+    async def _provide(self, spec: InstanceSpec) -> str:
+        """Have what the runtime brings along installed; a sentence for the log where that failed."""
+        return await self._sdk.provide(spec) if is_node_runtime(spec.runtime) else ""
 
     def _choose(self, runtime: str) -> Choice:
         strict = self._settings.is_runtime_strict and self._has_searched
