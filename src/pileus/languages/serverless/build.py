@@ -57,6 +57,8 @@ class Build:
     def alias(self, name: str) -> tuple[str, str] | None:
         """The alias events go through: (alias, its logical id); None for ``$LATEST``."""
         function = self.functions[name]
+        if function["durableConfig"]:
+            return "durable", f"{function_id(name)}DurableLambdaAlias"
         if function["provisionedConcurrency"] and function["provisionedConcurrency"].value != 0:
             return "provisioned", f"{function_id(name)}ProvConcLambdaAlias"
         if function["snapStart"].boolean(False):

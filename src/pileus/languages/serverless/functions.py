@@ -48,6 +48,7 @@ _KNOWN = [
     "awsKmsKeyArn",
     "vpc",
     "disableLogs",
+    "durableConfig",
     "logRetentionInDays",
     "condition",
     "dependsOn",
@@ -177,6 +178,8 @@ def _optional(build: Build, function: Reading) -> dict[str, Any]:
     key = function["kmsKeyArn"] or function["awsKmsKeyArn"] or provider["kmsKeyArn"]
     if key:
         result["KmsKeyArn"] = key.text_or_function()
+    if function["durableConfig"]:
+        result["DurableConfig"] = _durable(function)
     if function["snapStart"].boolean(False):
         result["SnapStart"] = {"ApplyOn": "PublishedVersions"}
     mode = _tracing(function["tracing"] or provider["tracing"]["lambda"])
@@ -188,6 +191,24 @@ def _optional(build: Build, function: Reading) -> dict[str, Any]:
     layers = function["layers"] or provider["layers"]
     if layers:
         result["Layers"] = [item.text_or_function() for item in layers.entries()]
+    return result
+
+
+def _durable(function: Reading) -> dict[str, Any]:
+    """DurableConfig. Events go through an alias: durable functions have no unqualified invocations.
+
+    https://www.serverless.com/framework/docs/providers/aws/guide/functions#durable-functions
+    """
+    settings = function["durableConfig"]
+    settings.check_keys("executionTimeout", "retentionPeriodInDays")
+    if not settings["executionTimeout"]:
+        raise settings.error("expected executionTimeout, in seconds")
+    for other in ("destinations", "maximumRetryAttempts"):
+        if function[other]:
+            raise function[other].error("durable functions have none")
+    result = {"ExecutionTimeout": settings["executionTimeout"].integer(1, 31_622_400)}
+    if settings["retentionPeriodInDays"]:
+        result["RetentionPeriodInDays"] = settings["retentionPeriodInDays"].integer(1, 90)
     return result
 
 

@@ -85,7 +85,21 @@ def _statements(build: Build, users: list[str], role: Reading) -> list[dict[str,
             result.append(_allowed(["sns:Publish"], function["onError"].value))
         if function["kmsKeyArn"]:
             result.append(_allowed(["kms:Decrypt"], function["kmsKeyArn"].value))
-    return result + build.statements
+    return result + build.statements + _durable_statements(build, users)
+
+
+def _durable_statements(build: Build, users: list[str]) -> list[dict[str, Any]]:
+    """What durable functions call while they run."""
+    prefix = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:"
+    resources = [
+        {"Fn::Sub": f"{prefix}{build.function_name(name)}:*/durable-execution/*/*"}
+        for name in users
+        if build.functions[name]["durableConfig"]
+    ]
+    if not resources:
+        return []
+    actions = ["lambda:CheckpointDurableExecution", "lambda:GetDurableExecutionState"]
+    return [{"Effect": "Allow", "Action": actions, "Resource": resources}]
 
 
 def _allowed(actions: list[str], resource: Any) -> dict[str, Any]:

@@ -1,15 +1,18 @@
-"""What goes on without a request: asynchronous invocations, event sources, tidying up."""
+"""What goes on without a request: asynchronous invocations, durable executions, event
+sources, tidying up."""
 
 from __future__ import annotations
 
 from pileus.kernel.calls import StreamCall
 from pileus.services.lambda_.async_invokes import AsyncInvokes
 from pileus.services.lambda_.code_sweep import CodeSweep
+from pileus.services.lambda_.durable.invoking import DurableExecutions
 from pileus.services.lambda_.queue_source import QueueSources
 
 
 async def start(call: StreamCall) -> None:
     """Take up what a previous run left in this space."""
     await call.part(AsyncInvokes).recover(call)
+    await call.part(DurableExecutions).recover(call)
     call.part(QueueSources).recover(call)
     call.part(CodeSweep).ask(call)

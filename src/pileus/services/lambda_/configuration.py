@@ -13,8 +13,9 @@ from pileus.compute import runtimes
 from pileus.compute.environment import RESERVED
 from pileus.kernel.calls import Call
 from pileus.services.lambda_ import errors, store
+from pileus.services.lambda_.durable.limits import DURABLE_LIMITS
 from pileus.services.lambda_.limits import LIMITS
-from pileus.services.lambda_.model import Configuration, Function, Layer
+from pileus.services.lambda_.model import Configuration, Durable, Function, Layer
 from pileus.services.lambda_.names import LATEST, function_name
 from pileus.values.times import iso8601
 
@@ -47,11 +48,24 @@ def check(request: Mapping[str, Any]) -> None:
             "variables you have provided exceeded the 4KB limit. String measured: "
             f"{orjson.dumps(variables).decode()}"
         )
+    if (durable := request.get("DurableConfig")) and not durable.get("ExecutionTimeout"):
+        raise errors.invalid("ExecutionTimeout is required in DurableConfig.")
     if len(request.get("Layers") or ()) > LIMITS.layers_max:
         raise errors.invalid("Cannot reference more than 5 layers.")
     letters = (request.get("DeadLetterConfig") or {}).get("TargetArn") or ""
     if letters and letters.split(":")[2] not in ("sqs", "sns"):
         raise errors.invalid(f"The provided target ARN {letters} is not valid for dead letters.")
+
+
+def check_durable(latest: Configuration, request: Mapping[str, Any]) -> None:
+    """Only a function that was created durable has durable settings to change.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/durable-configuration.html
+    """
+    if request.get("DurableConfig") and latest.durable is None:
+        raise errors.invalid(
+            "You can only enable durable execution when creating a function, not on an existing one."
+        )
 
 
 def check_new(request: Mapping[str, Any]) -> None:
@@ -97,6 +111,13 @@ def apply(
         configuration.tracing = tracing.get("Mode") or "PassThrough"
     if (vpc := request.get("VpcConfig")) is not None:
         configuration.vpc = dict(vpc)
+    if durable := request.get("DurableConfig"):
+        configuration.durable = Durable(
+            timeout_s=durable["ExecutionTimeout"],
+            retention_days=durable.get("RetentionPeriodInDays")
+            or DURABLE_LIMITS.retention_days_default,
+            kms_key=durable.get("KMSKeyArn") or "",
+        )
     if (logging := request.get("LoggingConfig")) is not None:
         configuration.log_group = logging.get("LogGroup") or configuration.log_group
         configuration.log_format = logging.get("LogFormat") or configuration.log_format
@@ -149,9 +170,20 @@ def shown(
         ]
     if configuration.dead_letter:
         output["DeadLetterConfig"] = {"TargetArn": configuration.dead_letter}
+    if configuration.durable is not None:
+        output["DurableConfig"] = durable_shown(configuration.durable)
     if configuration.vpc:
         output["VpcConfig"] = {"VpcId": "", **configuration.vpc}
     return output
+
+
+def durable_shown(durable: Durable) -> dict[str, Any]:
+    """DurableConfig."""
+    shown: dict[str, Any] = {
+        "ExecutionTimeout": durable.timeout_s,
+        "RetentionPeriodInDays": durable.retention_days,
+    }
+    return {**shown, "KMSKeyArn": durable.kms_key} if durable.kms_key else shown
 
 
 def runtime_arn(call: Call, runtime: str) -> str:

@@ -106,6 +106,39 @@ def validation(message: str) -> ServiceError:
     return ServiceError("ValidationException", message)
 
 
+def execution_already_started(name: str) -> ServiceError:
+    return ServiceError(
+        "DurableExecutionAlreadyStartedException",
+        f"The durable execution {name} has already been started with another payload.",
+        status=409,
+        fields=_USER,
+    )
+
+
+def unqualified_durable() -> ServiceError:
+    return invalid("You cannot invoke a durable function using an unqualified ARN.")
+
+
+def execution_unfinished(arn: str) -> ServiceError:
+    return ServiceError(
+        "ServiceException", f"{arn} did not end although its time is over.", status=500
+    )
+
+
+def no_execution(arn: str) -> ServiceError:
+    return resource_not_found(f"Durable execution not found: {arn}")
+
+
+def callback_closed() -> ServiceError:
+    return ServiceError(
+        "CallbackTimeoutException",
+        "The callback ID token has either expired or the callback associated with the token has "
+        "already been closed.",
+        status=400,
+        fields=_USER,
+    )
+
+
 def unusable_package(message: str) -> ServiceError:
     return ServiceError("InvalidZipFileException", message, status=502)
 

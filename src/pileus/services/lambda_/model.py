@@ -23,6 +23,14 @@ class Layer(msgspec.Struct, kw_only=True):
     size_bytes: int
 
 
+class Durable(msgspec.Struct, kw_only=True):
+    """What makes a function durable: how long an execution may take, and is remembered."""
+
+    timeout_s: int
+    retention_days: int
+    kms_key: str = ""
+
+
 class Configuration(msgspec.Struct, kw_only=True):
     """What a version is made of; ``$LATEST`` may change, numbered ones never do.
 
@@ -48,6 +56,7 @@ class Configuration(msgspec.Struct, kw_only=True):
     log_format: str = "Text"
     log_level: str = ""
     vpc: dict[str, Any] = {}
+    durable: Durable | None = None
     modified_ms: int = 0
     revision: str = ""
 

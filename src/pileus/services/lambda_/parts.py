@@ -17,6 +17,7 @@ from pileus.kernel.kernel import Kernel
 from pileus.ports.nodes import Nodes
 from pileus.services.lambda_.async_invokes import AsyncInvokes
 from pileus.services.lambda_.code_sweep import CodeSweep
+from pileus.services.lambda_.durable.invoking import DurableExecutions
 from pileus.services.lambda_.queue_source import QueueSources
 from pileus.services.lambda_.running import Functions
 
@@ -57,5 +58,8 @@ def add_parts(kernel: Kernel, nodes: Nodes, settings: ComputeSettings) -> None:
     kernel.add_part(CodeStore, code)
     kernel.add_part(Functions, functions)
     kernel.add_part(AsyncInvokes, AsyncInvokes(kernel, functions))
+    durable = DurableExecutions(kernel, functions)
+    functions.durable = durable
+    kernel.add_part(DurableExecutions, durable)
     kernel.add_part(QueueSources, QueueSources(kernel, functions))
     kernel.add_part(CodeSweep, CodeSweep(kernel, code))

@@ -16,13 +16,14 @@ from pileus.services.lambda_.names import function_name
 from pileus.values.errors import ServiceError
 
 _SETTINGS = (
-    "Architectures", "DeadLetterConfig", "Description", "Environment", "EphemeralStorage", "Handler",
-    "Layers", "LoggingConfig", "MemorySize", "PackageType", "Role", "Runtime", "SnapStart", "Timeout",
-    "TracingConfig", "VpcConfig",
+    "Architectures", "DeadLetterConfig", "Description", "DurableConfig", "Environment",
+    "EphemeralStorage", "Handler", "Layers", "LoggingConfig", "MemorySize", "PackageType", "Role",
+    "Runtime", "SnapStart", "Timeout", "TracingConfig", "VpcConfig",
 )  # fmt: skip
 _NUMBERS = frozenset(
-    {"BatchSize", "MaximumBatchingWindowInSeconds", "MaximumConcurrency", "MaximumEventAgeInSeconds",
-     "MaximumRetryAttempts", "MemorySize", "ReservedConcurrentExecutions", "Size", "Timeout"}
+    {"BatchSize", "ExecutionTimeout", "MaximumBatchingWindowInSeconds", "MaximumConcurrency",
+     "MaximumEventAgeInSeconds", "MaximumRetryAttempts", "MemorySize",
+     "ReservedConcurrentExecutions", "RetentionPeriodInDays", "Size", "Timeout"}
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol
 
 from pileus.compute.calls import Call as ComputeCall
 from pileus.compute.calls import Result, Target
@@ -25,11 +26,24 @@ from pileus.values.errors import ServiceError
 _log = logging.getLogger("pileus.lambda")
 
 
+class DurableRunner(Protocol):
+    """Runs durable functions to the end of an execution."""
+
+    async def run(
+        self, scope: str, function: Function, version: Configuration, asked: ComputeCall
+    ) -> Result:
+        """Begin an execution and wait for its end. Raises ServiceError."""
+        ...
+
+
 class Functions:
     """Runs functions on the pools; the platform has one."""
 
     pools: Pools
     """Set by the platform: pools need :meth:`credentials`, and this needs pools."""
+
+    durable: DurableRunner
+    """Set by the platform as well: it needs :meth:`invoke_once`."""
 
     def __init__(self, kernel: Kernel, code: CodeStore) -> None:
         self._kernel = kernel
@@ -39,6 +53,18 @@ class Functions:
         self.code = code
 
     async def invoke(
+        self, scope: str, function: Function, version: Configuration, call: ComputeCall
+    ) -> Result:
+        """Run a version: one invocation, or a whole execution of a durable function.
+
+        Raises:
+            ServiceError: throttled, or a runtime this machine lacks.
+        """
+        if version.durable is not None:
+            return await self.durable.run(scope, function, version, call)
+        return await self.invoke_once(scope, function, version, call)
+
+    async def invoke_once(
         self, scope: str, function: Function, version: Configuration, call: ComputeCall
     ) -> Result:
         """Run one invocation of a version.

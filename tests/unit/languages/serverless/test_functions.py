@@ -190,3 +190,32 @@ def test_vpc_is_ignored_with_a_warning() -> None:
     result = one_function("vpc: {subnetIds: [a]}")
     assert "functions.hello.vpc: has no meaning here; ignored" in result.warnings[0]
     assert "VpcConfig" not in properties(result, "HelloLambdaFunction")
+
+
+def test_durable_functions_are_reached_through_an_alias() -> None:
+    result = one_function(
+        "durableConfig: {executionTimeout: 3600, retentionPeriodInDays: 7}\n"
+        "events: [schedule: rate(1 hour)]"
+    )
+    found = properties(result, "HelloLambdaFunction")
+    assert found["DurableConfig"] == {"ExecutionTimeout": 3600, "RetentionPeriodInDays": 7}
+    assert properties(result, "HelloDurableLambdaAlias")["Name"] == "durable"
+    rule = properties(result, "HelloEventsRuleSchedule1")
+    assert rule["Targets"][0]["Arn"]["Fn::Join"][1][1] == "durable"
+    assert statements(result)[-1]["Action"] == [
+        "lambda:CheckpointDurableExecution",
+        "lambda:GetDurableExecutionState",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("durableConfig: {retentionPeriodInDays: 7}", "executionTimeout"),
+        ("durableConfig: {executionTimeout: 0}", "executionTimeout"),
+        ("durableConfig: {executionTimeout: 1}\nmaximumRetryAttempts: 1", "durable functions"),
+    ],
+)
+def test_durable_settings_that_make_no_sense(text: str, told: str) -> None:
+    with pytest.raises(ServiceFileError, match=told):
+        one_function(text)

@@ -168,7 +168,8 @@ async def update_function_configuration(
     call: StreamCall, request: Mapping[str, Any], body: Body | None
 ) -> dict[str, Any]:
     """Change a function's configuration."""
-    call.read(lambda view: store.find_function(view, request["FunctionName"]))
+    function = call.read(lambda view: store.find_function(view, request["FunctionName"]))
+    configuration.check_durable(function.latest, request)
     await _prepare(call, request)
 
     def step(write: WriteCall) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from pileus.kernel.calls import ReadCall, StreamCall
 from pileus.kernel.operations import Reply, stream
 from pileus.services.lambda_ import async_invokes, errors, store
 from pileus.services.lambda_.async_invokes import AsyncInvokes
+from pileus.services.lambda_.durable import history
+from pileus.services.lambda_.durable.asking import Asked
+from pileus.services.lambda_.durable.invoking import DurableExecutions, check_synchronous
 from pileus.services.lambda_.limits import LIMITS
 from pileus.services.lambda_.model import Configuration, Function
 from pileus.services.lambda_.names import is_version
@@ -29,6 +32,23 @@ async def invoke(call: StreamCall, request: Mapping[str, Any], body: Body | None
     function, version, qualifier = _chosen(call, request)
     if kind == "DryRun":
         return Reply({"StatusCode": 204, "ExecutedVersion": version.version}, status=204)
+    name = request.get("DurableExecutionName") or ""
+    if version.durable is not None:
+        if not qualifier:
+            raise errors.unqualified_durable()
+        asked = Asked(
+            function=function,
+            version=version,
+            payload=payload,
+            name=name,
+            is_synchronous=kind == "RequestResponse",
+            trace=call.context.trace,
+        )
+        return await _durable(call, asked)
+    if name:
+        raise errors.invalid(
+            "DurableExecutionName is not valid for a function that is not durable."
+        )
     if kind == "Event":
         event = await async_invokes.accept(call, function, qualifier, payload)
         call.part(AsyncInvokes).submit(call, event)
@@ -52,6 +72,22 @@ async def invoke(call: StreamCall, request: Mapping[str, Any], body: Body | None
     if request.get("LogType") == "Tail":
         tail = "".join(line.rstrip("\n") + "\n" for line in result.log).encode()
         output["LogResult"] = base64.b64encode(tail[-LIMITS.log_tail_bytes :]).decode()
+    return Reply(output)
+
+
+async def _durable(call: StreamCall, asked: Asked) -> Reply:
+    """Begin an execution, or find the one of that name; wait for its end where the caller does."""
+    executions = call.part(DurableExecutions)
+    if asked.is_synchronous:
+        check_synchronous(asked.version)
+    execution = await executions.begin(call, asked)
+    output: dict[str, Any] = {"DurableExecutionArn": history.arn_of(call, execution)}
+    if not asked.is_synchronous:
+        return Reply({"StatusCode": 202, **output}, status=202)
+    payload, function_error = await executions.outcome(call, execution)
+    output |= {"StatusCode": 200, "ExecutedVersion": execution.version, "Payload": payload}
+    if function_error:
+        output["FunctionError"] = function_error
     return Reply(output)
 
 
