@@ -29,17 +29,8 @@ class Sequence(msgspec.Struct, frozen=True):
     at_s: int
 
     def __str__(self) -> str:
-        number = _LEAD
-        for value, bits in (
-            (self.made_s, 36),
-            (self.shard & 0xF, 4),
-            (self.place, 64),
-            (0, 8),
-            (self.at_s, 36),
-            (self.shard, 32),
-            (_VERSION, 4),
-        ):
-            number = number << bits | value
+        head = (_LEAD << 36 | self.made_s) << 4 | self.shard & 0xF
+        number = (head << 64 | self.place) << 80 | self.at_s << 36 | self.shard << 4 | _VERSION
         return str(number)
 
 
