@@ -31,7 +31,7 @@ from pileus.adapters.local_node.node_interpreters import (
     is_node_runtime,
 )
 from pileus.adapters.local_node.node_sdk import NodeSdk
-from pileus.adapters.local_node.starting import start_message
+from pileus.adapters.local_node.starting import ignored_extensions, start_message
 from pileus.ports.clock import Clock
 from pileus.ports.nodes import (
     ChangeKind,
@@ -176,9 +176,9 @@ class LocalNodes:
         """Make the instance and run its init phase; see the port."""
         if lease.epoch not in self._leases or lease.epoch in self._links:
             raise LeaseLost(f"lease {lease.epoch} is not free to start on")
-        missing = await self._provide(spec)
-        if missing:
-            log([LogLine(self._clock.now_ms(), missing)])
+        for text in (await self._provide(spec), *ignored_extensions(spec)):
+            if text:
+                log([LogLine(self._clock.now_ms(), text)])
         server = await self._server_for(spec)
         tmp_dir = self._settings.run_dir / f"tmp-{lease.epoch}"
         message = start_message(spec, server, tmp_dir)

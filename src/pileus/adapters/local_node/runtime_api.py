@@ -7,6 +7,9 @@ official runtime interface clients.
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
+import json
 from collections import deque
 from http import HTTPStatus
 from typing import Any, cast
@@ -18,6 +21,8 @@ from pileus.ports.nodes import Invocation
 from pileus.runtime import frames
 
 _VERSION = "/2018-06-01/runtime/"
+_EXTENSIONS = "/2020-01-01/extension/"
+_NO_EXTENSIONS = "Pileus runs no Lambda extensions; this one is ignored."
 _BODY_BYTES_MAX = frames.RESPONSE_BYTES_MAX
 _TOO_LARGE = "Function.ResponseSizeTooLarge"
 _TOO_LARGE_TOLD = (
@@ -75,6 +80,9 @@ class RuntimeApi:
 
     def handle(self, connection: _Connection, method: str, path: str, body: bytes) -> None:
         """Answer one request."""
+        if path.startswith(_EXTENSIONS):
+            connection.reply_error(HTTPStatus.FORBIDDEN, "Extension.NotSupported", _NO_EXTENSIONS)
+            return
         if not path.startswith(_VERSION):
             connection.reply_error(HTTPStatus.NOT_FOUND, "InvalidRequest", f"No such path: {path}")
             return
@@ -109,6 +117,23 @@ class RuntimeApi:
             connection.reply(HTTPStatus.ACCEPTED, b'{"status":"OK"}\n')
             self._runtime.on_answer(request_id, body, verb == "error", 0)
 
+    def part(self, connection: _Connection, path: str, content_type: str, data: bytes) -> None:
+        """A piece of a streamed answer, as it comes."""
+        request_id = _answered(path)
+        if request_id and request_id == self._current:
+            self._runtime.on_part(request_id, content_type, data, 0)
+
+    def streamed(self, connection: _Connection, path: str, error: bytes) -> None:
+        """A streamed answer came to its end; ``error`` is the document of its trailers, or empty."""
+        request_id = _answered(path)
+        if not request_id or request_id != self._current:
+            detail = f"Invalid request ID: {request_id}"
+            connection.reply_error(HTTPStatus.BAD_REQUEST, "InvalidRequestID", detail)
+            return
+        self._current = ""
+        connection.reply(HTTPStatus.ACCEPTED, b'{"status":"OK"}\n')
+        self._runtime.on_answer(request_id, error, bool(error), 0)
+
     def body_too_large(self, connection: _Connection) -> None:
         """A response past the limit: refuse it and report it as the function's error."""
         connection.reply_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE, _TOO_LARGE_TOLD)
@@ -132,6 +157,12 @@ class RuntimeApi:
             connection.reply(HTTPStatus.OK, invocation.payload, headers)
 
 
+def _answered(path: str) -> str:
+    """The invocation that a path answers; empty when it answers none."""
+    steps = path.removeprefix(_VERSION).split("/")
+    return steps[1] if len(steps) == 3 and steps[::2] == ["invocation", "response"] else ""
+
+
 class _Connection(asyncio.Protocol):
     def __init__(self, api: RuntimeApi) -> None:
         self._api = api
@@ -140,6 +171,8 @@ class _Connection(asyncio.Protocol):
         self._url = b""
         self._body: list[bytes] = []
         self._body_bytes = 0
+        self._content_type, self._is_streaming = "", False
+        self._error_type, self._error_body = "", b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)
@@ -158,27 +191,56 @@ class _Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._url, self._body, self._body_bytes = b"", [], 0
+        self._content_type, self._is_streaming = "", False
+        self._error_type, self._error_body = "", b""
 
     def on_url(self, url: bytes) -> None:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        is_expecting = name.lower() == b"expect" and value.lower() == b"100-continue"
-        if is_expecting and self._transport is not None:
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        lower = name.lower()
+        if lower == b"expect" and value.lower() == b"100-continue":
+            if self._transport is not None:
+                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        elif lower == b"content-type":
+            self._content_type = value.decode("latin-1")
+        elif lower == b"lambda-runtime-function-response-mode":
+            self._is_streaming = value.lower() == b"streaming"
+        elif lower == b"lambda-runtime-function-error-type":
+            self._error_type = value.decode("latin-1")
+        elif lower == b"lambda-runtime-function-error-body":
+            self._error_body = value
 
     def on_body(self, body: bytes) -> None:
+        if self._is_streaming:
+            self._api.part(self, self._path(), self._content_type, body)
+            return
         self._body_bytes += len(body)
         if self._body_bytes <= _BODY_BYTES_MAX:
             self._body.append(body)
 
+    def _path(self) -> str:
+        return self._url.decode("ascii", "replace").partition("?")[0]
+
     def on_message_complete(self) -> None:
+        if self._is_streaming and _answered(self._path()):
+            self._api.streamed(self, self._path(), self._trailing_error())
+            return
         if self._body_bytes > _BODY_BYTES_MAX:
             self._api.body_too_large(self)
             return
         method = self._parser.get_method().decode("ascii", "replace")
-        path = self._url.decode("ascii", "replace").partition("?")[0]
-        self._api.handle(self, method, path, b"".join(self._body))
+        self._api.handle(self, method, self._path(), b"".join(self._body))
+
+    def _trailing_error(self) -> bytes:
+        """The error document that the trailers of a streamed answer hold; empty without one."""
+        if not self._error_type:
+            return b""
+        try:
+            document = base64.b64decode(self._error_body, validate=True)
+        except binascii.Error:
+            document = b""
+        return document or json.dumps({"errorType": self._error_type}).encode()
 
     def reply(
         self, status: HTTPStatus, body: bytes, headers: list[tuple[str, str]] | None = None

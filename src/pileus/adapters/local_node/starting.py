@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,18 @@ def start_message(spec: InstanceSpec, server: ForkServer, tmp_dir: Path) -> dict
         "tmp_dir": str(tmp_dir),
         "tmp_mb": spec.tmp_mb,
     }
+
+
+def ignored_extensions(spec: InstanceSpec) -> list[str]:
+    """What the log says of extensions in the function's layers, which AWS would start."""
+    if not spec.layers_dir:
+        return []
+    try:
+        names = sorted(entry.name for entry in os.scandir(Path(spec.layers_dir, "extensions")))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    told = "Pileus runs no Lambda extensions"
+    return [f"EXTENSION\tName: {name}\tState: Ignored\tReason: {told}" for name in names]
 
 
 def _node_variables(major: int, layers_dir: str, runtime_dir: str, task_dir: str) -> dict[str, str]:

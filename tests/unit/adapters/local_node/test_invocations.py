@@ -43,6 +43,18 @@ def call(method, path, body=None):
 if os.environ["_HANDLER"] == "broken":
     call("POST", "init/error", json.dumps({{"errorType": "My.Error", "errorMessage": "no"}}))
     raise SystemExit(1)
+if os.environ["_HANDLER"] == "idle":
+    import time
+    time.sleep(60)
+MODE = {{"Lambda-Runtime-Function-Response-Mode": "streaming", "Transfer-Encoding": "chunked"}}
+def stream(path, trailers):
+    api.putrequest("POST", "/2018-06-01/runtime/" + path)
+    for name, value in {{**MODE, "Content-Type": "text/x"}}.items():
+        api.putheader(name, value)
+    api.endheaders()
+    api.send(b"4\\r\\none \\r\\n4\\r\\ntwo \\r\\n0\\r\\n" + trailers + b"\\r\\n")
+    answer = api.getresponse()
+    return answer, answer.read()
 while True:
     answer, event = call("GET", "invocation/next")
     request_id = answer.headers["Lambda-Runtime-Aws-Request-Id"]
@@ -54,6 +66,18 @@ while True:
     elif event == "big":
         answer, body = call("POST", f"invocation/{{request_id}}/response", b"1" * 7000000)
         assert answer.status == 413, answer.status
+    elif event == "stream":
+        answer, body = stream(f"invocation/{{request_id}}/response", b"")
+    elif event == "stream-fail":
+        import base64
+        told = base64.b64encode(json.dumps({{"errorType": "My.Late", "errorMessage": "half way"}}).encode())
+        trailers = b"Lambda-Runtime-Function-Error-Type: My.Late\\r\\nLambda-Runtime-Function-Error-Body: " + told + b"\\r\\n"
+        answer, body = stream(f"invocation/{{request_id}}/response", trailers)
+    elif event == "extension":
+        api.request("POST", "/2020-01-01/extension/register", "{{}}")
+        answer = api.getresponse()
+        answer.read()
+        answer, body = call("POST", f"invocation/{{request_id}}/response", str(answer.status))
     elif event == "wrong":
         answer, body = call("POST", "invocation/other/response", b"1")
         result = json.dumps([answer.status, json.loads(body)["errorType"]])
@@ -278,6 +302,33 @@ async def test_a_custom_runtime_may_report_its_init_error(house: House) -> None:
     write_bootstrap(house)
     result = await house.call(house.target("", "broken", runtime="provided.al2"), 1)
     assert json.loads(result.payload) == {"errorType": "My.Error", "errorMessage": "no"}
+
+
+async def test_a_custom_runtime_may_stream_its_answer(house: House) -> None:
+    write_bootstrap(house)
+    target = house.target("", "any", runtime="provided.al2023")
+    assert (await house.call(target, "stream")).payload == b"one two "
+    failed = await house.call(target, "stream-fail")
+    assert json.loads(failed.payload) == {"errorType": "My.Late", "errorMessage": "half way"}
+    assert (await house.call(target, "extension")).payload == b"403"
+
+
+async def test_a_custom_runtime_that_never_asks_for_an_event_times_out(house: House) -> None:
+    write_bootstrap(house)
+    target = house.target("", "idle", runtime="provided.al2023", init_timeout_s=0.5, timeout_s=0.5)
+    result = await house.call(target, 1)
+    assert json.loads(result.payload)["errorType"] == "Sandbox.Timedout"
+    assert "Phase: init\tStatus: timeout" in "\n".join(result.log)
+
+
+async def test_extensions_are_ignored_with_a_word(house: House, tmp_path: Path) -> None:
+    (tmp_path / "layers" / "extensions").mkdir(parents=True)
+    (tmp_path / "layers" / "extensions" / "agent").write_text("#!/bin/sh\n")
+    target = house.target(SOURCE, layers_dir=str(tmp_path / "layers"))
+    result = await house.call(target, "1")
+    assert result.log[0] == (
+        "EXTENSION\tName: agent\tState: Ignored\tReason: Pileus runs no Lambda extensions"
+    )
 
 
 async def test_a_package_without_bootstrap_is_refused(house: House) -> None:
