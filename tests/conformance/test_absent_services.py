@@ -20,8 +20,8 @@ from tests.conformance.live import LivePlatform
         ("apigateway", "get_rest_apis", {}),  # rest-json
         ("route53", "list_hosted_zones", {}),  # rest-xml
         ("stepfunctions", "list_state_machines", {}),  # json 1.0
-        ("ecs", "list_clusters", {}),  # json 1.1
-        ("cloudwatch", "list_metrics", {}),  # rpc-v2-cbor in newer clients
+        ("athena", "list_work_groups", {}),  # json 1.1
+        ("directconnect", "describe_connections", {}),  # rpc-v2-cbor in newer clients
         ("rds", "describe_db_instances", {}),  # two more services sign as it does
         ("elbv2", "describe_load_balancers", {}),  # a signing name that two services share
     ],
