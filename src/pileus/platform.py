@@ -25,6 +25,8 @@ from pileus.adapters.local_node.processes import proportional_bytes
 from pileus.adapters.segment_log import SegmentLog
 from pileus.adapters.sms_handset import HandsetSms
 from pileus.adapters.sqlite_state import SqliteState
+from pileus.compute.images.layer_store import LayerStore
+from pileus.compute.images.parts import add_image_store, add_layer_store
 from pileus.compute.log_shipping import LogShipper
 from pileus.compute.pools import Pools, PoolSettings
 from pileus.console.routes import Console, Hooks
@@ -34,6 +36,7 @@ from pileus.gateway.aws import AwsFront
 from pileus.gateway.code_downloads import CodeDownloads
 from pileus.gateway.doors import Doors
 from pileus.gateway.inbound import AnswersHandler, TwilioWebhook
+from pileus.gateway.registry import RegistryDoor, claims
 from pileus.gateway.server import Server, WebSocketHandler
 from pileus.kernel.calls import StreamCall
 from pileus.kernel.credentials import Credentials
@@ -72,6 +75,7 @@ class Platform(msgspec.Struct):
         await self.kernel.part(Pools).close()
         await self.kernel.part(Endpoints).pools.close()
         await self.nodes.close()
+        await self.kernel.part(LayerStore).close()
         await self.kernel.part(LogShipper).flush()
         await self.kernel.close()
         self.lock.release()
@@ -108,12 +112,24 @@ async def start(settings: Settings) -> Platform:
     add_parts(kernel, nodes, compute)
     models_dir = settings.data_dir.resolve() / "models"
     add_model_parts(kernel, nodes, ModelSettings(models_dir, _boot_id(), settings.idle_s))
+    _add_images(kernel, app, settings)
     app.add_handler(downloads.PATH, _code_downloads(kernel))
     app.add_handler(answers.PATH.removeprefix(OWN_PREFIX), _answers(kernel))
     # Before anything that a previous run left goes on, so that the page is told of it.
     _add_console(kernel, app, settings, _Vitals(kernel, nodes).tell)
     await kernel.start()
     return Platform(replace(settings, port=port), kernel, server, app, nodes, lock, kernel.endpoint)
+
+
+def _add_images(kernel: Kernel, app: GatewayApp, settings: Settings) -> None:
+    """Registries of container images, their layers unpacked, and the door of registry clients."""
+    images = add_image_store(kernel, settings.aliases)
+    layers_dir = settings.data_dir.resolve() / "layers"
+    add_layer_store(kernel, layers_dir, settings.image_cache_bytes)
+    lookup = Credentials.of(kernel).lookup
+    door = RegistryDoor(kernel.invoke, images, lookup, kernel.signing_key, kernel.clock)
+    door.region = settings.region
+    app.add_claim(lambda request: door if claims(request) else None)
 
 
 def _add_sms(kernel: Kernel, app: GatewayApp, settings: Settings) -> None:

@@ -19,6 +19,7 @@ _COMMANDS = {
     "logs": ("pileus.cli.logs", "Show a function's log, --tail to follow."),
     "remove": ("pileus.cli.remove", "Remove a deployed service."),
     "ps": ("pileus.cli.ps", "Show what runs: functions, queues, usage."),
+    "image": ("pileus.cli.image", "Container images: import, build, list, export, prune."),
     "env": ("pileus.cli.env", "Environments (stages), each an account of its own."),
     "config": ("pileus.cli.config", "Settings as they are in force."),
     "doctor": ("pileus.cli.doctor", "What this machine allows, and what is missing."),

@@ -29,6 +29,8 @@ class Settings:
         tier: the weakest sandbox tier accepted (``A``, ``B`` or ``C``).
         idle_s: seconds after which an idle function instance ends.
         blank_children: most sandboxed blank children kept ready per runtime while functions start.
+        image_cache_bytes: what unpacked layers of container images may take on disk.
+        image_aliases: ``name=ours,…``: our images that stand for those of other registries.
         twilio_account_sid, twilio_auth_token, twilio_number: send texts through Twilio, not the
             page's handset; all three or none.
         twilio_url: where Twilio's API answers.
@@ -44,6 +46,8 @@ class Settings:
     tier: str = "C"
     idle_s: float = 420.0
     blank_children: int = 4
+    image_cache_bytes: int = 20 * 1024**3
+    image_aliases: str = ""
     twilio_account_sid: str = ""
     twilio_auth_token: str = ""
     twilio_number: str = ""
@@ -74,6 +78,26 @@ class Settings:
             )
         return Settings(**chosen)
 
+    @property
+    def aliases(self) -> dict[str, str]:
+        """``image_aliases`` as a mapping."""
+        return parse_aliases(self.image_aliases)
+
+
+def parse_aliases(text: str) -> dict[str, str]:
+    """``name=ours`` pairs, separated by commas.
+
+    Raises:
+        InvalidSetting: a pair without ``=``.
+    """
+    aliases = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, ours = pair.partition("=")
+        if not equals or not name or not ours:
+            raise InvalidSetting(f"image_aliases must be name=ours,…, not {pair!r}")
+        aliases[name.strip()] = ours.strip()
+    return aliases
+
 
 SECRET = frozenset({"twilio_auth_token"})
 """Settings whose values are never shown."""
@@ -82,6 +106,7 @@ _RULES: dict[str, tuple[str, Callable[[Any], object]]] = {
     "port": (f"0 to {_PORT_MAX}", lambda port: 0 <= port <= _PORT_MAX),
     "idle_s": ("0 or more", lambda idle_s: 0 <= idle_s < math.inf),
     "blank_children": ("0 or more", lambda count: count >= 0),
+    "image_cache_bytes": ("1 or more", lambda size: size >= 1),
     "region": ("a region such as us-east-1", re.compile(r"[a-z]{2,}(-[a-z0-9]+)+").fullmatch),
     "account": ("twelve digits", re.compile(r"\d{12}").fullmatch),
 }
@@ -91,6 +116,7 @@ _KINDS: dict[str, Any] = {
     "data_dir": Path,
     "idle_s": float,
     "blank_children": int,
+    "image_cache_bytes": int,
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pileus.adapters.chance_seeded import SeededChance
 from pileus.adapters.clock_virtual import VirtualClock
+from pileus.compute.images.parts import add_image_store
 from pileus.kernel.kernel import Kernel
 from pileus.kernel.operations import Reply
 from pileus.kernel.rooms import Registry
@@ -56,6 +57,7 @@ class MemoryPlatform:
             chance=SeededChance(seed),
             registry=_REGISTRY,
         )
+        add_image_store(self.kernel)
         self.forget_records = self.kernel.add_observer(self.records.append)
         self._parts: dict[type, Any] = {}
         self._prepare: Preparation | None = None

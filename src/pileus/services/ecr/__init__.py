@@ -1,1 +1,1 @@
-"""Elastic Container Registry: a registry without repositories, until container images run here."""
+"""Elastic Container Registry: repositories of container images, spoken to by AWS's API and OCI's."""

@@ -1,0 +1,1 @@
+"""One function for each operation. https://docs.aws.amazon.com/AmazonECR/latest/APIReference/"""

@@ -1,0 +1,115 @@
+"""Container images over the wire: skopeo, boto3 and our own command against a live platform."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from pileus.testing.images import docker_archive, oci_layout, tar_of
+from tests.conformance.commands import Commands, is_ci
+from tests.conformance.live import PYTHON, LivePlatform
+
+LAYER = tar_of({"etc/": b"", "etc/hello": b"hello\n"})
+SECOND = tar_of({"etc/.wh.hello": b"", "bin/run": b"#!/bin/sh\n"})
+
+
+@pytest.fixture(scope="module")
+def skopeo() -> str:
+    found = shutil.which("skopeo")
+    if found is None:
+        if is_ci():
+            pytest.fail("skopeo is not installed")
+        pytest.skip("skopeo is not installed")
+    return found
+
+
+def _copy(commands: Commands, skopeo: str, *arguments: str) -> None:
+    options = ["--insecure-policy", "copy", "--src-tls-verify=false", "--dest-tls-verify=false"]
+    done = commands.run(skopeo, *options, *arguments)
+    assert done.status == 0, done.err
+
+
+def test_skopeo_pushes_and_pulls(commands: Commands, skopeo: str, tmp_path: Path) -> None:
+    commands.platform.client("ecr").create_repository(repositoryName="team/app")
+    digest = oci_layout(tmp_path / "made", [LAYER, SECOND], Cmd=["/bin/run"])
+    host = commands.platform.endpoint.partition("//")[2]
+    target = f"docker://{host}/team/app:v1"
+    _copy(commands, skopeo, "--dest-creds", "test:test", f"oci:{tmp_path}/made", target)
+    _copy(commands, skopeo, "--src-creds", "test:test", target, f"oci:{tmp_path}/back")
+    index = json.loads((tmp_path / "back" / "index.json").read_bytes())
+    assert index["manifests"][0]["digest"] == digest
+    for blob in (tmp_path / "made" / "blobs" / "sha256").iterdir():
+        assert (
+            tmp_path / "back" / "blobs" / "sha256" / blob.name
+        ).read_bytes() == blob.read_bytes()
+    tags = commands.run(
+        skopeo,
+        "list-tags",
+        "--tls-verify=false",
+        "--creds",
+        "test:test",
+        f"docker://{host}/team/app",
+    )
+    assert tags.json()["Tags"] == ["v1"]
+
+
+def test_skopeo_logs_in_with_ecrs_token(commands: Commands, skopeo: str, tmp_path: Path) -> None:
+    ecr = commands.platform.client("ecr", "111122223333")
+    ecr.create_repository(repositoryName="shop")
+    password = commands.run(
+        str(Path(PYTHON).parent / "aws"),
+        "ecr",
+        "get-login-password",
+        AWS_ACCESS_KEY_ID="111122223333",
+    ).out.strip()
+    oci_layout(tmp_path / "made", [LAYER])
+    host = commands.platform.endpoint.partition("//")[2]
+    place = f"docker://{host}/shop:latest"
+    _copy(commands, skopeo, "--dest-creds", f"AWS:{password}", f"oci:{tmp_path}/made", place)
+    details = ecr.describe_images(repositoryName="shop")["imageDetails"]
+    assert details[0]["imageTags"] == ["latest"]
+
+
+def test_saved_image_is_imported_listed_and_exported(commands: Commands, tmp_path: Path) -> None:
+    docker_archive(tmp_path / "saved.tar", [LAYER, SECOND], "docker.io/library/small:1", Cmd=["x"])
+    assert commands.pileus("image", "import", str(tmp_path / "saved.tar")).out == "small:1\n"
+    assert "small:1" in commands.pileus("image", "list").out
+    commands.pileus("image", "export", "small:1", str(tmp_path / "out.tar"))
+    with tarfile.open(tmp_path / "out.tar") as archive:
+        names = archive.getnames()
+    assert f"blobs/sha256/{hashlib.sha256(LAYER).hexdigest()}" in names
+    again = commands.pileus("image", "import", str(tmp_path / "out.tar"), "--name", "again:2")
+    assert again.out == "again:2\n"
+
+
+def test_layers_are_kept_over_a_restart(make_platform: object, tmp_path: Path) -> None:
+    platform: LivePlatform = make_platform()  # type: ignore[operator]
+    ecr = platform.client("ecr")
+    ecr.create_repository(repositoryName="kept")
+    upload = ecr.initiate_layer_upload(repositoryName="kept")["uploadId"]
+    half = len(LAYER) // 2
+    ecr.upload_layer_part(
+        repositoryName="kept",
+        uploadId=upload,
+        partFirstByte=0,
+        partLastByte=half - 1,
+        layerPartBlob=LAYER[:half],
+    )
+    platform.kill()
+    platform.start()
+    ecr = platform.client("ecr")
+    ecr.upload_layer_part(
+        repositoryName="kept",
+        uploadId=upload,
+        partFirstByte=half,
+        partLastByte=len(LAYER) - 1,
+        layerPartBlob=LAYER[half:],
+    )
+    digest = f"sha256:{hashlib.sha256(LAYER).hexdigest()}"
+    done = ecr.complete_layer_upload(repositoryName="kept", uploadId=upload, layerDigests=[digest])
+    assert done["layerDigest"] == digest
