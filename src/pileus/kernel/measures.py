@@ -65,6 +65,7 @@ class Measures:
         self._minutes: dict[int, Minute] = {}
         self._active: dict[Space, int] = {}
         self._is_waiting = False
+        self._is_expected = False
         self._sources: list[Callable[[], None]] = []
         self.is_on = False
 
@@ -144,6 +145,7 @@ class Measures:
     # -- the end of a minute ----------------------------------------------------------------
 
     def _wait(self) -> None:
+        self._is_expected = True
         if not self._is_waiting:
             self._is_waiting = True
             self._kernel.supervisor.spawn("measures", self._run())
@@ -152,9 +154,8 @@ class Measures:
         """Hand over every minute; ends when there is nothing more to measure."""
         clock = self._kernel.clock
         try:
-            is_first = True
-            while is_first or self._minutes or self._active:
-                is_first = False
+            while self._is_expected or self._minutes or self._active:
+                self._is_expected = False
                 now_ms = clock.now_ms()
                 due_ms = (now_ms // _MINUTE_MS + 1) * _MINUTE_MS + _LAG_MS
                 await clock.sleep((due_ms - now_ms) / 1000)
