@@ -22,6 +22,7 @@ from pileus.adapters.local_node.blanks import BlankTarget
 from pileus.adapters.local_node.capabilities import Tier
 from pileus.adapters.local_node.nodes import LocalNodes, LocalNodeSettings
 from pileus.adapters.local_node.processes import proportional_bytes
+from pileus.adapters.local_node.tasks import LocalTasks, LocalTaskSettings
 from pileus.adapters.segment_log import SegmentLog
 from pileus.adapters.sms_handset import HandsetSms
 from pileus.adapters.sqlite_state import SqliteState
@@ -38,6 +39,7 @@ from pileus.gateway.doors import Doors
 from pileus.gateway.inbound import AnswersHandler, TwilioWebhook
 from pileus.gateway.registry import RegistryDoor, claims
 from pileus.gateway.server import Server, WebSocketHandler
+from pileus.gateway.task_metadata import TaskMetadata
 from pileus.kernel.calls import StreamCall
 from pileus.kernel.credentials import Credentials
 from pileus.kernel.kernel import Kernel
@@ -45,6 +47,9 @@ from pileus.kernel.settings import InvalidSetting, Settings
 from pileus.ports.sms import SmsProvider
 from pileus.protocols.http import HttpRequest, HttpResponse
 from pileus.services.cloudformation import answers
+from pileus.services.ecs.metadata import Metadata
+from pileus.services.ecs.parts import TaskSettings, add_task_parts
+from pileus.services.ecs.running import TaskRunner
 from pileus.services.lambda_ import downloads
 from pileus.services.lambda_.parts import ComputeSettings, add_parts
 from pileus.services.sagemaker.parts import ModelSettings, add_model_parts
@@ -66,12 +71,15 @@ class Platform(msgspec.Struct):
     server: Server
     app: GatewayApp
     nodes: LocalNodes
+    metadata: Server
     lock: FolderLock
     url: str
 
     async def close(self) -> None:
         """Stop in the order opposite to starting: no new calls, user code, the rest, the store."""
         await self.server.close()
+        await self.kernel.part(TaskRunner).close()
+        await self.metadata.close()
         await self.kernel.part(Pools).close()
         await self.kernel.part(Endpoints).pools.close()
         await self.nodes.close()
@@ -113,12 +121,14 @@ async def start(settings: Settings) -> Platform:
     models_dir = settings.data_dir.resolve() / "models"
     add_model_parts(kernel, nodes, ModelSettings(models_dir, _boot_id(), settings.idle_s))
     _add_images(kernel, app, settings)
+    metadata = _add_tasks(kernel, replace(settings, port=port), nodes, server)
     app.add_handler(downloads.PATH, _code_downloads(kernel))
     app.add_handler(answers.PATH.removeprefix(OWN_PREFIX), _answers(kernel))
     # Before anything that a previous run left goes on, so that the page is told of it.
     _add_console(kernel, app, settings, _Vitals(kernel, nodes).tell)
     await kernel.start()
-    return Platform(replace(settings, port=port), kernel, server, app, nodes, lock, kernel.endpoint)
+    settings = replace(settings, port=port)
+    return Platform(settings, kernel, server, app, nodes, metadata, lock, kernel.endpoint)
 
 
 def _add_images(kernel: Kernel, app: GatewayApp, settings: Settings) -> None:
@@ -262,6 +272,26 @@ def _nodes(settings: Settings, kernel: Kernel, server: Server) -> LocalNodes:
         cache_dir=cache_root(),
     )
     return LocalNodes(node_settings, kernel.clock, Doors(server, kernel.supervisor).open)
+
+
+def _add_tasks(kernel: Kernel, settings: Settings, nodes: LocalNodes, server: Server) -> Server:
+    """Container tasks on this machine; what serves their metadata is given back."""
+    metadata = Server(TaskMetadata(Metadata(kernel).answer), kernel.clock)
+    tasks = LocalTasks(
+        LocalTaskSettings(
+            tasks_dir=settings.data_dir.resolve() / "tasks",
+            run_dir=settings.data_dir.resolve() / "run",
+            boot_id=_boot_id(),
+            gateway_port=settings.port,
+        ),
+        (kernel.clock, kernel.chance),
+        nodes.prober,
+        (Doors(server, kernel.supervisor).open, Doors(metadata, kernel.supervisor).open),
+    )
+    volumes = tuple(folder for folder in settings.host_volumes.split(":") if folder)
+    task_settings = TaskSettings(host_volumes=volumes, stops_at_close=not settings.keep_tasks)
+    add_task_parts(kernel, tasks, task_settings)
+    return metadata
 
 
 def _code_downloads(kernel: Kernel) -> CodeDownloads:

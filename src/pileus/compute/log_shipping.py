@@ -68,7 +68,7 @@ class LogShipper:
         for stream, written in pending.items():
             lines = [line for some in written for line in some]
             self._show(stream, lines)
-            for events in _batches(lines):
+            for events in batches(lines):
                 await self._send(stream, events)
 
     def _show(self, stream: _Stream, lines: Sequence[LogLine]) -> None:
@@ -127,7 +127,7 @@ class LogShipper:
                     raise
 
 
-def _batches(lines: Sequence[LogLine]) -> Iterator[list[dict[str, Any]]]:
+def batches(lines: Sequence[LogLine]) -> Iterator[list[dict[str, Any]]]:
     """Events in order of time, cut as PutLogEvents wants them."""
     batch: list[dict[str, Any]] = []
     size_bytes = first_ms = 0

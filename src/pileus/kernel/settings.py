@@ -31,6 +31,9 @@ class Settings:
         blank_children: most sandboxed blank children kept ready per runtime while functions start.
         image_cache_bytes: what unpacked layers of container images may take on disk.
         image_aliases: ``name=ours,…``: our images that stand for those of other registries.
+        keep_tasks: leave container tasks running when the platform ends in order.
+        host_volumes: folders of this machine, parted by colons, below which the volumes of tasks
+            may lie.
         twilio_account_sid, twilio_auth_token, twilio_number: send texts through Twilio, not the
             page's handset; all three or none.
         twilio_url: where Twilio's API answers.
@@ -48,6 +51,8 @@ class Settings:
     blank_children: int = 4
     image_cache_bytes: int = 20 * 1024**3
     image_aliases: str = ""
+    keep_tasks: bool = False
+    host_volumes: str = ""
     twilio_account_sid: str = ""
     twilio_auth_token: str = ""
     twilio_number: str = ""
@@ -102,6 +107,14 @@ def parse_aliases(text: str) -> dict[str, str]:
 SECRET = frozenset({"twilio_auth_token"})
 """Settings whose values are never shown."""
 _PORT_MAX = 65535
+_BOOLEANS: dict[str, bool] = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "0": False,
+    "false": False,
+    "no": False,
+}
 _RULES: dict[str, tuple[str, Callable[[Any], object]]] = {
     "port": (f"0 to {_PORT_MAX}", lambda port: 0 <= port <= _PORT_MAX),
     "idle_s": ("0 or more", lambda idle_s: 0 <= idle_s < math.inf),
@@ -117,13 +130,14 @@ _KINDS: dict[str, Any] = {
     "idle_s": float,
     "blank_children": int,
     "image_cache_bytes": int,
+    "keep_tasks": lambda value: _BOOLEANS[str(value).lower()],
 }
 
 
 def _converted(name: str, value: Any) -> Any:
     try:
         converted = _KINDS.get(name, str)(value)
-    except ValueError:
+    except (KeyError, ValueError):
         raise InvalidSetting(f"{name} cannot be {value!r}") from None
     rule = _RULES.get(name)
     if rule is not None and not rule[1](converted):

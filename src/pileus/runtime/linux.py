@@ -12,6 +12,7 @@ import os
 import platform
 import socket
 import struct
+from collections.abc import Collection
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
@@ -29,6 +30,7 @@ MS_REMOUNT = 32
 MS_BIND = 4096
 MS_REC = 16384
 MS_PRIVATE = 1 << 18
+MS_NOATIME = 1024
 MNT_DETACH = 2
 
 _AT_FDCWD = -100
@@ -37,6 +39,7 @@ _ATTR_RDONLY = 1
 _ATTR_NOSUID = 2
 _ATTR_NODEV = 4
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_CAPBSET_DROP = 24
 _PR_SET_CHILD_SUBREAPER = 36
@@ -44,6 +47,8 @@ _PR_SET_NO_NEW_PRIVS = 38
 _CAPABILITY_VERSION_3 = 0x20080522
 
 _SIOCSIFFLAGS = 0x8914
+_SIOCSIFADDR = 0x8916
+_SIOCSIFNETMASK = 0x891C
 _IFF_UP_RUNNING = 0x1 | 0x40
 
 _BY_MACHINE = {
@@ -151,6 +156,27 @@ def loopback_up() -> None:
         fcntl.ioctl(probe, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP_RUNNING))
 
 
+def add_loopback_address(label: str, address: str) -> None:
+    """Give ``lo`` of this network namespace a further IPv4 address, under a label (``lo:1``)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        for request, value in ((_SIOCSIFADDR, address), (_SIOCSIFNETMASK, "255.255.255.255")):
+            told = struct.pack(
+                "16sHH4s8x", label.encode(), socket.AF_INET, 0, socket.inet_aton(value)
+            )
+            fcntl.ioctl(probe, request, told.ljust(40, b"\0"))
+
+
+def enter_namespace(descriptor: int) -> None:
+    """Move into the namespace of a ``/proc/<pid>/ns`` file; for a pid namespace, what is forked
+    from now on."""
+    _check(_libc.setns(descriptor, 0), "setns")
+
+
+def die_with_parent(number: int) -> None:
+    """Have the kernel send a signal when the parent ends; a later change of user forgets it."""
+    _check(_libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0), "prctl pdeathsig")
+
+
 def pidfd_open(pid: int) -> int:
     """A descriptor of the process, which no reuse of its number can mislead."""
     return _check(_libc.syscall(_PIDFD_OPEN, pid, 0), "pidfd_open")
@@ -171,17 +197,21 @@ def set_no_new_privileges() -> None:
     _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl no_new_privs")
 
 
-def drop_bounding_capabilities() -> None:
-    """Empty the bounding set; needs CAP_SETPCAP."""
+def drop_bounding_capabilities(kept: Collection[int] = ()) -> None:
+    """Empty the bounding set but for ``kept``; needs CAP_SETPCAP."""
     for capability in range(64):
+        if capability in kept:
+            continue
         if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
             break
 
 
-def drop_capabilities() -> None:
-    """Give up every capability this process holds."""
+def drop_capabilities(kept: Collection[int] = ()) -> None:
+    """Give up every capability this process holds but ``kept``, which programs run as root keep."""
     header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
-    _check(_libc.capset(header, b"\0" * 24), "capset")
+    low = sum(1 << number for number in kept if number < 32)
+    high = sum(1 << number - 32 for number in kept if number >= 32)
+    _check(_libc.capset(header, struct.pack("6I", low, low, 0, high, high, 0)), "capset")
 
 
 def load_seccomp(program: bytes) -> None:

@@ -32,6 +32,7 @@ from pileus.adapters.local_node.node_interpreters import (
 )
 from pileus.adapters.local_node.node_sdk import NodeSdk
 from pileus.adapters.local_node.starting import ignored_extensions, start_message
+from pileus.adapters.local_node.probing import Prober
 from pileus.ports.clock import Clock
 from pileus.ports.nodes import (
     ChangeKind,
@@ -126,6 +127,11 @@ class LocalNodes:
     async def probe(self) -> Capabilities:
         """The tier that works here, tried out with a real blank instance."""
         return await self._forks.prober.capabilities()
+
+    @property
+    def prober(self) -> Prober:
+        """What knows the tier, the control groups and the filter of this machine."""
+        return self._forks.prober
 
     @property
     def tier(self) -> Tier | None:

@@ -1,0 +1,488 @@
+"""The keeper of one task: starts its containers, keeps their output, and outlives the platform.
+
+A process of its own session, single-threaded, that the platform starts and leaves alone. It waits for
+its containers, writes to disk how they ended, and answers whichever platform connects to its socket.
+The task's network is the keeper's own: it listens where the platform is reached from inside, and hands
+those listeners to every platform that connects, so that containers keep their door over a restart.
+
+It ends when told to close, or, should the platform never come back, stays for what runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pileus.runtime import container_process, container_root, linux, messages
+from pileus.runtime.container_output import READ_BYTES, OutputWriter
+from pileus.runtime.container_plan import PROTOCOL_VERSION, ContainerPlan, TaskPlan
+
+CONTROL = "control"
+STATUS = "status.json"
+STARTING, RUNNING, ENDED, FAILED = "STARTING", "RUNNING", "ENDED", "FAILED"
+METADATA_PORT = 80
+_IMPORTED = (container_root,)
+_WATCH_S = 2.0
+_WATCH_SHARE = 20
+_FULL_S = 0.25
+_LOOK_S = 30.0
+_BLOCK_BYTES = 512
+_MIB = 1 << 20
+_LOOPBACK = "127.0.0.1"
+
+
+class Container:
+    """One container as its keeper knows it."""
+
+    def __init__(self, plan: ContainerPlan) -> None:
+        self.plan = plan
+        self.pid = 0
+        self.output = -1
+        self.writer = OutputWriter(plan.folder)
+        self.read_position = 0
+        self.is_told = False
+        self.is_polled = False
+        self.status = STARTING
+        self.started_ms = self.ended_ms = 0
+        self.code: int | None = None
+        self.signal: int | None = None
+        self.is_out_of_memory = False
+        self.detail = ""
+        self.early_code: int | None = None
+        """How it ended before the pipe of its start said whether the program ran."""
+
+    def state(self) -> dict[str, Any]:
+        """What is told and kept."""
+        return {
+            "status": self.status,
+            "pid": self.pid,
+            "started_ms": self.started_ms,
+            "ended_ms": self.ended_ms,
+            "code": self.code,
+            "signal": self.signal,
+            "out_of_memory": self.is_out_of_memory,
+            "detail": self.detail,
+        }
+
+
+class Keeper:
+    """The loop. ``first`` is the channel to the platform that started it."""
+
+    def __init__(self, task: TaskPlan, first: socket.socket) -> None:
+        self.task = task
+        self.containers: dict[str, Container] = {}
+        self._channels: dict[int, socket.socket] = {first.fileno(): first}
+        self._handlers: dict[int, Callable[[], None]] = {}
+        self._poller = select.poll()
+        self._executions: dict[int, tuple[int, float]] = {}
+        self._watch_at = self._look_at = 0.0
+        self._is_closing = False
+        linux.become_subreaper()
+        self._listeners = self._make_network()
+        self._door = self._listen()
+        wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        self._on(wake_read, lambda: self._reap(wake_read))
+        self._on(self._door.fileno(), self._accept)
+        self._add_channel(first)
+
+    # -- what it stands on ------------------------------------------------------------------
+
+    def _make_network(self) -> list[socket.socket]:
+        task = self.task
+        if not task.is_root:
+            uid, gid = os.getuid(), os.getgid()
+            linux.unshare(linux.CLONE_NEWUSER)
+            linux.map_one_user(0, 0, uid, gid)
+        linux.unshare(linux.CLONE_NEWNET)
+        linux.loopback_up()
+        wanted = [(_LOOPBACK, task.gateway_port)] if task.gateway_port else []
+        if task.metadata_address:
+            linux.add_loopback_address("lo:1", task.metadata_address)
+            wanted.append((task.metadata_address, METADATA_PORT))
+        listeners = []
+        for address in wanted:
+            listener = socket.socket()
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(128)
+            listeners.append(listener)
+        return listeners
+
+    def _listen(self) -> socket.socket:
+        door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # Through a descriptor, because an address is shorter than many a path.
+        folder = os.open(self.task.folder, os.O_PATH | os.O_DIRECTORY)
+        door.bind(f"/proc/self/fd/{folder}/{CONTROL}")
+        os.close(folder)
+        door.listen(8)
+        door.setblocking(False)
+        return door
+
+    # -- the loop ---------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serve until closed and empty."""
+        while not (self._is_closing and not any(one.pid for one in self.containers.values())):
+            for descriptor, _ in self._poller.poll(self._next_ms()):
+                handler = self._handlers.get(descriptor)
+                if handler is not None:
+                    handler()
+            self._tend()
+
+    def _next_ms(self) -> int:
+        waits = [_LOOK_S] + [end - time.monotonic() for _, end in self._executions.values()]
+        if any(one.pid for one in self.containers.values()):
+            if self.task.disk_mb:
+                waits.append(self._watch_at - time.monotonic())
+            if any(one.output >= 0 and not one.is_polled for one in self.containers.values()):
+                waits.append(_FULL_S)
+        return max(0, round(min(waits) * 1000) + 1)
+
+    def _tend(self) -> None:
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + _LOOK_S
+            if not os.path.exists(f"{self.task.folder}/{CONTROL}"):
+                self._close()  # the data folder was thrown away: nobody can ever ask again
+        for pid, (_, end) in list(self._executions.items()):
+            if end <= now:
+                os.kill(pid, signal.SIGKILL)
+                self._executions[pid] = (self._executions[pid][0], now + 3600)
+        for container in self.containers.values():
+            if container.output >= 0 and not container.is_polled and not container.writer.is_full:
+                self._poll_output(container)
+        if self.task.disk_mb and self._watch_at <= now:
+            self._watch_disk(now)
+
+    def _on(self, descriptor: int, handler: Callable[[], None]) -> None:
+        self._handlers[descriptor] = handler
+        self._poller.register(descriptor, select.POLLIN)
+
+    def _off(self, descriptor: int) -> None:
+        del self._handlers[descriptor]
+        self._poller.unregister(descriptor)
+
+    # -- platforms --------------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        try:
+            channel, _ = self._door.accept()
+        except BlockingIOError:
+            return
+        self._channels[channel.fileno()] = channel
+        self._add_channel(channel)
+
+    def _add_channel(self, channel: socket.socket) -> None:
+        channel.setblocking(False)
+        self._on(channel.fileno(), lambda: self._hear(channel))
+
+    def _hear(self, channel: socket.socket) -> None:
+        try:
+            message, _ = messages.receive(channel)
+        except BlockingIOError:
+            return
+        except OSError:
+            message = None
+        if message is None:
+            self._off(channel.fileno())
+            del self._channels[channel.fileno()]
+            channel.close()
+            return
+        operation = message["op"]
+        if operation == "hello":
+            told = {"event": "hello", "version": PROTOCOL_VERSION, "containers": self._states()}
+            self._send(channel, told, [listener.fileno() for listener in self._listeners])
+        elif operation == "start":
+            self._start(ContainerPlan.read(message["container"]))
+        elif operation == "signal":
+            self._signal(message["container"], message["number"])
+        elif operation == "execute":
+            self._execute(message)
+        elif operation == "output_read":
+            self._note_read(message["container"], message["position"])
+        elif operation == "close":
+            self._close()
+
+    def _close(self) -> None:
+        self._is_closing = True
+        for name in self.containers:
+            self._signal(name, signal.SIGKILL)
+
+    def _send(
+        self, channel: socket.socket, message: dict[str, Any], descriptors: list[int] | None = None
+    ) -> None:
+        try:
+            messages.send(channel, message, descriptors or [])
+        except OSError:
+            pass  # a platform that went away, or reads nothing: the files tell it all later
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        for channel in list(self._channels.values()):
+            self._send(channel, message)
+
+    def _states(self) -> dict[str, Any]:
+        return {name: container.state() for name, container in self.containers.items()}
+
+    def _changed(self, container: Container) -> None:
+        path = f"{self.task.folder}/{STATUS}"
+        with open(f"{path}.new", "w") as file:
+            json.dump({"containers": self._states()}, file)
+            file.flush()
+            if container.status != RUNNING:
+                os.fsync(file.fileno())
+        os.replace(f"{path}.new", path)
+        name = container.plan.name
+        self._tell({"event": "state", "container": name, "state": container.state()})
+
+    # -- containers -------------------------------------------------------------------------
+
+    def _start(self, plan: ContainerPlan) -> None:
+        if plan.name in self.containers:
+            return
+        container = self.containers[plan.name] = Container(plan)
+        if self._is_closing:
+            self._fail(container, "the task is being closed")
+            return
+        output_read, output_write = os.pipe()
+        os.fchmod(output_write, 0o666)  # a program may open /dev/stdout by name
+        status_read, status_write = os.pipe()
+        go_read, go_write = os.pipe()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            for descriptor in (output_read, output_write, status_read, status_write):
+                os.close(descriptor)
+            os.close(go_read)
+            os.close(go_write)
+            self._fail(container, f"fork: {error}")
+            return
+        if pid == 0:
+            self._forget_parent()
+            os.close(go_write)
+            container_process.start(self.task, plan, output_write, status_write, go_read)
+        for descriptor in (output_write, status_write, go_read):
+            os.close(descriptor)
+        os.set_blocking(output_read, False)
+        container.output = output_read
+        self._poll_output(container)
+        self._on(status_read, lambda: self._hear_start(container, pid, status_read, go_write))
+
+    def _forget_parent(self) -> None:
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+
+    def _hear_start(self, container: Container, first: int, status: int, go: int) -> None:
+        told = os.read(status, 65_536)
+        for line in told.splitlines():
+            message = json.loads(line)
+            if "failure" in message:
+                container.detail = message["failure"]
+            if "pid" in message:
+                container.pid = message["pid"]
+                _wait_for(first)  # it leaves right now; then its child is ours
+                os.write(go, b".")
+        if told:
+            return
+        self._off(status)
+        os.close(status)
+        os.close(go)
+        if container.detail or not (container.pid or container.early_code is not None):
+            self._fail(container, container.detail or "its first process ended")
+            return
+        container.status, container.started_ms = RUNNING, _now_ms()
+        for path, text in container.plan.late_limits:
+            _write(path, text)
+        self._changed(container)
+        if container.early_code is not None:
+            self._end(container, container.early_code)
+
+    def _fail(self, container: Container, detail: str) -> None:
+        container.status, container.detail = FAILED, detail
+        container.ended_ms = _now_ms()
+        self._changed(container)
+
+    def _signal(self, name: str, number: int) -> None:
+        container = self.containers.get(name)
+        if container is not None and container.pid:
+            os.kill(container.pid, number)
+
+    def _reap(self, wake: int) -> None:
+        os.read(wake, 512)
+        while True:
+            try:
+                pid, ended = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            if pid in self._executions:
+                number, _ = self._executions.pop(pid)
+                code = os.waitstatus_to_exitcode(ended)
+                self._tell({"event": "executed", "id": number, "code": code})
+                continue
+            for container in self.containers.values():
+                if container.pid == pid:
+                    self._end(container, os.waitstatus_to_exitcode(ended))
+
+    def _end(self, container: Container, code: int) -> None:
+        """Process 1 is gone, and with it every process of the container."""
+        container.pid = 0
+        container.is_out_of_memory = any(
+            _field(path, name) > 0 for path, name in container.plan.oom_files
+        )
+        while container.output >= 0:
+            self._take_output(container, is_last=True)
+        container.writer.finish(_now_ms())
+        if container.status == FAILED:
+            return
+        if container.status == STARTING:
+            container.early_code = code
+            return
+        container.code, container.signal = (code, None) if code >= 0 else (None, -code)
+        container.status, container.ended_ms = ENDED, _now_ms()
+        self._changed(container)
+
+    def _execute(self, message: dict[str, Any]) -> None:
+        container = self.containers.get(message["container"])
+        if container is None or container.status != RUNNING or not container.pid:
+            self._tell({"event": "executed", "id": message["id"], "code": -1})
+            return
+        nowhere = os.open("/dev/null", os.O_WRONLY)
+        pid = os.fork()
+        if pid == 0:
+            self._forget_parent()
+            container_process.enter(
+                self.task, container.plan, container.pid, message["command"], nowhere
+            )
+        os.close(nowhere)
+        self._executions[pid] = (message["id"], time.monotonic() + message["timeout_s"])
+
+    # -- output -----------------------------------------------------------------------------
+
+    def _poll_output(self, container: Container) -> None:
+        container.is_polled = True
+        self._on(container.output, lambda: self._take_output(container))
+
+    def _take_output(self, container: Container, *, is_last: bool = False) -> None:
+        try:
+            data = os.read(container.output, READ_BYTES)
+        except BlockingIOError:
+            data = None
+        if data:
+            before = container.writer.position
+            container.writer.write(_now_ms(), data)
+            if not container.is_told and container.writer.position > before:
+                container.is_told = True
+                self._tell({"event": "output", "container": container.plan.name})
+            if not is_last and container.writer.is_full:
+                self._off(container.output)
+                container.is_polled = False
+            return
+        if data is None and not is_last:
+            return
+        if container.is_polled:
+            self._off(container.output)
+            container.is_polled = False
+        os.close(container.output)
+        container.output = -1
+
+    def _note_read(self, name: str, position: int) -> None:
+        container = self.containers.get(name)
+        if container is None:
+            return
+        container.is_told = container.writer.position > position
+        if container.is_told:
+            self._tell({"event": "output", "container": name})
+
+    # -- disk -------------------------------------------------------------------------------
+
+    def _watch_disk(self, now: float) -> None:
+        used = 0
+        for name in os.listdir(self.task.folder):
+            if name == "volumes" or os.path.isdir(f"{self.task.folder}/{name}/upper"):
+                place = "volumes" if name == "volumes" else f"{name}/upper"
+                used += _tree_bytes(f"{self.task.folder}/{place}")
+        took = time.monotonic() - now
+        self._watch_at = now + max(_WATCH_S, took * _WATCH_SHARE)
+        if used > self.task.disk_mb * _MIB:
+            for name, container in self.containers.items():
+                if container.pid:
+                    container.detail = f"the task wrote more than {self.task.disk_mb} MB"
+                    self._signal(name, signal.SIGKILL)
+
+
+def _tree_bytes(path: str) -> int:
+    total, waiting = 0, [path]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    total += entry.stat(follow_symlinks=False).st_blocks * _BLOCK_BYTES
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+        except OSError:
+            continue  # it changes while it is looked at
+    return total
+
+
+def _field(path: str, name: str) -> int:
+    try:
+        with open(path) as file:
+            for line in file:
+                if line.startswith(f"{name} "):
+                    return int(line.split()[1])
+    except OSError:
+        pass
+    return 0
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def _wait_for(pid: int) -> None:
+    try:
+        os.waitpid(pid, 0)
+    except ChildProcessError:
+        pass  # the loop has met it already
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def main() -> None:
+    """Wait on descriptor 0 to be told which task to keep; end unneeded when it closes."""
+    channel = socket.socket(fileno=os.dup(0))
+    nothing = os.open("/dev/null", os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    message, _ = messages.receive(channel)
+    if message is None:
+        return
+    task = TaskPlan(**message["task"])
+    record = os.open(f"{task.folder}/keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(record, 2)
+    os.chdir("/")
+    try:
+        if task.seccomp_path:
+            with open(task.seccomp_path, "rb") as file:
+                task.program = file.read()
+        keeper = Keeper(task, channel)
+    except OSError as error:
+        messages.send(channel, {"event": "refused", "reason": str(error)})
+        sys.exit(1)
+    keeper.run()

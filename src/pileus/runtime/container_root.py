@@ -1,0 +1,133 @@
+"""The file system of one container: layers, a place for writes, what every Linux program expects.
+
+Images come from anywhere. Whatever is mounted into the tree is therefore mounted after the tree has
+become the root, where no link of an image leads out of it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from pileus.runtime import linux
+from pileus.runtime.container_plan import ContainerPlan, Mount
+
+_QUIET = linux.MS_NOSUID | linux.MS_NODEV
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_DEVICE_LINKS = {
+    "fd": "/proc/self/fd",
+    "stdin": "/proc/self/fd/0",
+    "stdout": "/proc/self/fd/1",
+    "stderr": "/proc/self/fd/2",
+    "ptmx": "pts/ptmx",
+}
+_PROC_READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
+_PROC_HIDDEN = ("acpi", "asound", "kcore", "keys", "latency_stats", "sched_debug", "scsi",
+                "timer_list", "timer_stats")  # fmt: skip
+
+
+def assemble(plan: ContainerPlan) -> None:
+    """In process 1 of the container, in a mount namespace of its own: make ``plan`` the root.
+
+    Raises:
+        OSError: what the kernel refuses.
+    """
+    linux.make_mounts_private()
+    root = _mount_layers(plan)
+    sources = [os.path.realpath(mount.source) if mount.source else "" for mount in plan.mounts]
+    os.mkdir(f"{root}/{plan.old_root}")
+    linux.pivot_root(root, f"{root}/{plan.old_root}")
+    old_root = f"/{plan.old_root}"
+    _mount_devices(old_root, plan.shared_memory_mb)
+    _mount_proc()
+    for mount, source in zip(plan.mounts, sources, strict=True):
+        _mount(mount, old_root + source if source else "")
+    linux.unmount(old_root)
+    os.rmdir(old_root)
+    os.umask(0o022)
+    if plan.working_dir:
+        os.makedirs(plan.working_dir, exist_ok=True)
+    if plan.is_root_read_only:
+        flags = linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY | _QUIET
+        linux.mount("", "/", "", flags)
+    socket.sethostname(plan.hostname)
+
+
+def _mount_layers(plan: ContainerPlan) -> str:
+    """The overlay, mounted; options name layers by short links, since they must fit into a page."""
+    links, root = f"{plan.folder}/lowers", f"{plan.folder}/root"
+    os.makedirs(links, exist_ok=True)
+    names = []
+    for number, lower in enumerate(plan.lowers):
+        names.append(str(number))
+        if not os.path.lexists(f"{links}/{number}"):
+            os.symlink(lower, f"{links}/{number}")
+    for name, target in (("upper", plan.upper_dir), ("work", plan.work_dir)):
+        os.makedirs(target, exist_ok=True)
+        if not os.path.lexists(f"{links}/{name}"):
+            os.symlink(target, f"{links}/{name}")
+    os.makedirs(root, exist_ok=True)
+    os.chdir(links)
+    options = f"lowerdir={':'.join(names)},upperdir=upper,workdir=work"
+    if os.getuid() != 0 or not _has_initial_users():
+        options += ",userxattr"
+    linux.mount("overlay", root, "overlay", _QUIET, options)
+    return root
+
+
+def _has_initial_users() -> bool:
+    with open("/proc/self/uid_map") as file:
+        return file.read().split() == ["0", "0", "4294967295"]
+
+
+def _mount_proc() -> None:
+    os.makedirs("/proc", exist_ok=True)
+    linux.mount("proc", "/proc", "proc", _QUIET | linux.MS_NOEXEC)
+    # Root inside is root to these files, whatever capabilities it has lost.
+    for name in _PROC_READ_ONLY:
+        if os.path.exists(f"/proc/{name}"):
+            linux.bind(f"/proc/{name}", f"/proc/{name}")
+    for name in _PROC_HIDDEN:
+        path = f"/proc/{name}"
+        if os.path.isdir(path):
+            linux.mount("tmpfs", path, "tmpfs", _QUIET | linux.MS_RDONLY, "size=0,mode=555")
+        elif os.path.exists(path):
+            linux.bind("/dev/null", path)
+
+
+def _mount_devices(old_root: str, shared_memory_mb: int) -> None:
+    os.makedirs("/dev", exist_ok=True)
+    linux.mount("tmpfs", "/dev", "tmpfs", linux.MS_NOSUID, "size=64k,mode=755")
+    for name in _DEVICES:
+        if not os.path.exists(f"{old_root}/dev/{name}"):
+            continue
+        with open(f"/dev/{name}", "w"):
+            pass
+        linux.mount(f"{old_root}/dev/{name}", f"/dev/{name}", "", linux.MS_BIND)
+    for name, target in _DEVICE_LINKS.items():
+        os.symlink(target, f"/dev/{name}")
+    os.mkdir("/dev/pts")
+    linux.mount("devpts", "/dev/pts", "devpts", linux.MS_NOSUID | linux.MS_NOEXEC,
+                "newinstance,ptmxmode=0666,mode=0620")  # fmt: skip
+    os.mkdir("/dev/shm")
+    linux.mount("tmpfs", "/dev/shm", "tmpfs", _QUIET, f"size={shared_memory_mb}m,mode=1777")
+
+
+def _mount(mount: Mount, source: str) -> None:
+    # Resolved by hand, so that a link of the image whose goal is missing gets one inside.
+    target = os.path.realpath(mount.target)
+    if not source:
+        os.makedirs(target, exist_ok=True)
+        options = f"size={mount.size_mb}m,mode=1777"
+        flags = _QUIET if mount.is_writable else _QUIET | linux.MS_RDONLY
+        if "noexec" in mount.options.split(","):
+            flags |= linux.MS_NOEXEC
+        linux.mount("tmpfs", target, "tmpfs", flags, options)
+        return
+    if os.path.isdir(source):
+        os.makedirs(target, exist_ok=True)
+    elif not os.path.exists(target):
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "w"):
+            pass
+    linux.bind(source, target, writable=mount.is_writable)

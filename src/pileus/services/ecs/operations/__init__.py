@@ -1,0 +1,1 @@
+"""The operations of this room, grouped by what they are about."""

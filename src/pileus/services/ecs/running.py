@@ -1,0 +1,217 @@
+"""Keeps every task that is wanted running, and every other one not.
+
+One coroutine for each account and region looks at what the store wants and lets one driver run for each
+task that has not stopped. The store is the truth: after a crash the drivers of the next platform find on the
+node what the earlier ones left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from pileus.compute import task_plan
+from pileus.compute.task_plan import TaskReport
+from pileus.compute.tasks import TaskRun
+from pileus.kernel.calls import Call, StreamCall, WriteCall
+from pileus.kernel.kernel import Kernel
+from pileus.ports.state import Space
+from pileus.ports.tasks import Capacity, TaskNodes, TaskRefused, TaskSpec
+from pileus.services.ecs import lifecycle, model, store
+from pileus.services.ecs.model import Definition, Task
+from pileus.services.ecs.planning import Planner
+from pileus.services.ecs.secret_values import CannotPlan
+from pileus.values.errors import StoreUnavailable
+
+T = TypeVar("T")
+_log = logging.getLogger("pileus.ecs")
+_LOOK_MS = 3_600_000
+_PAUSE_S = 1.0
+_CLOSE_S = 8.0
+_UNITS = 1024
+_BILLED_MS_MIN = 60_000
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A task under way: where it belongs, and what the metadata service needs of it."""
+
+    space: Space
+    task_id: str
+    credentials: str
+
+
+class TaskRunner:
+    """The platform has one.
+
+    Args:
+        stops_at_close: whether tasks end with the platform when it ends in order.
+    """
+
+    def __init__(
+        self, kernel: Kernel, nodes: TaskNodes, planner: Planner, *, stops_at_close: bool
+    ) -> None:
+        self._kernel = kernel
+        self._nodes = nodes
+        self._planner = planner
+        self._stops_at_close = stops_at_close
+        self._spaces: set[Space] = set()
+        self._drivers: dict[str, asyncio.Task[None]] = {}
+        self._runs: dict[str, TaskRun] = {}
+        self._known: dict[str, Known] = {}
+        self._is_closing = False
+        self._has_swept = False
+
+    def capacity(self) -> Capacity:
+        """What the node has left."""
+        return self._nodes.capacity()
+
+    def ensure(self, call: Call) -> None:
+        """Look after the tasks of the call's account and region from now on."""
+        if call.space in self._spaces:
+            return
+        self._spaces.add(call.space)
+        own = self._kernel.stream_call(call.space)
+        self._kernel.supervisor.spawn(f"tasks of {'/'.join(call.space[:2])}", self._look(own))
+        if not self._has_swept:
+            self._has_swept = True
+            self._kernel.supervisor.spawn("tasks nobody knows", self._sweep())
+
+    def known(self, token: str) -> Known | None:
+        """The task under way that an id stands for: its own, its containers', its credentials'."""
+        return self._known.get(token)
+
+    async def close(self) -> None:
+        """The platform ends in order: end the tasks as well, unless told otherwise."""
+        self._is_closing = True
+        if self._stops_at_close:
+            for run in self._runs.values():
+                run.stop(task_plan.NODE_LOST, "Pileus was stopped.", within_s=_CLOSE_S)
+            if self._drivers:
+                await asyncio.wait(self._drivers.values(), timeout=_CLOSE_S + 2)
+        await self._nodes.close()
+
+    # -- what there is to do ----------------------------------------------------------------
+
+    async def _look(self, call: StreamCall) -> None:
+        while True:
+            wanted = call.read(store.active_tasks)
+            for task_id, desired in wanted.items():
+                self._attend(call, task_id, desired)
+            until_ms = self._kernel.clock.now_ms() + _LOOK_MS
+
+            def changed(view: Any, wanted: dict[str, str] = wanted) -> dict[str, str] | None:
+                found = store.active_tasks(view)
+                return found if found != wanted else None
+
+            await call.until(store.CHANGED, until_ms, changed)
+
+    def _attend(self, call: StreamCall, task_id: str, desired: str) -> None:
+        if task_id not in self._drivers:
+            if not self._is_closing:
+                work = self._drive(call, task_id)
+                driver = self._kernel.supervisor.spawn(f"task {task_id}", work)
+                self._drivers[task_id] = driver
+                driver.add_done_callback(lambda _: self._drivers.pop(task_id, None))
+        elif desired == model.STOPPED and task_id in self._runs:
+            self._tell_stop(call, task_id)
+
+    def _tell_stop(self, call: StreamCall, task_id: str) -> None:
+        task = call.read(lambda view: store.get_task(view, task_id))
+        if task is not None and task.desired == model.STOPPED:
+            self._runs[task_id].stop(task.stop_code, task.stop_reason)
+
+    async def _sweep(self) -> None:
+        """End what is on the node and belongs to no task that goes on."""
+        for task_id in await self._nodes.found():
+            if not self._is_wanted(task_id):
+                _log.info("task %s is on the node, but is not wanted", task_id)
+                try:
+                    handle = await self._nodes.open(TaskSpec(task_id, task_id))
+                    await handle.close()
+                except TaskRefused as error:
+                    _log.warning("task %s cannot be removed: %s", task_id, error)
+
+    def _is_wanted(self, task_id: str) -> bool:
+        for space in self._kernel.state.spaces():
+            if space[2] == "ecs":
+                call = self._kernel.stream_call(space)
+                if call.read(lambda view: view.state.get(("active", task_id))) is not None:
+                    return True
+        return False
+
+    # -- one task ---------------------------------------------------------------------------
+
+    async def _drive(self, call: StreamCall, task_id: str) -> None:
+        task, definition = call.read(lambda view: _both(view, task_id))
+        if task is None or definition is None or task.status == model.STOPPED:
+            return
+        known = Known(call.space, task_id, task.credentials)
+        tokens = [task_id, task.credentials, *(one.id for one in task.containers)]
+        self._known.update(dict.fromkeys(tokens, known))
+        try:
+            await self._run(call, task, definition)
+        finally:
+            self._runs.pop(task_id, None)
+            for token in tokens:
+                self._known.pop(token, None)
+
+    async def _run(self, call: StreamCall, task: Task, definition: Definition) -> None:
+        is_there = task.id in await self._nodes.found()
+        may_start = task.status in (model.PROVISIONING, model.PENDING)
+        if not is_there and (not may_start or task.desired == model.STOPPED):
+            lost = (task_plan.NODE_LOST, task_plan.LOST_REASON)
+            await self._end(call, task, TaskReport({}, False, *(("", "") if may_start else lost)))
+            return
+        scope = f"{call.account}/{call.region}"
+        refusal = ""
+        plan = self._planner.bare_plan(scope, task, definition)
+        if may_start:
+            try:
+                plan = await self._planner.plan(scope, task, definition)
+            except CannotPlan as error:
+                refusal = str(error)
+        if refusal and not is_there:
+            report = TaskReport({}, False, task_plan.FAILED_TO_START, refusal)
+            await self._end(call, task, report)
+            return
+        await self._write(call, lambda write: lifecycle.pending(write, task.id))
+        run = self._runs[task.id] = TaskRun(self._kernel, self._nodes, "ecs", plan)
+        if refusal:  # some of its containers were started by an earlier platform, others never
+            run.stop(task_plan.FAILED_TO_START, refusal)
+        self._tell_stop(call, task.id)
+
+        async def take(report: TaskReport) -> None:
+            await self._write(call, lambda write: lifecycle.take_report(write, task.id, report))
+
+        last = await run.run(take)
+        await take(last)
+        await self._end(call, task, last)
+        await run.close()
+
+    async def _end(self, call: StreamCall, task: Task, last: TaskReport) -> None:
+        used = await self._write(call, lambda write: lifecycle.stopped(write, task.id, last))
+        if not used:
+            return
+        seconds = max(used["ms"], _BILLED_MS_MIN) / 1000
+        meter = self._kernel.meter
+        meter.add_quantity(call.account, "ecs:vcpu_seconds", used["cpu"] / _UNITS * seconds)
+        meter.add_quantity(call.account, "ecs:gb_seconds", used["memory_mb"] / _UNITS * seconds)
+        meter.add_quantity(call.account, "ecs:tasks", 1)
+
+    async def _write(self, call: StreamCall, step: Callable[[WriteCall], T]) -> T:
+        """Written for sure: a store that cannot do it now holds the task up, nothing else."""
+        while True:
+            try:
+                return await call.write(step)
+            except StoreUnavailable as problem:
+                _log.warning("a task waits for the store: %s", problem)
+                await self._kernel.clock.sleep(_PAUSE_S)
+
+
+def _both(view: Any, task_id: str) -> tuple[Task | None, Definition | None]:
+    task = store.get_task(view, task_id)
+    return task, store.get_definition(view, task.definition) if task else None

@@ -1,0 +1,49 @@
+"""Container tasks in a memory platform: scripted programs instead of processes, under virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pileus.compute.task_images import ImageUnavailable, TaskImage
+from pileus.services.ecs.parts import TaskSettings, add_task_parts
+from pileus.services.ecs.running import TaskRunner
+from pileus.testing.fake_tasks import ContainerProgram, FakeTaskHost, FakeTaskNodes
+from pileus.testing.platform import MemoryPlatform
+
+
+class AnyImage:
+    """Every image is there but those named ``missing``; its command is its name."""
+
+    async def find(self, scope: str, name: str) -> TaskImage:
+        """See ``compute.task_images.TaskImages``."""
+        if name.startswith("missing"):
+            raise ImageUnavailable(f"CannotPullContainerError: {name}: not found")
+        return TaskImage(lowers=(f"/images/{name}",), command=(name,))
+
+
+class ScriptedTasks:
+    """Adds tasks over one scripted machine to each life of a platform::
+
+    tasks = ScriptedTasks({"worker": ContainerProgram(5.0)})
+    platform = await MemoryPlatform.start(prepare=tasks)
+
+    Attributes:
+        host: the machine; it goes on while platforms come and go.
+        runner: of the latest life.
+    """
+
+    host: FakeTaskHost
+    runner: TaskRunner
+
+    def __init__(self, programs: Mapping[str, ContainerProgram], memory_mb: int = 0) -> None:
+        self.programs = dict(programs)
+        self._memory_mb = memory_mb
+        self._clock: object = None
+
+    def __call__(self, platform: MemoryPlatform) -> None:
+        """Give the platform what runs tasks; it has not started yet."""
+        if self._clock is not platform.clock:
+            self._clock = platform.clock
+            self.host = FakeTaskHost(platform.clock, self.programs, self._memory_mb)
+        settings = TaskSettings(images=AnyImage())
+        self.runner = add_task_parts(platform.kernel, FakeTaskNodes(self.host), settings)
