@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.services.ecs.conftest import Bench, container
 
 from pileus.values.errors import ServiceError
-from tests.services.ecs.conftest import Bench, container
 
 FARGATE = {"requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc"}
 REFUSED: list[tuple[dict[str, Any], str]] = [

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.services.ecs.conftest import Bench, container
 
 from pileus.values.errors import ServiceError
-from tests.services.ecs.conftest import Bench, container
 
 
 async def _create(bench: Bench, count: int = 2, **more: object) -> None:

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from tests.services.ecs.conftest import Bench, container
 
 from pileus.values.errors import ServiceError
-from tests.services.ecs.conftest import Bench, container
 
 
 def _log(group: str = "g", **more: str) -> dict[str, Any]:

@@ -31,8 +31,8 @@ from pileus.adapters.local_node.node_interpreters import (
     is_node_runtime,
 )
 from pileus.adapters.local_node.node_sdk import NodeSdk
-from pileus.adapters.local_node.starting import ignored_extensions, start_message
 from pileus.adapters.local_node.probing import Prober
+from pileus.adapters.local_node.starting import ignored_extensions, start_message
 from pileus.ports.clock import Clock
 from pileus.ports.nodes import (
     ChangeKind,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import shutil
@@ -39,6 +40,7 @@ METADATA_ADDRESS = "169.254.170.2"
 _RECORD = "task.json"
 _VOLUMES = "volumes"
 _NEW = ".new"
+_MARK_DIGITS = 8
 _MIB = 1 << 20
 _REMOVE_TRIES, _REMOVE_EVERY_S = 50, 0.02
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -87,6 +89,9 @@ class LocalTasks:
         self._spare: tuple[subprocess.Popen[bytes], socket.socket] | None = None
         self._keepers: dict[str, subprocess.Popen[bytes]] = {}
         self._pause = threading.Event()
+        place = str(settings.tasks_dir.absolute()).encode()
+        self._mark = hashlib.sha256(place).hexdigest()[:_MARK_DIGITS]
+        """Tells the groups of one data folder from those of another."""
 
     def capacity(self) -> Capacity:
         """See the port."""
@@ -105,7 +110,7 @@ class LocalTasks:
     async def open(self, spec: TaskSpec) -> LocalTaskHandle:
         """See the port."""
         folder = self._settings.tasks_dir / spec.id
-        groups = TaskGroups(self._prober.cgroups, spec.id)
+        groups = TaskGroups(self._prober.cgroups, f"{self._mark}-{spec.id}")
         handle = LocalTaskHandle(
             spec,
             folder,
