@@ -68,6 +68,7 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
     ("AWS::SNS::TopicPolicy", {"Topics": [TOPIC], "PolicyDocument": {
         "Version": "2012-10-17", "Statement": [{**_ANYBODY, "Action": "sns:Publish"}]}}),
     ("AWS::SNS::Subscription", {"TopicArn": TOPIC, "Protocol": "sqs", "Endpoint": QUEUE}),
+    ("AWS::ECR::Repository", {"RepositoryName": "images"}),
     ("AWS::SSM::Parameter", {"Name": "/p", "Type": "String", "Value": "v"}),
     ("AWS::SecretsManager::Secret", {"Name": "secret", "GenerateSecretString": {}}),
     ("AWS::SecretsManager::ResourcePolicy", {"SecretId": "secret",

@@ -195,6 +195,17 @@ async def test_an_alarm_on_an_expression(watched: Watched) -> None:
         await watched.alarm(Metrics=metrics, **nothing)
 
 
+async def test_an_expression_that_fails_stops_no_other_alarm(watched: Watched) -> None:
+    nothing: dict[str, Any] = dict.fromkeys(("Namespace", "MetricName", "Statistic", "Period"))
+    await watched.alarm("0 broken", Metrics=[{"Id": "e", "Expression": "1 + 1"}], **nothing)
+    await watched.alarm()
+    assert await watched.minute(5.0) == "ALARM"
+    assert await watched.minute(1.0) == "OK"
+    broken = await watched.described("0 broken")
+    assert broken["StateValue"] == "INSUFFICIENT_DATA"
+    assert "the result is not a time series" in broken["StateReason"]
+
+
 async def test_a_function_is_told(watched: Watched) -> None:
     function = "arn:aws:lambda:us-east-1:000000000000:function:f"
     await watched.alarm(AlarmActions=[function])

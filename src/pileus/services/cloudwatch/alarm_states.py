@@ -19,7 +19,8 @@ from pileus.services.cloudwatch import (
     store,
 )
 from pileus.services.cloudwatch.limits import LIMITS
-from pileus.services.cloudwatch.model import ALARM, OK, Alarm, HistoryItem
+from pileus.services.cloudwatch.model import ALARM, INSUFFICIENT, OK, Alarm, HistoryItem
+from pileus.values.errors import ServiceError
 
 _FINE_S = 10
 _MINUTE_S = 60
@@ -186,8 +187,17 @@ def evaluate_all(call: WriteCall, every_s: int) -> None:
         if not alarm.is_composite and cadence_s(alarm.definition) == every_s
     ]
     end_ms = (call.now_ms - _LAG_MS[every_s]) // (every_s * 1000) * every_s * 1000
-    for alarm in mine:
-        evaluate(call, store.alarm(call.state, alarm.name), end_ms)
+    for each in mine:
+        alarm = store.alarm(call.state, each.name)
+        try:
+            evaluate(call, alarm, end_ms)
+        except ServiceError as error:
+            # An expression that gives no series: its alarm says so, and the others go on.
+            if alarm.state != INSUFFICIENT:
+                set_state(call, alarm, INSUFFICIENT, error.message, "")
+            else:
+                alarm.reason = error.message
+                store.put_alarm(call.state, alarm)
     if mine:
         arm(call, every_s)
 
