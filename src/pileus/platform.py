@@ -26,10 +26,12 @@ from pileus.adapters.local_node.tasks import LocalTasks, LocalTaskSettings
 from pileus.adapters.segment_log import SegmentLog
 from pileus.adapters.sms_handset import HandsetSms
 from pileus.adapters.sqlite_state import SqliteState
+from pileus.compute.images.image_store import ImageStore
 from pileus.compute.images.layer_store import LayerStore
 from pileus.compute.images.parts import add_image_store, add_layer_store
 from pileus.compute.log_shipping import LogShipper
 from pileus.compute.pools import Pools, PoolSettings
+from pileus.compute.task_images import RegistryImages
 from pileus.console.routes import Console, Hooks
 from pileus.deploy.accounts import DEFAULT_STAGE, ENVIRONMENTS_PREFIX
 from pileus.gateway.app import OWN_PREFIX, GatewayApp
@@ -289,7 +291,11 @@ def _add_tasks(kernel: Kernel, settings: Settings, nodes: LocalNodes, server: Se
         (Doors(server, kernel.supervisor).open, Doors(metadata, kernel.supervisor).open),
     )
     volumes = tuple(folder for folder in settings.host_volumes.split(":") if folder)
-    task_settings = TaskSettings(host_volumes=volumes, stops_at_close=not settings.keep_tasks)
+    task_settings = TaskSettings(
+        images=RegistryImages(kernel.part(ImageStore), kernel.part(LayerStore)),
+        host_volumes=volumes,
+        stops_at_close=not settings.keep_tasks,
+    )
     add_task_parts(kernel, tasks, task_settings)
     return metadata
 

@@ -41,7 +41,7 @@ class Simulation:
         self.disks.state.crash_at = crash_at
         self.platform = await MemoryPlatform.start(self.disks, self.seed, self.parts, self.prepare)
 
-    async def __call__(self, service: str, operation: str, **given: Any) -> dict[str, Any]:
+    async def __call__(self, service: str, operation: str, /, **given: Any) -> dict[str, Any]:
         """An acknowledged call, or PowerCut."""
         kernel = self.platform.kernel
         work = asyncio.ensure_future(

@@ -8,6 +8,9 @@ from typing import Protocol
 
 import msgspec
 
+from pileus.compute.images.errors import ImageError
+from pileus.compute.images.image_store import ImageStore
+from pileus.compute.images.layer_store import LayerStore
 from pileus.ports.tasks import HOST_IMAGE
 from pileus.values.errors import PileusError
 
@@ -37,20 +40,69 @@ class TaskImage(msgspec.Struct, frozen=True):
 class TaskImages(Protocol):
     """Where tasks find images."""
 
-    async def find(self, scope: str, name: str) -> TaskImage:
+    async def find(self, scope: str, name: str, holder: str) -> TaskImage:
         """The image of a name as task definitions give it, unpacked. ``scope`` is
-        ``account/region``. Raises ImageUnavailable."""
+        ``account/region``; ``holder`` (a task's id) keeps its layers there until :meth:`release`.
+        Raises ImageUnavailable."""
+        ...
+
+    def release(self, holder: str) -> None:
+        """The task needs its images no more. Idempotent."""
         ...
 
 
 class HostImages:
     """No images but ``pileus:host``, the node's own programs."""
 
-    async def find(self, scope: str, name: str) -> TaskImage:
+    async def find(self, scope: str, name: str, holder: str) -> TaskImage:
         """See the protocol."""
         if name == HOST_IMAGE:
             return TaskImage()
-        raise ImageUnavailable(
-            f"CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to "
-            f"resolve ref {name}: {name}: not found"
+        raise ImageUnavailable(_cannot_pull(name, f"{name}: not found"))
+
+    def release(self, holder: str) -> None:
+        """See the protocol."""
+
+
+class RegistryImages:
+    """Images of the accounts' registries, unpacked layer by layer."""
+
+    def __init__(self, images: ImageStore, layers: LayerStore) -> None:
+        self._images = images
+        self._layers = layers
+
+    async def find(self, scope: str, name: str, holder: str) -> TaskImage:
+        """See the protocol."""
+        account, _, region = scope.partition("/")
+        try:
+            image = self._images.resolve(account, region, name)
+            if image.is_host:
+                return TaskImage()
+            lowers = await self._layers.unpacked(image, holder)
+        except ImageError as error:
+            raise ImageUnavailable(_cannot_pull(name, str(error))) from error
+        if not lowers:
+            raise ImageUnavailable(_cannot_pull(name, "the image has no layers"))
+        config = image.config
+        pairs = (text.partition("=") for text in config.environment)
+        return TaskImage(
+            lowers=lowers,
+            entrypoint=config.entrypoint,
+            command=config.command,
+            environment={name: value for name, _, value in pairs},
+            working_dir=config.working_dir or "/",
+            user=config.user,
+            stop_signal=config.stop_signal,
+            digest=image.digest,
         )
+
+    def release(self, holder: str) -> None:
+        """See the protocol."""
+        self._layers.release(holder)
+
+
+def _cannot_pull(name: str, why: str) -> str:
+    return (
+        "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to "
+        f"resolve ref {name}: {why}"
+    )

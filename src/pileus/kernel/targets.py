@@ -43,12 +43,17 @@ def _stream(arn: Arn, text: str, options: Mapping[str, Any]) -> Call:
     return "kinesis", "PutRecord", {**given, **options}
 
 
+def _cluster(arn: Arn, text: str, options: Mapping[str, Any]) -> Call:
+    return "ecs", "RunTask", {"cluster": str(arn), **options}
+
+
 _BY_SERVICE: dict[str, Callable[[Arn, str, Mapping[str, Any]], Call]] = {
     "sqs": _queue,
     "lambda": _function,
     "sns": _topic,
     "states": _machine,
     "kinesis": _stream,
+    "ecs": _cluster,
 }
 _WIRE_IDS = {"states": "stepfunctions"}
 """Where a service's name in ARNs is not its wire id."""

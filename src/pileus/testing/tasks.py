@@ -14,8 +14,16 @@ from pileus.testing.platform import MemoryPlatform
 class AnyImage:
     """Every image is there but those named ``missing``; its command is its name."""
 
-    async def find(self, scope: str, name: str) -> TaskImage:
+    def __init__(self) -> None:
+        self.held: set[str] = set()
+
+    def release(self, holder: str) -> None:
         """See ``compute.task_images.TaskImages``."""
+        self.held.discard(holder)
+
+    async def find(self, scope: str, name: str, holder: str) -> TaskImage:
+        """See ``compute.task_images.TaskImages``."""
+        self.held.add(holder)
         if name.startswith("missing"):
             raise ImageUnavailable(f"CannotPullContainerError: {name}: not found")
         return TaskImage(lowers=(f"/images/{name}",), command=(name,))
@@ -34,6 +42,7 @@ class ScriptedTasks:
 
     host: FakeTaskHost
     runner: TaskRunner
+    images: AnyImage
 
     def __init__(self, programs: Mapping[str, ContainerProgram], memory_mb: int = 0) -> None:
         self.programs = dict(programs)
@@ -45,5 +54,6 @@ class ScriptedTasks:
         if self._clock is not platform.clock:
             self._clock = platform.clock
             self.host = FakeTaskHost(platform.clock, self.programs, self._memory_mb)
-        settings = TaskSettings(images=AnyImage())
+        self.images = AnyImage()
+        settings = TaskSettings(images=self.images)
         self.runner = add_task_parts(platform.kernel, FakeTaskNodes(self.host), settings)

@@ -59,7 +59,7 @@ class Planner:
         for record, body in zip(
             task.containers, definition.body["containerDefinitions"], strict=True
         ):
-            image = await self._image(scope, record.image)
+            image = await self._image(scope, record.image, task.id)
             values = await secret_values.variables(self._kernel, context, body)
             environment = self._environment(scope, task, definition, record) | values
             given = _override(task, record.name)
@@ -107,9 +107,18 @@ class Planner:
             endpoint=self._kernel.endpoint,
         )
 
-    async def _image(self, scope: str, name: str) -> TaskImage:
+    async def hold(self, scope: str, task: Task) -> None:
+        """Keep the layers that a running task stands on. Raises CannotPlan."""
+        for record in task.containers:
+            await self._image(scope, record.image, task.id)
+
+    def release(self, task: Task) -> None:
+        """The task is gone from the node."""
+        self._images.release(task.id)
+
+    async def _image(self, scope: str, name: str, holder: str) -> TaskImage:
         try:
-            return await self._images.find(scope, name)
+            return await self._images.find(scope, name, holder)
         except ImageUnavailable as error:
             raise CannotPlan(str(error)) from error
 

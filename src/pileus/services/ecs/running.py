@@ -154,6 +154,7 @@ class TaskRunner:
         self._known.update(dict.fromkeys(tokens, known))
         try:
             await self._run(call, task, definition)
+            self._planner.release(task)
         finally:
             self._runs.pop(task_id, None)
             for token in tokens:
@@ -169,11 +170,16 @@ class TaskRunner:
         scope = f"{call.account}/{call.region}"
         refusal = ""
         plan = self._planner.bare_plan(scope, task, definition)
-        if may_start:
-            try:
+        try:
+            if may_start:
                 plan = await self._planner.plan(scope, task, definition)
-            except CannotPlan as error:
+            else:
+                await self._planner.hold(scope, task)
+        except CannotPlan as error:
+            if may_start:
                 refusal = str(error)
+            else:
+                _log.warning("layers of task %s are not kept: %s", task.id, error)
         if refusal and not is_there:
             report = TaskReport({}, False, task_plan.FAILED_TO_START, refusal)
             await self._end(call, task, report)

@@ -54,7 +54,7 @@ def _java(value: Any) -> str:
 ROOM = Room(
     package="pileus.services.events",
     services=("events",),
-    uses=("lambda", "sqs", "sns", "stepfunctions", "kinesis", "events"),
+    uses=("lambda", "sqs", "sns", "stepfunctions", "kinesis", "events", "ecs"),
     resource_types=("AWS::Events::Rule", "AWS::Events::EventBus", "AWS::Events::Archive"),
     resource_arn=_resource_arn,
     invalid_input=_invalid_input,

@@ -83,7 +83,10 @@ def _delivery(call: WriteCall, rule: Rule, target: Mapping[str, Any], event: Eve
     if arn.service == "events":
         service, operation, given = "events", "PutEvents", _forwarded(str(arn), event)
     else:
-        service, operation, given = call_for(str(arn), text, **_options(arn, target, event))
+        options = _options(arn, target, event)
+        if arn.service == "ecs":
+            options |= _task(target, text)
+        service, operation, given = call_for(str(arn), text, **options)
     retry = target.get("RetryPolicy") or {}
     letter = (target.get("DeadLetterConfig") or {}).get("Arn")
     attempts_max = retry.get("MaximumRetryAttempts", LIMITS.retry_attempts_max) + 1
@@ -117,6 +120,39 @@ def _options(arn: Arn, target: Mapping[str, Any], event: Event) -> dict[str, Any
     if arn.service == "kinesis":
         return {"PartitionKey": _partition_key(target, event)}
     return {}
+
+
+def _task(target: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """Members of RunTask; an input of the target's own is the task's overrides.
+
+    https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_EcsParameters.html
+    """
+    parameters = target["EcsParameters"]
+    given = {
+        member: parameters[name] for name, member in _TASK_MEMBERS.items() if name in parameters
+    }
+    if network := (parameters.get("NetworkConfiguration") or {}).get("awsvpcConfiguration"):
+        members = ("Subnets", "SecurityGroups", "AssignPublicIp")
+        chosen = {name[:1].lower() + name[1:]: network[name] for name in members if name in network}
+        given["networkConfiguration"] = {"awsvpcConfiguration": chosen}
+    if tags := parameters.get("Tags"):
+        given["tags"] = [{"key": tag["Key"], "value": tag["Value"]} for tag in tags]
+    if any(target.get(name) for name in ("Input", "InputPath", "InputTransformer")):
+        overrides = orjson.loads(text)
+        given["overrides"] = overrides if isinstance(overrides, dict) else {}
+    return given
+
+
+_TASK_MEMBERS = {
+    "TaskDefinitionArn": "taskDefinition",
+    "TaskCount": "count",
+    "LaunchType": "launchType",
+    "PlatformVersion": "platformVersion",
+    "Group": "group",
+    "CapacityProviderStrategy": "capacityProviderStrategy",
+    "EnableECSManagedTags": "enableECSManagedTags",
+    "PropagateTags": "propagateTags",
+}
 
 
 def _partition_key(target: Mapping[str, Any], event: Event) -> str:

@@ -181,6 +181,10 @@ def _check_target(call: Call, target: Mapping[str, Any]) -> None:
     if path := (target.get("KinesisParameters") or {}).get("PartitionKeyPath"):
         compile_path(path)
     _check_service(call, target["Arn"])
+    if Arn.parse(target["Arn"]).service == "ecs" and not target.get("EcsParameters"):
+        raise errors.validation(
+            f"Parameter(s) EcsParameters must be specified for target: {target['Id']}."
+        )
     if target["Arn"].endswith(".fifo") and not (target.get("SqsParameters") or {}).get(
         "MessageGroupId"
     ):
