@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("pileus.timers")
 _FAR_MS = 3_600_000
+STORE_PAUSE_S = 1.0
+RETRY_FIRST_S = 1.0
+RETRY_LAST_S = 300.0
 
 
 class Timers:
     """Fires timers when they are due. A timer that was replaced or cancelled does nothing.
 
-    The hook runs in the transaction that removes the timer, so it takes effect exactly once.
+    The hook runs in the transaction that removes the timer, so it takes effect exactly once;
+    a hook that raises is tried again, ever more seldom.
     """
 
     def __init__(self, kernel: Kernel) -> None:
@@ -64,10 +68,16 @@ class Timers:
             timer = decode_timer(value)
             self._kernel.registry.hook(space[2], name)(call, timer.payload)
 
+        pause_s = RETRY_FIRST_S
         while True:
             try:
                 await self._kernel.write(self._kernel.system_context(space), space, step)
                 return
             except StoreUnavailable:
                 _log.warning("timer %s %s waits for the store", name, key)
-                await self._kernel.clock.sleep(1.0)
+                await self._kernel.clock.sleep(STORE_PAUSE_S)
+            except Exception:
+                # A room's fault: the timer is still there, and must not wait for a restart.
+                _log.exception("timer %s %s failed; again in %g s", name, key, pause_s)
+                await self._kernel.clock.sleep(pause_s)
+                pause_s = min(pause_s * 2, RETRY_LAST_S)
