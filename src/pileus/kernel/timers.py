@@ -76,7 +76,7 @@ class Timers:
             except StoreUnavailable:
                 _log.warning("timer %s %s waits for the store", name, key)
                 await self._kernel.clock.sleep(STORE_PAUSE_S)
-            except Exception:
+            except Exception:  # noqa: BLE001 - see below
                 # A room's fault: the timer is still there, and must not wait for a restart.
                 _log.exception("timer %s %s failed; again in %g s", name, key, pause_s)
                 await self._kernel.clock.sleep(pause_s)
