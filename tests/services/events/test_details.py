@@ -16,7 +16,7 @@ EVENTS = "arn:aws:events:us-east-1:000000000000:"
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:q"
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:m"
 STREAM = "arn:aws:kinesis:us-east-1:000000000000:stream/s"
-TASKS = "arn:aws:ecs:us-east-1:000000000000:cluster/c"
+BATCH = "arn:aws:batch:us-east-1:000000000000:job-queue/c"
 PATTERN = '{"source": ["app"]}'
 ENTRY = {"Source": "app", "DetailType": "Thing", "Detail": "{}"}
 REPLAY = {
@@ -49,7 +49,7 @@ async def platform(memory_platform: MemoryPlatform) -> MemoryPlatform:
         ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": "x"}]}, "ValidationException", "Parameter x is not valid. Reason: Provided Arn is not in correct format."),
         ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": MACHINE}]}, "ValidationException", f"Pileus cannot deliver to states targets yet: {MACHINE}"),
         ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": STREAM, "KinesisParameters": {"PartitionKeyPath": "detail"}}]}, "ValidationException", "Invalid JSONPath: detail"),
-        ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": TASKS}]}, "ValidationException", f"Pileus cannot deliver to ecs targets yet: {TASKS}"),
+        ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": BATCH}]}, "ValidationException", f"Pileus cannot deliver to batch targets yet: {BATCH}"),
         ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": QUEUE, "Input": "no json"}]}, "ValidationException", "JSON syntax error in input for target 1."),
         ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": QUEUE + ".fifo"}]}, "ValidationException", "Parameter(s) SqsParameters must be specified for target: 1."),
         ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": QUEUE, "RetryPolicy": {"MaximumRetryAttempts": 186}}]}, "ValidationException", "1 validation error detected: Value '186' at 'targets.1.member.retryPolicy.maximumRetryAttempts' failed to satisfy constraint: Member must have value less than or equal to 185"),

@@ -1,0 +1,309 @@
+"""Container tasks with real clients against a live platform, real processes behind it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.conformance.commands import Commands
+from tests.conformance.live import LivePlatform
+
+_WAIT_S = 30.0
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+)
+
+
+class Tasks:
+    """A user of one live platform."""
+
+    def __init__(self, platform: LivePlatform) -> None:
+        self.platform = platform
+        self.count = 0
+
+    @property
+    def ecs(self) -> Any:
+        return self.platform.client("ecs")
+
+    def define(self, command: list[str], **more: Any) -> str:
+        log = {
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": "/tasks",
+                "awslogs-stream-prefix": "p",
+                "awslogs-create-group": "true",
+            },
+        }
+        container = {"name": "main", "image": "pileus:host", "command": command}
+        top = {name: more.pop(name) for name in ("taskRoleArn", "volumes", "cpu") if name in more}
+        definition = self.ecs.register_task_definition(
+            family="f",
+            memory="128",
+            containerDefinitions=[{**container, "logConfiguration": log, **more}],
+            **top,
+        )
+        return str(definition["taskDefinition"]["taskDefinitionArn"])
+
+    def start(self, command: list[str], **more: Any) -> str:
+        self.ecs.create_cluster()
+        told = self.ecs.run_task(taskDefinition=self.define(command, **more))
+        assert not told["failures"], told
+        return str(told["tasks"][0]["taskArn"])
+
+    def task(self, arn: str) -> dict[str, Any]:
+        told: dict[str, Any] = self.ecs.describe_tasks(tasks=[arn])["tasks"][0]
+        return told
+
+    def until(self, arn: str, status: str) -> dict[str, Any]:
+        return eventually(
+            lambda: (told := self.task(arn))["lastStatus"] in (status, "STOPPED") and told
+        )
+
+    def run(self, command: list[str], **more: Any) -> dict[str, Any]:
+        return self.until(self.start(command, **more), "STOPPED")
+
+    def output(self, arn: str) -> list[str]:
+        logs = self.platform.client("logs")
+        stream = f"p/main/{arn.rpartition('/')[2]}"
+        found = logs.get_log_events(logGroupName="/tasks", logStreamName=stream, startFromHead=True)
+        return [event["message"] for event in found["events"]]
+
+
+def eventually(look: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + _WAIT_S
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("it did not happen")
+
+
+@pytest.fixture
+def tasks(live_platform: LivePlatform) -> Tasks:
+    return Tasks(live_platform)
+
+
+def test_output_and_exit_status(tasks: Tasks) -> None:
+    told = tasks.run(["sh", "-c", "echo out; echo err >&2; printf end; exit 7"])
+    assert told["containers"][0]["exitCode"] == 7
+    assert told["stopCode"] == "EssentialContainerExited"
+    assert tasks.output(told["taskArn"]) == ["out", "err", "end"]
+
+
+def test_a_memory_hog_is_killed_alone(tasks: Tasks) -> None:
+    other = tasks.start(["sleep", "60"])
+    told = tasks.run(["python", "-c", "held = bytearray(300 << 20)"])
+    assert told["containers"][0]["exitCode"] == 137
+    assert (
+        told["containers"][0]["reason"] == "OutOfMemoryError: Container killed due to memory usage"
+    )
+    assert tasks.until(other, "RUNNING")["lastStatus"] == "RUNNING"
+    tasks.ecs.stop_task(task=other)
+
+
+def test_stopping_a_task_that_does_not_listen(tasks: Tasks) -> None:
+    loop = "trap 'echo asked' TERM; echo ready; while true; do sleep 0.1; done"
+    arn = tasks.start(["sh", "-c", loop], stopTimeout=2)
+    tasks.until(arn, "RUNNING")
+    eventually(lambda: "ready" in tasks.output(arn))
+    began = time.monotonic()
+    tasks.ecs.stop_task(task=arn, reason="enough")
+    told = tasks.until(arn, "STOPPED")
+    assert 1.9 <= time.monotonic() - began < 10
+    assert told["containers"][0]["exitCode"] == 137
+    assert (told["stopCode"], told["stoppedReason"]) == ("UserInitiated", "enough")
+    assert tasks.output(arn) == ["ready", "asked"]
+
+
+def test_the_role_of_a_task_is_who_it_is(tasks: Tasks) -> None:
+    iam = tasks.platform.client("iam")
+    role = iam.create_role(RoleName="worker", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    program = (
+        "import boto3, json, os, urllib.request as u\n"
+        "print(boto3.client('sts').get_caller_identity()['Arn'])\n"
+        "told = u.urlopen(os.environ['ECS_CONTAINER_METADATA_URI_V4'] + '/task').read()\n"
+        "print(json.loads(told)['Family'])\n"
+    )
+    told = tasks.run(["python", "-c", program], taskRoleArn=role)
+    first, second = tasks.output(told["taskArn"])
+    assert first.startswith("arn:aws:sts::000000000000:assumed-role/worker/")
+    assert second == "f"
+
+
+WALLS = """
+import os, socket
+def refused(what):
+    try:
+        what()
+    except OSError:
+        return True
+    return False
+def connect(address):
+    socket.create_connection(address, 0.5).close()
+port = int(os.environ["AWS_ENDPOINT_URL"].rpartition(":")[2])
+assert not refused(lambda: connect(("127.0.0.1", port)))
+assert refused(lambda: connect(("127.0.0.1", 22)))
+assert refused(lambda: connect(("1.1.1.1", 53)))
+assert refused(lambda: open("/proc/sys/kernel/hostname", "w"))
+assert refused(lambda: open("/usr/bin/evil", "w"))
+assert refused(lambda: os.mknod("/dev/sda", 0o60600, os.makedev(8, 0)))
+assert refused(lambda: os.chroot("/nothing"))
+assert not os.path.exists("/home") or not os.listdir("/home")
+pids = [name for name in os.listdir("/proc") if name.isdigit()]
+assert pids == ["1"], pids
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.mount(b"none", b"/tmp", b"tmpfs", 0, None) < 0
+assert libc.unshare(0x10000000) < 0
+assert libc.ptrace(16, os.getppid() or 1, 0, 0) < 0
+open("/tmp/mine", "w").close(); open("/own", "w").close()
+print("held")
+"""
+
+
+def test_walls(tasks: Tasks) -> None:
+    told = tasks.run(["python", "-c", WALLS])
+    assert tasks.output(told["taskArn"]) == ["held"]
+
+
+def test_volumes_of_the_host_must_be_allowed(tasks: Tasks) -> None:
+    volumes = [{"name": "v", "host": {"sourcePath": "/etc"}}]
+    mounts = [{"sourceVolume": "v", "containerPath": "/mnt"}]
+    told = tasks.run(["true"], volumes=volumes, mountPoints=mounts)
+    assert told["stopCode"] == "TaskFailedToStart"
+    assert "PILEUS_HOST_VOLUMES" in told["stoppedReason"]
+
+
+def test_containers_share_network_and_volumes(tasks: Tasks) -> None:
+    tasks.ecs.create_cluster()
+    serve = (
+        "import socket; s = socket.create_server(('127.0.0.1', 8000)); open('/v/up', 'w').close();"
+        "c, _ = s.accept(); print(c.recv(9)); c.close()"
+    )
+    wait = "import os, time, socket\nwhile not os.path.exists('/v/up'): time.sleep(0.02)\n"
+    call = f"{wait}socket.create_connection(('127.0.0.1', 8000)).send(b'hello')"
+    mounts = [{"sourceVolume": "v", "containerPath": "/v"}]
+    shared = {"image": "pileus:host", "memory": 64, "mountPoints": mounts}
+    tasks.ecs.register_task_definition(
+        family="pair",
+        volumes=[{"name": "v"}],
+        containerDefinitions=[
+            {"name": "a", "command": ["python", "-c", serve], **shared, "user": "1000:1000"},
+            {"name": "b", "command": ["python", "-c", call], "essential": False, **shared},
+        ],
+    )
+    arn = tasks.ecs.run_task(taskDefinition="pair")["tasks"][0]["taskArn"]
+    told = tasks.until(arn, "STOPPED")
+    assert [one.get("exitCode") for one in told["containers"]] == [0, 0]
+
+
+def test_a_read_only_root_and_tmpfs(tasks: Tasks) -> None:
+    parameters = {"tmpfs": [{"containerPath": "/scratch", "size": 4}]}
+    program = "touch /scratch/x && ! touch /x && ! dd if=/dev/zero of=/scratch/y bs=1M count=5"
+    told = tasks.run(["sh", "-c", program], readonlyRootFilesystem=True, linuxParameters=parameters)
+    assert told["containers"][0]["exitCode"] == 0, tasks.output(told["taskArn"])
+
+
+def test_the_command_line(commands: Commands) -> None:
+    container = {"name": "main", "image": "pileus:host", "memory": 64, "command": ["sleep", "60"]}
+    commands.aws("ecs", "create-cluster", "--cluster-name", "cli")
+    commands.aws(
+        "ecs", "register-task-definition", "--family", "cli",
+        "--container-definitions", json.dumps([container]),
+    )  # fmt: skip
+    commands.aws(
+        "ecs", "create-service", "--cluster", "cli", "--service-name", "s",
+        "--task-definition", "cli", "--desired-count", "2",
+    )  # fmt: skip
+    commands.aws("ecs", "wait", "services-stable", "--cluster", "cli", "--services", "s")
+    listed = commands.aws("ecs", "list-tasks", "--cluster", "cli")["taskArns"]
+    assert len(listed) == 2
+    commands.aws(
+        "ecs", "update-service", "--cluster", "cli", "--service", "s", "--desired-count", "0"
+    )
+    commands.aws("ecs", "wait", "tasks-stopped", "--cluster", "cli", "--tasks", *listed)
+    commands.aws("ecs", "delete-service", "--cluster", "cli", "--service", "s")
+
+
+def test_errors_reach_the_client(tasks: Tasks) -> None:
+    tasks.ecs.create_cluster()
+    with pytest.raises(ClientError, match="ClusterNotFoundException"):
+        tasks.ecs.run_task(taskDefinition="f", cluster="none")
+    with pytest.raises(ClientError, match="TaskDefinition not found"):
+        tasks.ecs.run_task(taskDefinition="none")
+
+
+COUNTING = "i=0; while [ $i -lt 60 ]; do echo $i; i=$((i+1)); sleep 0.05; done; exit 5"
+
+
+def test_tasks_survive_a_killed_platform(make_platform: Callable[..., LivePlatform]) -> None:
+    platform = make_platform()
+    tasks = Tasks(platform)
+    arn = tasks.start(["sh", "-c", COUNTING])
+    ended = tasks.start(["sh", "-c", "sleep 0.7; echo over; exit 4"])
+    tasks.until(arn, "RUNNING")
+    tasks.until(ended, "RUNNING")
+    eventually(lambda: len(tasks.output(arn)) > 5)
+    platform.kill()
+    time.sleep(1.0)
+    platform.start()
+    assert tasks.task(arn)["lastStatus"] == "RUNNING"
+    assert tasks.until(ended, "STOPPED")["containers"][0]["exitCode"] == 4
+    assert tasks.output(ended) == ["over"]
+    told = tasks.until(arn, "STOPPED")
+    assert told["containers"][0]["exitCode"] == 5
+    assert [int(line) for line in dict.fromkeys(tasks.output(arn))] == list(range(60))
+
+
+def test_a_platform_that_ends_in_order_takes_its_tasks_along(
+    make_platform: Callable[..., LivePlatform],
+) -> None:
+    platform = make_platform()
+    tasks = Tasks(platform)
+    arn = tasks.start(["sh", "-c", "trap 'echo bye; exit 0' TERM; while true; do sleep 0.05; done"])
+    tasks.until(arn, "RUNNING")
+    time.sleep(0.2)
+    assert platform.stop() == 0
+    assert not list((platform.data_dir / "tasks").iterdir())
+    platform.start()
+    told = tasks.task(arn)
+    assert (told["lastStatus"], told["stoppedReason"]) == ("STOPPED", "Pileus was stopped.")
+    assert tasks.output(arn) == ["bye"]
+
+
+def test_a_killed_keeper_is_told(make_platform: Callable[..., LivePlatform]) -> None:
+    tasks = Tasks(make_platform())
+    arn = tasks.start(["sleep", "60"])
+    tasks.until(arn, "RUNNING")
+    (keeper,) = [
+        pid
+        for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
+        if _opens(pid, f"{arn.rpartition('/')[2]}/keeper.log")
+    ]
+    os.kill(keeper, signal.SIGKILL)
+    told = tasks.until(arn, "STOPPED")
+    assert told["stopCode"] == "TerminationNotice"
+    assert "exitCode" not in told["containers"][0]
+
+
+def _opens(pid: int, name: str) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/fd/2").endswith(name)
+    except OSError:
+        return False
