@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
-from pileus.ports.nodes import InstanceSpec, LogLine
+from pileus.ports.nodes import InstanceSpec, LogLine, TakePart
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -32,7 +32,8 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One invocation as a room asks for it. Contexts are JSON texts or empty."""
+    """One invocation as a room asks for it. Contexts are JSON texts or empty; ``take_part`` is for
+    callers who want a streamed answer as it comes."""
 
     request_id: str
     payload: bytes
@@ -40,6 +41,7 @@ class Call(msgspec.Struct, frozen=True):
     trace: str = ""
     client_context: str = ""
     identity: str = ""
+    take_part: TakePart | None = None
 
 
 class Result(msgspec.Struct, frozen=True):

@@ -144,6 +144,7 @@ class Session:
                 call.trace,
                 call.client_context,
                 call.identity,
+                call.take_part,
             )
         )
         duration_ns = outcome.duration_ns + spent_ns

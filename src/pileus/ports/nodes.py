@@ -70,9 +70,19 @@ class InstanceSpec(msgspec.Struct, frozen=True):
     kind: InstanceKind = InstanceKind.FUNCTION
 
 
+Hold = Callable[[bool], None]
+"""``hold(True)`` keeps an instance from sending more until ``hold(False)``."""
+TakePart = Callable[[str, bytes, Hold], None]
+"""Takes a piece of a streamed answer: its content type (or empty), the bytes, and the brake."""
+
+
 class Invocation(msgspec.Struct, frozen=True):
     """One call. ``deadline_ms`` is what the handler is told (wall time); the node enforces
-    ``timeout_s``. Contexts are JSON texts or empty."""
+    ``timeout_s``. Contexts are JSON texts or empty.
+
+    ``take_part`` gets a streamed answer as it comes, and then the outcome's payload is what was not
+    streamed; without it a streamed answer is collected and bounded as any other.
+    """
 
     request_id: str
     payload: bytes
@@ -82,6 +92,7 @@ class Invocation(msgspec.Struct, frozen=True):
     trace: str = ""
     client_context: str = ""
     identity: str = ""
+    take_part: TakePart | None = None
 
 
 class ExitReason(enum.Enum):

@@ -38,6 +38,7 @@ class Answer:
         duration_s: how long it takes; past the timeout the instance is ended.
         exit: the instance ends so instead of answering.
         memory_mb: what it uses; past the instance's memory it is ended.
+        parts: pieces streamed before ``payload``, as ``content_type``.
     """
 
     payload: bytes = b"null"
@@ -46,6 +47,8 @@ class Answer:
     output: Sequence[str] = ()
     exit: Exit | None = None
     memory_mb: int = _BASE_MEMORY_MB
+    parts: Sequence[bytes] = ()
+    content_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,12 @@ class FakeLink:
         answer = self.program.handle(invocation, self.calls)
         began_ns = self.clock.mono_ns()
         self._say(answer.output)
+        payload = answer.payload
+        if invocation.take_part is not None:
+            for part in answer.parts:
+                invocation.take_part(answer.content_type, part, lambda _: None)
+        elif not answer.is_error:
+            payload = b"".join([*answer.parts, payload])
         exit = answer.exit
         wait_s = answer.duration_s
         if wait_s > invocation.timeout_s:
@@ -111,7 +120,7 @@ class FakeLink:
         if exit is not None:
             self.end(exit)
             return Outcome(b"", True, duration_ns, peak_mb, exit)
-        return Outcome(answer.payload, answer.is_error, duration_ns, peak_mb)
+        return Outcome(payload, answer.is_error, duration_ns, peak_mb)
 
     async def stop(self) -> None:
         """See the port."""

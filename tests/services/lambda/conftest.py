@@ -52,6 +52,12 @@ def programs(recorder: Recorder) -> dict[str, Program]:
         "app.slow": recorder.program(Answer(b'"slow"', duration_s=2.0)),
         "app.minute": recorder.program(Answer(b'"slow"', duration_s=60.0)),
         "app.hang": recorder.program(Answer(duration_s=10_000.0)),
+        "app.stream": recorder.program(
+            Answer(b"", parts=(b"one ", b"two"), content_type="text/x", duration_s=1.0)
+        ),
+        "app.half": recorder.program(
+            Answer(json.dumps(FAILURE).encode(), is_error=True, parts=(b"one ",))
+        ),
         "app.exit": recorder.program(Answer(exit=Exit(ExitReason.EXITED, code=1))),
     }
 

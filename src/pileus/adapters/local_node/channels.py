@@ -52,6 +52,10 @@ class Channel(Protocol):
         """Queue one invocation for the runtime."""
         ...
 
+    def hold(self, is_held: bool) -> None:
+        """Read no more from the runtime until the hold is lifted."""
+        ...
+
     def close(self) -> None:
         """Close every socket of the channel."""
         ...
@@ -64,6 +68,7 @@ class FrameChannel(asyncio.Protocol):
         self._runtime = runtime
         self._buffer = b""
         self._transport: asyncio.WriteTransport | None = None
+        self._is_held = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
@@ -88,6 +93,13 @@ class FrameChannel(asyncio.Protocol):
             else:
                 head = frames.head(frames.INVOKE, header.encode(), len(payload))
                 self._transport.writelines((head, payload))
+
+    def hold(self, is_held: bool) -> None:
+        """See :class:`Channel`."""
+        if self._transport is not None and is_held != self._is_held:
+            self._is_held = is_held
+            transport = cast(asyncio.Transport, self._transport)
+            (transport.pause_reading if is_held else transport.resume_reading)()
 
     def close(self) -> None:
         """Close the socket."""

@@ -34,6 +34,7 @@ from pileus.ports.nodes import (
     LogLine,
     LogSink,
     Outcome,
+    TakePart,
 )
 from pileus.runtime import frames, messages
 
@@ -105,7 +106,9 @@ class Instance:
         self._initialised: asyncio.Future[None] | None = None
         self._answer: asyncio.Future[Outcome] | None = None
         self._request_id = ""
+        self._take_part: TakePart | None = None
         self._parts: list[bytes] = []
+        self._parts_bytes = 0
         self._last_error = b""
         self._started_ns = 0
         self._deadline_ns = 0
@@ -180,6 +183,7 @@ class Instance:
         assert channel is not None
         self.state = State.BUSY
         self._request_id = invocation.request_id
+        self._take_part = invocation.take_part
         answer: asyncio.Future[Outcome] = self._loop.create_future()
         self._answer = answer
         self._started_ns = self._clock.mono_ns()
@@ -274,7 +278,7 @@ class Instance:
         if self.memory_peak_mb > self.spec.memory_mb:
             self.kill(ExitReason.OUT_OF_MEMORY)
             return
-        if self._parts:
+        if self._parts_bytes:
             payload, is_error = self._joined(payload, is_error)
         self._answer = None
         self.state = State.READY
@@ -296,16 +300,26 @@ class Instance:
             self.on_nonsense(f"a part of an answer to {request_id!r}")
             return
         self._note_peak(peak_kib)
-        self._parts.append(data)
+        if self._take_part is not None:
+            self._take_part(content_type, data, self._hold)
+            return
+        self._parts_bytes += len(data)
+        if self._parts_bytes <= frames.RESPONSE_BYTES_MAX:
+            self._parts.append(data)
+
+    def _hold(self, is_held: bool) -> None:
+        if self._channel is not None:
+            self._channel.hold(is_held)
 
     def _joined(self, rest: bytes, is_error: bool) -> tuple[bytes, bool]:
         """A streamed answer for a caller who wants it whole; one that ended in an error is that."""
-        whole, self._parts = b"".join([*self._parts, rest]), []
+        parts, size_bytes = [*self._parts, rest], self._parts_bytes + len(rest)
+        self._parts, self._parts_bytes = [], 0
         if is_error:
             return rest, True
-        if len(whole) > frames.RESPONSE_BYTES_MAX:
+        if size_bytes > frames.RESPONSE_BYTES_MAX:
             return too_large(), True
-        return whole, False
+        return b"".join(parts), False
 
     def on_nonsense(self, detail: str) -> None:
         """From the channel: the runtime broke the protocol; the instance cannot be trusted."""

@@ -60,6 +60,11 @@ class RuntimeApi:
         self._queue.append(invocation)
         self._serve_waiting()
 
+    def hold(self, is_held: bool) -> None:
+        """See :class:`~pileus.adapters.local_node.channels.Channel`."""
+        for connection in self._connections:
+            connection.hold(is_held)
+
     def close(self) -> None:
         """Close the listener and every connection."""
         if self._server is not None:
@@ -171,6 +176,7 @@ class _Connection(asyncio.Protocol):
         self._url = b""
         self._body: list[bytes] = []
         self._body_bytes = 0
+        self._is_held = False
         self._content_type, self._is_streaming = "", False
         self._error_type, self._error_body = "", b""
 
@@ -257,6 +263,13 @@ class _Connection(asyncio.Protocol):
         """Write the Runtime API's error document."""
         text = message.replace("\\", "\\\\").replace('"', '\\"')
         self.reply(status, f'{{"errorMessage":"{text}","errorType":"{kind}"}}'.encode())
+
+    def hold(self, is_held: bool) -> None:
+        """Read no more until the hold is lifted."""
+        if self._transport is not None and is_held != self._is_held:
+            self._is_held = is_held
+            transport = cast(asyncio.Transport, self._transport)
+            (transport.pause_reading if is_held else transport.resume_reading)()
 
     def close(self) -> None:
         """Drop the connection."""

@@ -16,6 +16,7 @@ class Limits(msgspec.Struct, frozen=True):
     environment_bytes_max: int = 4096
     layers_max: int = 5
     log_tail_bytes: int = 4096
+    stream_bytes_max: int = 209_715_200
     retries_default: int = 2
     age_s_default: int = 21_600
     throttle_pause_first_s: int = 1

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from pileus.compute.calls import Call as ComputeCall
+from pileus.compute.calls import Result
 from pileus.kernel.calls import ReadCall, StreamCall
 from pileus.kernel.operations import Reply, stream
 from pileus.services.lambda_ import async_invokes, errors, store
@@ -28,8 +29,8 @@ from pileus.values.body import Body
 async def invoke(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Run a function now, later (Event), or not at all (DryRun)."""
     kind = request.get("InvocationType") or "RequestResponse"
-    payload = await _payload(kind, request, body)
-    function, version, qualifier = _chosen(call, request)
+    payload = await read_payload(kind, request, body)
+    function, version, qualifier = choose(call, request)
     if kind == "DryRun":
         return Reply({"StatusCode": 204, "ExecutedVersion": version.version}, status=204)
     name = request.get("DurableExecutionName") or ""
@@ -58,7 +59,7 @@ async def invoke(call: StreamCall, request: Mapping[str, Any], body: Body | None
         payload=payload,
         invoked_arn=store.arn_of(call, function.name, qualifier),
         trace=call.context.trace,
-        client_context=_client_context(request),
+        client_context=client_context(request),
     )
     scope = scope_of(call.account, call.region)
     result = await call.part(Functions).invoke(scope, function, version, compute_call)
@@ -70,9 +71,14 @@ async def invoke(call: StreamCall, request: Mapping[str, Any], body: Body | None
     if result.function_error:
         output["FunctionError"] = result.function_error
     if request.get("LogType") == "Tail":
-        tail = "".join(line.rstrip("\n") + "\n" for line in result.log).encode()
-        output["LogResult"] = base64.b64encode(tail[-LIMITS.log_tail_bytes :]).decode()
+        output["LogResult"] = log_tail(result)
     return Reply(output)
+
+
+def log_tail(result: Result) -> str:
+    """The end of an invocation's log, as ``LogResult`` has it."""
+    tail = "".join(line.rstrip("\n") + "\n" for line in result.log).encode()
+    return base64.b64encode(tail[-LIMITS.log_tail_bytes :]).decode()
 
 
 async def _durable(call: StreamCall, asked: Asked) -> Reply:
@@ -91,7 +97,8 @@ async def _durable(call: StreamCall, asked: Asked) -> Reply:
     return Reply(output)
 
 
-async def _payload(kind: str, request: Mapping[str, Any], body: Body | None) -> bytes:
+async def read_payload(kind: str, request: Mapping[str, Any], body: Body | None) -> bytes:
+    """The event of a request, checked to be JSON and small enough."""
     limit = LIMITS.async_payload_bytes_max if kind == "Event" else LIMITS.payload_bytes_max
     payload = request.get("Payload") or b""
     if body is not None:
@@ -116,7 +123,7 @@ async def _payload(kind: str, request: Mapping[str, Any], body: Body | None) -> 
 _Found = tuple[Function, Configuration, str]
 
 
-def _chosen(call: StreamCall, request: Mapping[str, Any]) -> _Found:
+def choose(call: StreamCall, request: Mapping[str, Any]) -> _Found:
     """What the call goes to; only an alias leaves that to chance."""
     name, qualifier = store.split(request)
     if qualifier and not is_version(qualifier):
@@ -131,7 +138,8 @@ def _found(view: ReadCall, asked: tuple[str, str], chance: bytes = b"") -> _Foun
     return function, store.chosen(view, function, qualifier, chance), qualifier
 
 
-def _client_context(request: Mapping[str, Any]) -> str:
+def client_context(request: Mapping[str, Any]) -> str:
+    """The caller's ClientContext as JSON text; empty without one."""
     given = request.get("ClientContext")
     if not given:
         return ""
