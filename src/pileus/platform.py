@@ -38,6 +38,8 @@ from pileus.gateway.app import OWN_PREFIX, GatewayApp
 from pileus.gateway.aws import AwsFront
 from pileus.gateway.code_downloads import CodeDownloads
 from pileus.gateway.doors import Doors
+from pileus.gateway.function_urls import PREFIX as URL_PREFIX
+from pileus.gateway.function_urls import FunctionUrlFront
 from pileus.gateway.inbound import AnswersHandler, TwilioWebhook
 from pileus.gateway.registry import RegistryDoor, claims
 from pileus.gateway.server import Server, WebSocketHandler
@@ -53,6 +55,7 @@ from pileus.services.ecs.metadata import Metadata
 from pileus.services.ecs.parts import TaskSettings, add_task_parts
 from pileus.services.ecs.running import TaskRunner
 from pileus.services.lambda_ import downloads
+from pileus.services.lambda_.function_urls import FunctionUrls
 from pileus.services.lambda_.parts import ComputeSettings, add_parts
 from pileus.services.sagemaker.parts import ModelSettings, add_model_parts
 from pileus.services.sagemaker.running import Endpoints
@@ -125,6 +128,7 @@ async def start(settings: Settings) -> Platform:
     _add_images(kernel, app, settings)
     metadata = _add_tasks(kernel, replace(settings, port=port), nodes, server)
     app.add_handler(downloads.PATH, _code_downloads(kernel))
+    _add_function_urls(kernel, app)
     app.add_handler(answers.PATH.removeprefix(OWN_PREFIX), _answers(kernel))
     # Before anything that a previous run left goes on, so that the page is told of it.
     _add_console(kernel, app, settings, _Vitals(kernel, nodes).tell)
@@ -298,6 +302,15 @@ def _add_tasks(kernel: Kernel, settings: Settings, nodes: LocalNodes, server: Se
     )
     add_task_parts(kernel, tasks, task_settings)
     return metadata
+
+
+def _add_function_urls(kernel: Kernel, app: GatewayApp) -> None:
+    """Functions' own addresses, by name and by path."""
+    lookup = Credentials.of(kernel).lookup
+    urls = kernel.part(FunctionUrls)
+    front = FunctionUrlFront(urls, lookup, kernel.clock, kernel.chance)
+    app.add_claim(front.claim)
+    app.add_handler(URL_PREFIX, front)
 
 
 def _code_downloads(kernel: Kernel) -> CodeDownloads:

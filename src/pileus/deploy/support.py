@@ -15,7 +15,6 @@ SUPPORT = Support(
     runtimes_told=runtimes.TOLD,
     absent={
         "image": "functions from container images",
-        "url": "function URLs",
         "snapStart": "SnapStart",
         "provisionedConcurrency": "provisioned concurrency",
     },

@@ -92,6 +92,7 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
     ("AWS::Lambda::EventInvokeConfig", {"FunctionName": "f", "Qualifier": "$LATEST",
         "MaximumRetryAttempts": 0}),
     ("AWS::Lambda::EventSourceMapping", {"FunctionName": "f", "EventSourceArn": QUEUE}),
+    ("AWS::Lambda::Url", {"TargetFunctionArn": FUNCTION, "AuthType": "NONE", "Cors": {"MaxAge": "5"}}),
     ("AWS::Lambda::Permission", {"FunctionName": "f", "Action": "lambda:InvokeFunction",
         "Principal": "s3.amazonaws.com"}),
     ("AWS::Logs::SubscriptionFilter", {"LogGroupName": "/g", "FilterPattern": "",

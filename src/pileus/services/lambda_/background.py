@@ -7,6 +7,7 @@ from pileus.kernel.calls import StreamCall
 from pileus.services.lambda_.async_invokes import AsyncInvokes
 from pileus.services.lambda_.code_sweep import CodeSweep
 from pileus.services.lambda_.durable.invoking import DurableExecutions
+from pileus.services.lambda_.function_urls import FunctionUrls
 from pileus.services.lambda_.queue_source import QueueSources
 
 
@@ -15,4 +16,5 @@ async def start(call: StreamCall) -> None:
     await call.part(AsyncInvokes).recover(call)
     await call.part(DurableExecutions).recover(call)
     call.part(QueueSources).recover(call)
+    call.part(FunctionUrls).recover(call)
     call.part(CodeSweep).ask(call)

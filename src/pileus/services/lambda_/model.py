@@ -98,6 +98,19 @@ class Alias(msgspec.Struct, kw_only=True):
     revision: str = ""
 
 
+class UrlConfig(msgspec.Struct, kw_only=True):
+    """A function's (or alias's) own address; ``cors`` in wire names."""
+
+    id: str
+    function: str
+    qualifier: str = ""
+    auth: str
+    mode: str = "BUFFERED"
+    cors: dict[str, Any] = {}
+    created_ms: int
+    modified_ms: int
+
+
 class LayerVersion(msgspec.Struct, kw_only=True):
     """One version of a layer."""
 

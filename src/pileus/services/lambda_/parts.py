@@ -18,6 +18,7 @@ from pileus.ports.nodes import Nodes
 from pileus.services.lambda_.async_invokes import AsyncInvokes
 from pileus.services.lambda_.code_sweep import CodeSweep
 from pileus.services.lambda_.durable.invoking import DurableExecutions
+from pileus.services.lambda_.function_urls import FunctionUrls
 from pileus.services.lambda_.queue_source import QueueSources
 from pileus.services.lambda_.running import Functions
 
@@ -63,3 +64,4 @@ def add_parts(kernel: Kernel, nodes: Nodes, settings: ComputeSettings) -> None:
     kernel.add_part(DurableExecutions, durable)
     kernel.add_part(QueueSources, QueueSources(kernel, functions))
     kernel.add_part(CodeSweep, CodeSweep(kernel, code))
+    kernel.add_part(FunctionUrls, FunctionUrls(kernel))

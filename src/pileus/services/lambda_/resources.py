@@ -21,10 +21,13 @@ _SETTINGS = (
     "Runtime", "SnapStart", "Timeout", "TracingConfig", "VpcConfig",
 )  # fmt: skip
 _NUMBERS = frozenset(
-    {"BatchSize", "ExecutionTimeout", "MaximumBatchingWindowInSeconds", "MaximumConcurrency",
+    {"BatchSize", "ExecutionTimeout", "MaxAge", "MaximumBatchingWindowInSeconds", "MaximumConcurrency",
      "MaximumEventAgeInSeconds", "MaximumRetryAttempts", "MemorySize",
      "ReservedConcurrentExecutions", "RetentionPeriodInDays", "Size", "Timeout"}
 )  # fmt: skip
+
+
+_BOOLEANS = frozenset({"AllowCredentials", "Enabled", "InvokedViaFunctionUrl"})
 
 
 def _typed(name: str, value: Any) -> Any:
@@ -35,7 +38,7 @@ def _typed(name: str, value: Any) -> Any:
         return {key: _typed(key, item) for key, item in value.items()}
     if name in _NUMBERS:
         return int(value)
-    if name == "Enabled":
+    if name in _BOOLEANS:
         return _plain(value) == "true"
     return value
 
@@ -152,7 +155,10 @@ async def _delete_alias(call: StreamCall, request: ResourceRequest) -> None:
 
 
 async def _add_permission(call: StreamCall, request: ResourceRequest) -> Resource:
-    names = ("Action", "Principal", "SourceArn", "SourceAccount", "EventSourceToken")
+    names = (
+        "Action", "EventSourceToken", "FunctionUrlAuthType", "InvokedViaFunctionUrl", "Principal",
+        "PrincipalOrgID", "SourceAccount", "SourceArn",
+    )  # fmt: skip
     statement_id = request.generated_name(100)
     given = _chosen(request.properties, names)
     given["FunctionName"] = request.properties["FunctionName"]
@@ -166,6 +172,24 @@ async def _remove_permission(call: StreamCall, request: ResourceRequest) -> None
         "StatementId": request.physical_id,
     }
     await _unless_gone(call, "RemovePermission", given)
+
+
+async def _put_url(call: StreamCall, request: ResourceRequest) -> Resource:
+    given = _chosen(request.properties, ("AuthType", "Cors", "InvokeMode", "Qualifier"))
+    given["FunctionName"] = request.properties["TargetFunctionArn"]
+    operation = "CreateFunctionUrlConfig"
+    if request.physical_id:
+        operation = "UpdateFunctionUrlConfig"
+        given = {"Cors": {}, "InvokeMode": "BUFFERED", **given}
+    output = (await call.invoke("lambda", operation, given)).output
+    told = {name: output[name] for name in ("FunctionArn", "FunctionUrl")}
+    return Resource(output["FunctionArn"], told)
+
+
+async def _delete_url(call: StreamCall, request: ResourceRequest) -> None:
+    given = _chosen(request.properties, ("Qualifier",))
+    given["FunctionName"] = request.physical_id
+    await _unless_gone(call, "DeleteFunctionUrlConfig", given)
 
 
 _MAPPING = (
@@ -249,6 +273,12 @@ RESOURCE_TYPES = {
         replaced_by=frozenset({"FunctionName", "Name"}),
     ),
     "AWS::Lambda::Permission": ResourceType(create=_add_permission, delete=_remove_permission),
+    "AWS::Lambda::Url": ResourceType(
+        create=_put_url,
+        update=_put_url,
+        delete=_delete_url,
+        replaced_by=frozenset({"Qualifier", "TargetFunctionArn"}),
+    ),
     "AWS::Lambda::EventSourceMapping": ResourceType(
         create=_create_mapping,
         update=_update_mapping,

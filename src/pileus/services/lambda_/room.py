@@ -71,6 +71,7 @@ ROOM = Room(
         "AWS::Lambda::Version",
         "AWS::Lambda::Alias",
         "AWS::Lambda::Permission",
+        "AWS::Lambda::Url",
         "AWS::Lambda::EventSourceMapping",
         "AWS::Lambda::EventInvokeConfig",
         "AWS::Lambda::LayerVersion",

@@ -5,6 +5,7 @@
 ``alias, name, alias``        Alias
 ``layer, name, number``       LayerVersion; ``layer_last, name`` the highest number ever given
 ``mapping, id``               Mapping
+``url, name, qualifier``      UrlConfig; the qualifier is empty or an alias
 ``async, function, id``       AsyncEvent
 """
 
@@ -22,6 +23,7 @@ from pileus.services.lambda_.model import (
     Function,
     LayerVersion,
     Mapping,
+    UrlConfig,
 )
 from pileus.services.lambda_.names import LATEST, function_arn, function_name, is_version
 
@@ -30,6 +32,7 @@ VERSIONS = RecordCodec(Configuration)
 ALIASES = RecordCodec(Alias)
 LAYERS = RecordCodec(LayerVersion)
 MAPPINGS = RecordCodec(Mapping)
+URLS = RecordCodec(UrlConfig)
 ASYNC = RecordCodec(AsyncEvent)
 
 
@@ -110,6 +113,22 @@ def chosen(call: ReadCall, function: Function, qualifier: str, chance: bytes) ->
             break
         draw -= weight
     return configuration(call, function, version)
+
+
+def find_url(call: ReadCall, function: str, qualifier: str) -> UrlConfig | None:
+    """The address of a function or alias, where it has one."""
+    raw = call.state.get(("url", function, qualifier))
+    return None if raw is None else URLS.decode(raw)
+
+
+def put_url(state: Any, url: UrlConfig) -> None:
+    state.put(("url", url.function, url.qualifier), URLS.encode(url))
+
+
+def urls(call: ReadCall, function: str = "") -> list[UrlConfig]:
+    """Every address, or those of one function."""
+    prefix = ("url", function) if function else ("url",)
+    return [URLS.decode(raw) for _, raw in call.state.range(prefix)]
 
 
 def find_async(call: ReadCall, function: str, event_id: str) -> AsyncEvent | None:

@@ -66,7 +66,8 @@ def delete(call: WriteCall, function: Function, qualifier: str) -> None:
 
 
 def forget_qualifier(call: WriteCall, function: Function, qualifier: str) -> None:
-    """Drop policy and asynchronous settings of a version or alias that is gone."""
+    """Drop policy, asynchronous settings and address of a version or alias that is gone."""
+    call.state.delete(("url", function.name, qualifier))
     function.policies.pop(qualifier, None)
     function.asynchronous.pop(qualifier, None)
     store.put_function(call.state, function)

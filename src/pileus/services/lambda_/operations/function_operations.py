@@ -220,7 +220,7 @@ async def delete_function(call: StreamCall, request: Mapping[str, Any], body: Bo
             versions.delete(write, function, qualifier)
             return
         write.state.delete(("function", name))
-        for kind in ("version", "alias", "async"):
+        for kind in ("version", "alias", "async", "url"):
             write.state.delete_range((kind, name))
 
     await call.write(step)

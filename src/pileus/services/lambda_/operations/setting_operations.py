@@ -48,20 +48,6 @@ def get_provisioned_concurrency_config(
 
 
 @read
-def list_function_url_configs(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Function URLs are not built yet, so no function has one."""
-    store.find_function(call, request["FunctionName"])
-    return {"FunctionUrlConfigs": []}
-
-
-@read
-def get_function_url_config(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Function URLs are not built yet, so no function has one."""
-    store.find_function(call, request["FunctionName"])
-    raise errors.resource_not_found("The resource you requested does not exist.")
-
-
-@read
 def get_function_code_signing_config(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Code signing is not built yet, so no function has a configuration."""
     return {"FunctionName": store.find_function(call, request["FunctionName"]).name}
