@@ -7,11 +7,13 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from pileus.testing.images import docker_archive, host_files, tar_of
 from tests.conformance.commands import Commands
 from tests.conformance.live import LivePlatform
 
@@ -234,6 +236,7 @@ def test_the_command_line(commands: Commands) -> None:
     commands.aws("ecs", "wait", "services-stable", "--cluster", "cli", "--services", "s")
     listed = commands.aws("ecs", "list-tasks", "--cluster", "cli")["taskArns"]
     assert len(listed) == 2
+    assert commands.pileus("ps").out.count("service:s") == 2
     commands.aws(
         "ecs", "update-service", "--cluster", "cli", "--service", "s", "--desired-count", "0"
     )
@@ -247,6 +250,31 @@ def test_errors_reach_the_client(tasks: Tasks) -> None:
         tasks.ecs.run_task(taskDefinition="f", cluster="none")
     with pytest.raises(ClientError, match="TaskDefinition not found"):
         tasks.ecs.run_task(taskDefinition="none")
+
+
+def test_an_image_of_the_registry(commands: Commands, tasks: Tasks, tmp_path: Path) -> None:
+    first = tar_of({**host_files("sh", "cat", "ls", "id"), "etc/gone": b"x", "etc/kept": b"kept\n"})
+    users = b"root:x:0:0::/root:/bin/sh\nworker:x:1234:1234::/home/worker:/bin/sh\n"
+    second = tar_of({"etc/.wh.gone": b"", "etc/passwd": users, "srv/": b""})
+    archive = tmp_path / "image.tar"
+    docker_archive(
+        archive,
+        [first, second],
+        "small:1",
+        Entrypoint=["/bin/sh", "-c"],
+        Cmd=["echo default"],
+        Env=["GREETING=hello", "PATH=/bin"],
+        WorkingDir="/srv",
+        User="worker",
+    )
+    commands.pileus("image", "import", str(archive))
+    told = tasks.run(["echo $GREETING; id -u; cat /etc/kept; ls /etc/gone || echo none; pwd"],
+                     image="small:1")  # fmt: skip
+    lines = [line for line in tasks.output(told["taskArn"]) if "cannot access" not in line]
+    assert lines == ["hello", "1234", "kept", "none", "/srv"]
+    missing = tasks.run(["true"], image="nothing:1")
+    assert missing["stopCode"] == "TaskFailedToStart"
+    assert missing["stoppedReason"].startswith("CannotPullContainerError: ")
 
 
 COUNTING = "i=0; while [ $i -lt 60 ]; do echo $i; i=$((i+1)); sleep 0.05; done; exit 5"

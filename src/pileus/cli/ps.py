@@ -31,6 +31,7 @@ _COLUMNS = {
     "tables": ("name", "items"),
     "buckets": ("name",),
     "endpoints": ("name", "status"),
+    "tasks": ("name", "cluster", "group", "definition", "status", "memory_mb"),
 }
 
 

@@ -11,10 +11,11 @@ from pileus.deploy.api import Api
 from pileus.deploy.errors import ApiError
 
 _TIMEOUT_S = 5
+_TASKS_TOLD = 100
 
 
 def inventory(api: Api) -> dict[str, Any]:
-    """Functions, queues, buckets, tables, stacks and models; a room that does not answer is named.
+    """Functions, queues, buckets, tables, stacks, models and tasks; a room that does not answer is named.
 
     Raises:
         PlatformUnreachable: nobody answers at all.
@@ -86,6 +87,29 @@ def _endpoints(api: Api) -> list[dict[str, Any]]:
     ]
 
 
+def _tasks(api: Api) -> list[dict[str, Any]]:
+    result = []
+    for cluster in api.each("ecs", "ListClusters", "clusterArns"):
+        arns = list(api.each("ecs", "ListTasks", "taskArns", cluster=cluster))
+        for first in range(0, len(arns), _TASKS_TOLD):
+            wanted = arns[first : first + _TASKS_TOLD]
+            told = api.call("ecs", "DescribeTasks", cluster=cluster, tasks=wanted)
+            result += [_task(one) for one in told["tasks"]]
+    return result
+
+
+def _task(told: dict[str, Any]) -> dict[str, Any]:
+    _, cluster, name = told["taskArn"].rsplit("/", 2)
+    return {
+        "name": name,
+        "cluster": cluster,
+        "group": told["group"],
+        "definition": told["taskDefinitionArn"].rpartition("/")[2],
+        "status": told["lastStatus"],
+        "memory_mb": int(told.get("memory", 0)) or None,
+    }
+
+
 _PARTS = {
     "stacks": _stacks,
     "functions": _functions,
@@ -93,6 +117,7 @@ _PARTS = {
     "buckets": _buckets,
     "tables": _tables,
     "endpoints": _endpoints,
+    "tasks": _tasks,
 }
 
 

@@ -199,7 +199,7 @@ class LocalTasks:
         while not groups.remove() and tries:
             self._pause.wait(_REMOVE_EVERY_S)
             tries -= 1
-        shutil.rmtree(folder)
+        _remove_tree(folder)
 
     # -- containers -------------------------------------------------------------------------
 
@@ -325,6 +325,16 @@ def _make_folder(folder: Path, record: dict[str, str]) -> None:
 
 def _has_containers(folder: Path) -> bool:
     return any(folder.glob(f"{CONTAINER_PREFIX}*"))
+
+
+def _remove_tree(folder: Path) -> None:
+    """Delete a folder in which containers (and overlayfs itself) may have closed folders to us."""
+    if os.getuid() != 0:
+        for place, names, _ in os.walk(folder):
+            for path in (os.path.join(place, name) for name in names):
+                if not os.path.islink(path):
+                    os.chmod(path, 0o700)
+    shutil.rmtree(folder)
 
 
 def _start_keeper() -> tuple[subprocess.Popen[bytes], socket.socket]:
