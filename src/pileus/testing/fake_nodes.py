@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pileus.ports.clock import Clock
@@ -60,6 +60,7 @@ class Program:
         init_s: duration of the init phase.
         init_error: the error document its init phase reports, or empty.
         init_exit: how its init phase ends the instance, or None.
+        work: instead of ``handle`` for a handler that waits for something, such as the platform.
     """
 
     handle: Callable[[Invocation, int], Answer]
@@ -67,6 +68,7 @@ class Program:
     init_output: Sequence[str] = ()
     init_error: bytes = b""
     init_exit: Exit | None = None
+    work: Callable[[Invocation, int], Awaitable[Answer]] | None = None
 
 
 @dataclass(slots=True)
@@ -90,8 +92,8 @@ class FakeLink:
             raise LeaseLost("the instance has ended")
         self.is_busy = True
         self.calls += 1
-        answer = self.program.handle(invocation, self.calls)
         began_ns = self.clock.mono_ns()
+        answer = await self._answer(invocation)
         self._say(answer.output)
         payload = answer.payload
         if invocation.take_part is not None:
@@ -121,6 +123,15 @@ class FakeLink:
             self.end(exit)
             return Outcome(b"", True, duration_ns, peak_mb, exit)
         return Outcome(payload, answer.is_error, duration_ns, peak_mb)
+
+    async def _answer(self, invocation: Invocation) -> Answer:
+        if self.program.work is None:
+            return self.program.handle(invocation, self.calls)
+        try:
+            return await self.program.work(invocation, self.calls)
+        except asyncio.CancelledError:
+            self.end(Exit(ExitReason.STOPPED))
+            raise
 
     async def stop(self) -> None:
         """See the port."""
