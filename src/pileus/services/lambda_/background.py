@@ -14,7 +14,7 @@ from pileus.services.lambda_.queue_source import QueueSources
 async def start(call: StreamCall) -> None:
     """Take up what a previous run left in this space."""
     await call.part(AsyncInvokes).recover(call)
-    await call.part(DurableExecutions).recover(call)
+    call.part(DurableExecutions).recover(call)
     call.part(QueueSources).recover(call)
     call.part(FunctionUrls).recover(call)
     call.part(CodeSweep).ask(call)

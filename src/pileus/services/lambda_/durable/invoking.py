@@ -135,14 +135,14 @@ class DurableExecutions:
 
     # -- what goes on without a request -----------------------------------------------------
 
-    async def recover(self, call: StreamCall) -> None:
+    def recover(self, call: StreamCall) -> None:
         """Take up what a previous run left in this space."""
         known = call.read(_known)
         if not known:
             return
-        for execution_id in call.read(store.all_running):
-            await call.write(_lost(execution_id))
-        self.attend(call)
+        self._attended.add(call.space)
+        name = f"durable executions of {call.account}/{call.region}"
+        call.spawn(name, self._attend(call.space, call.read(store.all_running)))
         name = f"sweep of durable payloads in {call.account}/{call.region}"
         call.spawn(name, payloads.orphans(call, known, call.now_ms))
 
@@ -151,10 +151,13 @@ class DurableExecutions:
         if call.space not in self._attended:
             self._attended.add(call.space)
             name = f"durable executions of {call.account}/{call.region}"
-            self._kernel.supervisor.spawn(name, self._attend(call.space))
+            self._kernel.supervisor.spawn(name, self._attend(call.space, []))
 
-    async def _attend(self, space: Space) -> None:
+    async def _attend(self, space: Space, cut_off: list[str]) -> None:
+        """``cut_off``: executions whose invocation a previous run did not live to see the end of."""
         call = self._kernel.stream_call(space)
+        for execution_id in cut_off:
+            await written(call, _lost(execution_id))
         while True:
             waiter = self._kernel.state.waiter(space, store.DUE_KEY)
             for kind, function, item, due in call.read(store.all_due):
