@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pileus.testing.images import docker_archive, oci_layout, tar_of
+from pileus.testing.images import docker_archive, host_files, oci_layout, tar_of
 from tests.conformance.commands import Commands, is_ci
 from tests.conformance.live import PYTHON, LivePlatform
 
@@ -113,3 +113,54 @@ def test_layers_are_kept_over_a_restart(make_platform: object, tmp_path: Path) -
     digest = f"sha256:{hashlib.sha256(LAYER).hexdigest()}"
     done = ecr.complete_layer_upload(repositoryName="kept", uploadId=upload, layerDigests=[digest])
     assert done["layerDigest"] == digest
+
+
+DOCKERFILE = """\
+FROM base:1 AS tools
+ARG WORD=hello
+WORKDIR /made
+RUN echo "$WORD from $(id -u)" > said && cat said
+RUN <<EOF
+echo two > second
+rm said
+EOF
+
+FROM base:1
+COPY --from=tools --chmod=600 /made/second /out/
+COPY greeting.txt /out/
+ENTRYPOINT ["/bin/cat", "/out/greeting.txt"]
+"""
+
+
+@pytest.mark.sandbox
+def test_an_image_is_built_from_a_dockerfile(commands: Commands, tmp_path: Path) -> None:
+    layer = tar_of(host_files("sh", "cat", "id", "rm"))
+    docker_archive(tmp_path / "base.tar", [layer], "base:1", Env=["PATH=/bin"])
+    commands.pileus("image", "import", str(tmp_path / "base.tar"))
+    commands.write(Dockerfile=DOCKERFILE, greeting__txt="hi\n")
+    first = commands.pileus("image", "build", ".", "-t", "app:1", "--build-arg", "WORD=bye")
+    assert "bye from 0" in first.err
+    again = commands.pileus("image", "build", ".", "-t", "app:2", "--build-arg", "WORD=bye")
+    assert again.out.partition("@")[2] == first.out.partition("@")[2]
+    assert "bye from 0" not in again.err and "Using cache" in again.err
+    commands.pileus("image", "export", "app:1", str(tmp_path / "app.tar"))
+    with tarfile.open(tmp_path / "app.tar") as archive:
+        saved = json.loads(archive.extractfile("manifest.json").read())[0]  # type: ignore[union-attr]
+        names = set()
+        for place in saved["Layers"][1:]:
+            with tarfile.open(fileobj=archive.extractfile(place)) as packed:
+                names |= set(packed.getnames())
+    assert {"out/second", "out/greeting.txt"} <= names
+
+
+@pytest.mark.sandbox
+def test_a_step_that_fails_names_its_line(commands: Commands, tmp_path: Path) -> None:
+    docker_archive(tmp_path / "base.tar", [tar_of(host_files("sh"))], "base:2", Env=["PATH=/bin"])
+    commands.pileus("image", "import", str(tmp_path / "base.tar"))
+    commands.write(Dockerfile="FROM base:2\n\nRUN exit 7\n")
+    done = commands.try_pileus("image", "build", ".", "-t", "broken")
+    assert done.status == 1
+    assert (
+        "pileus: Dockerfile:3: RUN: The command '/bin/sh -c exit 7' returned a non-zero code: 7"
+        in done.err
+    )

@@ -145,3 +145,8 @@ def cache_dir() -> Path:
     own = os.environ.get("PILEUS_CACHE_DIR")
     shared = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return (Path(own) if own else shared / "pileus") / "requirements"
+
+
+def builds_dir() -> Path:
+    """Where builds of images keep their steps and layers."""
+    return cache_dir().with_name("builds")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pileus.cli.connection import open_api, stage_options
+from pileus.cli.build_steps import SandboxedSteps
+from pileus.cli.connection import builds_dir, open_api, pairs, stage_options
+from pileus.compute.images.building.build_store import BuildStore
 from pileus.deploy import images
+from pileus.deploy.image_building import CACHE_BYTES, BuildOrder, Workshop, build_image
+from pileus.kernel.settings import parse_aliases
 
 
 @click.group("image")
@@ -39,6 +45,53 @@ def import_(file: Path, name: str | None, **where: Any) -> None:
         click.echo(done)
 
 
+@command.command("build")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("-t", "--tag", required=True, help="What to call the image, repo:tag.")
+@click.option(
+    "-f",
+    "--file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The Dockerfile.  [default: Dockerfile in FOLDER]",
+)
+@click.option(
+    "--build-arg",
+    "arguments",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A value for an ARG; NAME alone takes it from the environment; may be repeated.",
+)
+@click.option("--target", default="", help="Stop at this stage.")
+@stage_options
+def build(
+    folder: Path, tag: str, file: Path | None, arguments: Sequence[str], target: str, **where: Any
+) -> None:
+    """Build an image from a Dockerfile and put it into the registry.
+
+    RUN steps run in the sandbox that tasks run in, without a network. A step that was made
+    before, from the same files, is taken from the cache.
+    """
+    cache = builds_dir()
+    order = BuildOrder(
+        folder,
+        tag,
+        file,
+        _arguments(arguments),
+        target,
+        parse_aliases(os.environ.get("PILEUS_IMAGE_ALIASES", "")),
+    )
+    workshop = Workshop(cache, SandboxedSteps(cache / "sandbox"), _say)
+    digest = build_image(open_api(**where), order, workshop)
+    click.echo(f"{tag}@{digest}")
+
+
+def _arguments(texts: Sequence[str]) -> dict[str, str]:
+    known = [text for text in texts if "=" in text or text in os.environ]
+    return pairs(
+        [text if "=" in text else f"{text}={os.environ[text]}" for text in known], "--build-arg"
+    )
+
+
 @command.command("list")
 @stage_options
 def list_(**where: Any) -> None:
@@ -64,9 +117,14 @@ def export(name: str, file: Path, **where: Any) -> None:
 
 
 @command.command("prune")
+@click.option("--cache", "is_cache", is_flag=True, help="Empty this user's build cache as well.")
 @stage_options
-def prune(**where: Any) -> None:
+def prune(is_cache: bool, **where: Any) -> None:
     """Delete the images that have no tag, and with them the layers nothing else names."""
+    if is_cache:
+        store = BuildStore(builds_dir(), CACHE_BYTES)
+        with store.locked():
+            store.clear()
     gone = images.prune(open_api(**where))
     for one in gone:
         click.echo(f"{one.repository}@{one.digest}")

@@ -35,6 +35,12 @@ class RegistryClient:
         with self._ask("HEAD", f"/v2/{repository}/blobs/{digest}", missing=True) as answer:
             return answer.status == 200
 
+    def mount_blob(self, repository: str, digest: str, source: str) -> bool:
+        """Let a repository have what another one holds; False when it must be sent."""
+        query = f"mount={quote(digest)}&from={quote(source)}"
+        with self._ask("POST", f"/v2/{repository}/blobs/uploads/?{query}") as answer:
+            return answer.status == 201
+
     def push_blob(self, repository: str, digest: str, size: int, pieces: Iterable[bytes]) -> None:
         """Send a layer or config of known size."""
         with self._ask("POST", f"/v2/{repository}/blobs/uploads/") as answer:

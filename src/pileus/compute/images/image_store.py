@@ -142,11 +142,10 @@ class ImageStore:
         return self._record(space, replace(name, tag="", digest=child.digest), wanted)
 
     def _owner(self, name: ImageName, account: str, region: str) -> tuple[str, str]:
-        host = name.registry.rpartition(":")[0] or name.registry
         owner = name.owner
         if owner[0]:
             return owner
-        if host and host not in _OWN_HOSTS:
+        if name.registry and not is_own_host(name):
             raise ImageNotFound(
                 f"{name} lies in another registry, and Pileus pulls from none: push it here, or "
                 "name one of yours for it in the setting image_aliases"
@@ -415,6 +414,12 @@ class ImageStore:
 
         await self._state.transact(space, drop)
         return await self.collect(space)
+
+
+def is_own_host(name: ImageName) -> bool:
+    """Whether a name's registry is this platform: an ECR host, or this machine."""
+    host = name.registry.rpartition(":")[0] or name.registry
+    return bool(name.owner[0]) or host in _OWN_HOSTS
 
 
 def aliased(aliases: Mapping[str, str], name: str) -> str:

@@ -1,0 +1,1 @@
+"""Images from Dockerfiles: layers made, steps run, what was made before taken again."""
