@@ -10,7 +10,16 @@ from pileus.compute import runtimes
 from pileus.languages.serverless import Support
 
 SUPPORT = Support(
-    events=("s3", "sqs", "sns", "eventBridge", "schedule", "cloudwatchEvent", "cloudwatchLog"),
+    events=(
+        "s3",
+        "sqs",
+        "sns",
+        "stream",
+        "eventBridge",
+        "schedule",
+        "cloudwatchEvent",
+        "cloudwatchLog",
+    ),
     runtimes=runtimes.FAMILIES,
     runtimes_told=runtimes.TOLD,
     absent={

@@ -369,8 +369,8 @@ REFUSALS: list[tuple[dict[str, Any], tuple[str, int, str]]] = [
         ),
     ),
     (
-        {"EventSourceArn": "arn:aws:kinesis:us-east-1:000000000000:stream/s"},
-        (*INVALID, "Pileus does not poll kinesis event sources yet."),
+        {"EventSourceArn": "arn:aws:kafka:us-east-1:000000000000:cluster/c/1"},
+        (*INVALID, "Pileus does not poll kafka event sources yet."),
     ),
     (
         {"StartingPosition": "LATEST"},

@@ -9,6 +9,7 @@ from pileus.services.lambda_.code_sweep import CodeSweep
 from pileus.services.lambda_.durable.invoking import DurableExecutions
 from pileus.services.lambda_.function_urls import FunctionUrls
 from pileus.services.lambda_.queue_source import QueueSources
+from pileus.services.lambda_.streams.following import StreamSources
 
 
 async def start(call: StreamCall) -> None:
@@ -16,5 +17,6 @@ async def start(call: StreamCall) -> None:
     await call.part(AsyncInvokes).recover(call)
     call.part(DurableExecutions).recover(call)
     call.part(QueueSources).recover(call)
+    call.part(StreamSources).recover(call)
     call.part(FunctionUrls).recover(call)
     call.part(CodeSweep).ask(call)

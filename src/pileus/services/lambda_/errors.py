@@ -28,6 +28,16 @@ def invalid(message: str) -> ServiceError:
     return ServiceError("InvalidParameterValueException", message, status=400, fields=_USER)
 
 
+def mapping_exists(source: str, function: str, mapping_id: str) -> ServiceError:
+    told = f'The event source arn (" {source} ") and function (" {function} ") provided mapping'
+    if ":sqs:" in source:
+        told = f'An event source mapping with SQS arn (" {source} ") and function (" {function} ")'
+    return conflict(
+        f"{told} already exists. Please update or delete the existing mapping with UUID "
+        f"{mapping_id}"
+    )
+
+
 def no_provisioned_concurrency() -> ServiceError:
     return ServiceError(
         "ProvisionedConcurrencyConfigNotFoundException",

@@ -127,7 +127,10 @@ class LayerVersion(msgspec.Struct, kw_only=True):
 
 
 class Mapping(msgspec.Struct, kw_only=True):
-    """An event source mapping from a queue."""
+    """An event source mapping from a queue or a stream.
+
+    From ``start`` on the fields are those of streams; -1 stands for no limit.
+    """
 
     id: str
     source: str
@@ -142,6 +145,14 @@ class Mapping(msgspec.Struct, kw_only=True):
     modified_ms: int = 0
     last_result: str = ""
     tags: dict[str, str] = {}
+    start: str = ""
+    start_ms: int = 0
+    parallel: int = 1
+    bisects: bool = False
+    retries_max: int = -1
+    age_max_s: int = -1
+    tumbling_s: int = 0
+    on_failure: str = ""
 
 
 class AsyncEvent(msgspec.Struct, kw_only=True):

@@ -21,6 +21,7 @@ from pileus.services.lambda_.durable.invoking import DurableExecutions
 from pileus.services.lambda_.function_urls import FunctionUrls
 from pileus.services.lambda_.queue_source import QueueSources
 from pileus.services.lambda_.running import Functions
+from pileus.services.lambda_.streams.following import StreamSources
 
 
 class ComputeSettings(msgspec.Struct, frozen=True):
@@ -63,5 +64,6 @@ def add_parts(kernel: Kernel, nodes: Nodes, settings: ComputeSettings) -> None:
     functions.durable = durable
     kernel.add_part(DurableExecutions, durable)
     kernel.add_part(QueueSources, QueueSources(kernel, functions))
+    kernel.add_part(StreamSources, StreamSources(kernel, functions))
     kernel.add_part(CodeSweep, CodeSweep(kernel, code))
     kernel.add_part(FunctionUrls, FunctionUrls(kernel))

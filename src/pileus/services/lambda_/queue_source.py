@@ -59,9 +59,11 @@ class QueueSources:
         self._pollers.stop(mapping_id)
 
     def recover(self, call: StreamCall) -> None:
-        """Poll for every mapping of this space."""
+        """Poll for every queue that a mapping of this space names."""
         for _, raw in call.read(lambda view: view.state.range(("mapping",))):
-            self.follow(call, store.MAPPINGS.decode(raw))
+            mapping = store.MAPPINGS.decode(raw)
+            if Arn.parse(mapping.source).service == "sqs":
+                self.follow(call, mapping)
 
     async def _poll(
         self, account: str, region: str, mapping: Mapping, slots: asyncio.Semaphore

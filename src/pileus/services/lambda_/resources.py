@@ -21,13 +21,16 @@ _SETTINGS = (
     "Runtime", "SnapStart", "Timeout", "TracingConfig", "VpcConfig",
 )  # fmt: skip
 _NUMBERS = frozenset(
-    {"BatchSize", "ExecutionTimeout", "MaxAge", "MaximumBatchingWindowInSeconds", "MaximumConcurrency",
-     "MaximumEventAgeInSeconds", "MaximumRetryAttempts", "MemorySize",
-     "ReservedConcurrentExecutions", "RetentionPeriodInDays", "Size", "Timeout"}
+    {"BatchSize", "ExecutionTimeout", "MaxAge", "MaximumBatchingWindowInSeconds",
+     "MaximumConcurrency", "MaximumEventAgeInSeconds", "MaximumRecordAgeInSeconds",
+     "MaximumRetryAttempts", "MemorySize", "ParallelizationFactor", "ReservedConcurrentExecutions", "RetentionPeriodInDays", "Size",
+     "StartingPositionTimestamp", "Timeout", "TumblingWindowInSeconds"}
 )  # fmt: skip
 
 
-_BOOLEANS = frozenset({"AllowCredentials", "Enabled", "InvokedViaFunctionUrl"})
+_BOOLEANS = frozenset(
+    {"AllowCredentials", "BisectBatchOnFunctionError", "Enabled", "InvokedViaFunctionUrl"}
+)
 
 
 def _typed(name: str, value: Any) -> Any:
@@ -193,13 +196,17 @@ async def _delete_url(call: StreamCall, request: ResourceRequest) -> None:
 
 
 _MAPPING = (
-    "BatchSize", "Enabled", "EventSourceArn", "FilterCriteria", "FunctionName",
-    "FunctionResponseTypes", "MaximumBatchingWindowInSeconds", "ScalingConfig",
+    "BatchSize", "BisectBatchOnFunctionError", "DestinationConfig", "Enabled", "EventSourceArn",
+    "FilterCriteria", "FunctionName", "FunctionResponseTypes", "MaximumBatchingWindowInSeconds",
+    "MaximumRecordAgeInSeconds", "MaximumRetryAttempts", "ParallelizationFactor", "ScalingConfig",
+    "TumblingWindowInSeconds",
 )  # fmt: skip
+
+_START = ("StartingPosition", "StartingPositionTimestamp")
 
 
 async def _create_mapping(call: StreamCall, request: ResourceRequest) -> Resource:
-    given = _chosen(request.properties, _MAPPING)
+    given = _chosen(request.properties, (*_MAPPING, *_START))
     output = (await call.invoke("lambda", "CreateEventSourceMapping", given)).output
     return _mapping(output)
 
@@ -283,7 +290,7 @@ RESOURCE_TYPES = {
         create=_create_mapping,
         update=_update_mapping,
         delete=_delete_mapping,
-        replaced_by=frozenset({"EventSourceArn"}),
+        replaced_by=frozenset({"EventSourceArn", *_START}),
     ),
     "AWS::Lambda::EventInvokeConfig": ResourceType(
         create=_put_invoke_config,

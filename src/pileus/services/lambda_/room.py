@@ -65,7 +65,17 @@ def _told_whole(violation: Violation) -> Violation:
 ROOM = Room(
     package="pileus.services.lambda_",
     services=("lambda",),
-    uses=("s3", "sts", "sqs", "sns", "events", "logs", "lambda"),
+    uses=(
+        "s3",
+        "sts",
+        "sqs",
+        "sns",
+        "events",
+        "logs",
+        "lambda",
+        "kinesis",
+        "dynamodbstreams",
+    ),
     resource_types=(
         "AWS::Lambda::Function",
         "AWS::Lambda::Version",

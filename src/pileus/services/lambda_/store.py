@@ -4,7 +4,7 @@
 ``version, name, number``     Configuration of a published version
 ``alias, name, alias``        Alias
 ``layer, name, number``       LayerVersion; ``layer_last, name`` the highest number ever given
-``mapping, id``               Mapping
+``mapping, id``               Mapping; ``shard, id, shard`` its progress (``streams/store.py``)
 ``url, name, qualifier``      UrlConfig; the qualifier is empty or an alias
 ``async, function, id``       AsyncEvent
 """

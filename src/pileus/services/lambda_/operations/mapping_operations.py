@@ -7,118 +7,55 @@ from typing import Any
 
 from pileus.kernel.calls import Call, ReadCall, StreamCall, WriteCall
 from pileus.kernel.operations import Reply, read, stream
-from pileus.languages.event_pattern import InvalidPattern, compile_pattern
 from pileus.services.lambda_ import errors, paging, store
 from pileus.services.lambda_.model import Mapping
 from pileus.services.lambda_.names import function_name
-from pileus.services.lambda_.queue_source import QueueSources, queue_url
-from pileus.values.arns import Arn, is_arn
+from pileus.services.lambda_.operations import mapping_settings as settings
+from pileus.services.lambda_.queue_source import QueueSources
+from pileus.services.lambda_.streams import store as shards
+from pileus.services.lambda_.streams.following import StreamSources, beginnings, is_stream
+from pileus.services.lambda_.streams.model import Progress
 from pileus.values.body import Body
-from pileus.values.errors import ServiceError
 from pileus.values.times import utc
-
-_FIFO_BATCH_MAX = 10
-_BATCH_WITHOUT_WINDOW_MAX = 10
 
 
 @stream
 async def create_event_source_mapping(
     call: StreamCall, request: Dictionary[str, Any], body: Body | None
 ) -> Reply:
-    """Let a queue's messages invoke a function."""
-    source = request.get("EventSourceArn") or ""
-    _check_kind(source, request)
-    name, qualifier = function_name(request["FunctionName"])
-    mapping = Mapping(id=call.new_id(), source=source, function=name, qualifier=qualifier)
-    _apply(mapping, request)
-    await _check_queue(call, source, call.read(lambda view: _timeout_s(view, mapping)))
+    """Let a queue's messages or a stream's records invoke a function."""
+    mapping = settings.made(call, request)
+    await settings.check_source(call, mapping)
+    begun: list[Progress] = []
+    latest: dict[str, str] = {}
+    if is_stream(mapping.source):
+        begun, latest = await beginnings(call, mapping)
 
     def step(write: WriteCall) -> str:
-        _timeout_s(write, mapping)
-        for _, raw in write.state.range(("mapping",)):
-            other = store.MAPPINGS.decode(raw)
-            if (other.source, other.function, other.qualifier) == (source, name, qualifier):
-                raise errors.conflict(
-                    f'An event source mapping with SQS arn (" {source} ") and function (" {name} ")'
-                    f" already exists. Please update or delete the existing mapping with UUID {other.id}"
-                )
+        settings.timeout_s(write, mapping)
+        _refuse_twins(write, mapping)
         mapping.modified_ms = write.now_ms
         store.put_mapping(write.state, mapping)
+        for progress in begun:
+            shards.put(write.state, mapping.id, progress)
         return mapping.id
 
     made = await call.write(step, once=True)
     kept = call.read(lambda view: store.find_mapping(view, made))
-    call.part(QueueSources).follow(call, kept)
+    if is_stream(kept.source):
+        call.part(StreamSources).follow(call, kept, latest)
+    else:
+        call.part(QueueSources).follow(call, kept)
     return Reply(_shown(call, kept, "Creating"), status=202)
 
 
-def _check_kind(source: str, request: Dictionary[str, Any]) -> None:
-    if not is_arn(source):
-        raise errors.invalid("Unrecognized event source.")
-    arn = Arn.parse(source)
-    if arn.service != "sqs":
-        raise errors.invalid(f"Pileus does not poll {arn.service} event sources yet.")
-    if request.get("StartingPosition") or request.get("StartingPositionTimestamp"):
-        raise errors.invalid("StartingPosition is not valid for SQS event sources.")
-
-
-def _timeout_s(call: ReadCall, mapping: Mapping) -> int:
-    """The timeout of the function that a mapping invokes, which must exist."""
-    try:
-        function = store.find_function(call, mapping.function)
-        return store.configuration(call, function, mapping.qualifier).timeout_s
-    except ServiceError:
-        raise errors.invalid("Function does not exist") from None
-
-
-async def _check_queue(call: StreamCall, source: str, timeout_s: int) -> None:
-    given = {"QueueUrl": queue_url(source), "AttributeNames": ["VisibilityTimeout"]}
-    try:
-        reply = await call.invoke("sqs", "GetQueueAttributes", given)
-    except ServiceError as error:
-        raise errors.invalid(
-            "Error occurred while ReceiveMessage. SQS Error Code: "
-            f"{error.query_code or error.code}. SQS Error Message: {error.message}"
-        ) from error
-    visibility_s = int(reply.output["Attributes"]["VisibilityTimeout"])
-    if visibility_s < timeout_s:
-        raise errors.invalid(
-            f"Queue visibility timeout: {visibility_s} seconds is less than Function timeout: "
-            f"{timeout_s} seconds"
-        )
-
-
-def _apply(mapping: Mapping, request: Dictionary[str, Any]) -> None:
-    """Change what the request names, and check the whole."""
-    if request.get("FunctionName"):
-        mapping.function, mapping.qualifier = function_name(request["FunctionName"])
-    mapping.batch_size = request.get("BatchSize") or mapping.batch_size
-    if request.get("MaximumBatchingWindowInSeconds") is not None:
-        mapping.window_s = request["MaximumBatchingWindowInSeconds"]
-    if request.get("Enabled") is not None:
-        mapping.is_enabled = request["Enabled"]
-    if request.get("FunctionResponseTypes") is not None:
-        mapping.reports_failures = "ReportBatchItemFailures" in request["FunctionResponseTypes"]
-    if request.get("FilterCriteria") is not None:
-        filters = request["FilterCriteria"].get("Filters") or ()
-        mapping.filters = [each["Pattern"] for each in filters]
-    if request.get("ScalingConfig") is not None:
-        mapping.concurrency_max = request["ScalingConfig"].get("MaximumConcurrency") or 0
-    for pattern in mapping.filters:
-        try:
-            compile_pattern(pattern)
-        except InvalidPattern as error:
-            raise errors.invalid(f"Invalid filter pattern definition. {error.message}") from None
-    if mapping.source.endswith(".fifo"):
-        if mapping.batch_size > _FIFO_BATCH_MAX:
-            raise errors.invalid("The maximum batch size for FIFO queues is 10.")
-        if mapping.window_s:
-            raise errors.invalid("Batching window is not supported for FIFO queues.")
-    elif mapping.batch_size > _BATCH_WITHOUT_WINDOW_MAX and not mapping.window_s:
-        raise errors.invalid(
-            "Maximum batch window in seconds must be greater than 0 if maximum batch size is "
-            "greater than 10"
-        )
+def _refuse_twins(write: WriteCall, mapping: Mapping) -> None:
+    for _, raw in write.state.range(("mapping",)):
+        other = store.MAPPINGS.decode(raw)
+        if (other.source, other.function, other.qualifier) == (
+            mapping.source, mapping.function, mapping.qualifier,
+        ):  # fmt: skip
+            raise errors.mapping_exists(mapping.source, mapping.function, other.id)
 
 
 def _shown(call: Call, mapping: Mapping, state: str = "") -> dict[str, Any]:
@@ -140,6 +77,26 @@ def _shown(call: Call, mapping: Mapping, state: str = "") -> dict[str, Any]:
         shown["FilterCriteria"] = {"Filters": [{"Pattern": p} for p in mapping.filters]}
     if mapping.concurrency_max:
         shown["ScalingConfig"] = {"MaximumConcurrency": mapping.concurrency_max}
+    if is_stream(mapping.source):
+        shown |= _shown_of_stream(mapping)
+    return shown
+
+
+def _shown_of_stream(mapping: Mapping) -> dict[str, Any]:
+    destination = {"Destination": mapping.on_failure} if mapping.on_failure else {}
+    shown: dict[str, Any] = {
+        "StateTransitionReason": "User action",
+        "LastProcessingResult": mapping.last_result or "No records processed",
+        "StartingPosition": mapping.start,
+        "ParallelizationFactor": mapping.parallel,
+        "DestinationConfig": {"OnFailure": destination},
+        "MaximumRecordAgeInSeconds": mapping.age_max_s,
+        "BisectBatchOnFunctionError": mapping.bisects,
+        "MaximumRetryAttempts": mapping.retries_max,
+        "TumblingWindowInSeconds": mapping.tumbling_s,
+    }
+    if mapping.start_ms:
+        shown["StartingPositionTimestamp"] = utc(mapping.start_ms)
     return shown
 
 
@@ -170,19 +127,22 @@ async def update_event_source_mapping(
     """Change a mapping."""
     current = call.read(lambda view: store.find_mapping(view, request["UUID"]))
     was_enabled = current.is_enabled
-    _apply(current, request)
-    await _check_queue(call, current.source, call.read(lambda view: _timeout_s(view, current)))
+    settings.apply(call, current, request)
+    await settings.check_source(call, current)
 
     def step(write: WriteCall) -> Mapping:
         mapping = store.find_mapping(write, request["UUID"])
-        _apply(mapping, request)
-        _timeout_s(write, mapping)
+        settings.apply(write, mapping, request)
+        settings.timeout_s(write, mapping)
         mapping.modified_ms = write.now_ms
         store.put_mapping(write.state, mapping)
         return mapping
 
     mapping = await call.write(step)
-    call.part(QueueSources).follow(call, mapping)
+    if is_stream(mapping.source):
+        call.part(StreamSources).follow(call, mapping)
+    else:
+        call.part(QueueSources).follow(call, mapping)
     state = "Updating"
     if was_enabled != mapping.is_enabled:
         state = "Enabling" if mapping.is_enabled else "Disabling"
@@ -198,8 +158,10 @@ async def delete_event_source_mapping(
     def step(write: WriteCall) -> Mapping:
         mapping = store.find_mapping(write, request["UUID"])
         write.state.delete(("mapping", mapping.id))
+        shards.forget(write.state, mapping.id)
         return mapping
 
     mapping = await call.write(step)
     call.part(QueueSources).forget(mapping.id)
+    call.part(StreamSources).forget(mapping.id)
     return Reply(_shown(call, mapping, "Deleting"), status=202)

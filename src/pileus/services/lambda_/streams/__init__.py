@@ -1,0 +1,1 @@
+"""Streams as event sources: shards followed in order, batches invoked, checkpoints kept."""
