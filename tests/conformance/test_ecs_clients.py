@@ -56,7 +56,7 @@ class Tasks:
         top = {name: more.pop(name) for name in ("taskRoleArn", "volumes", "cpu") if name in more}
         definition = self.ecs.register_task_definition(
             family="f",
-            memory="128",
+            memory=more.pop("top_memory", "128"),
             containerDefinitions=[{**container, "logConfiguration": log, **more}],
             **top,
         )
@@ -174,6 +174,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 assert libc.mount(b"none", b"/tmp", b"tmpfs", 0, None) < 0
 assert libc.unshare(0x10000000) < 0
 assert libc.ptrace(16, os.getppid() or 1, 0, 0) < 0
+os.chmod("/dev/null", 0o600)
 open("/tmp/mine", "w").close(); open("/own", "w").close()
 print("held")
 """
@@ -182,6 +183,42 @@ print("held")
 def test_walls(tasks: Tasks) -> None:
     told = tasks.run(["python", "-c", WALLS])
     assert tasks.output(told["taskArn"]) == ["held"]
+    assert os.stat("/dev/null").st_mode & 0o777 == 0o666
+
+
+def test_a_fork_bomb_stays_inside(tasks: Tasks) -> None:
+    bomb = """
+import os, time
+count = 0
+try:
+    while True:
+        if os.fork() == 0:
+            time.sleep(60)
+        count += 1
+except OSError:
+    print("bounded", count < 5000)
+"""
+    told = tasks.run(["python", "-c", bomb], memory=2048, cpu="4096", top_memory="4096")
+    assert tasks.output(told["taskArn"]) == ["bounded True"]
+    assert told["containers"][0]["exitCode"] == 0
+
+
+def test_a_disk_filler_is_ended(tasks: Tasks) -> None:
+    fill = "i=0; while true; do head -c 8000000 /dev/zero > /f$i; i=$((i+1)); done"
+    tasks.ecs.create_cluster()
+    definition = tasks.define(["sh", "-c", fill], top_memory="1024")
+    told = tasks.ecs.run_task(
+        taskDefinition=definition, overrides={"ephemeralStorage": {"sizeInGiB": 1}}
+    )
+    told = tasks.until(told["tasks"][0]["taskArn"], "STOPPED")
+    assert told["containers"][0]["exitCode"] == 137
+    assert told["containers"][0]["reason"] == "the task wrote more than 1024 MB"
+    folder = tasks.platform.data_dir / "tasks" / _id(told)
+    eventually(lambda: not folder.exists())
+
+
+def _id(told: dict[str, Any]) -> str:
+    return str(told["taskArn"].rpartition("/")[2])
 
 
 def test_volumes_of_the_host_must_be_allowed(tasks: Tasks) -> None:

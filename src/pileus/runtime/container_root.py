@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 
 from pileus.runtime import linux
 from pileus.runtime.container_plan import ContainerPlan, Mount
@@ -75,8 +76,8 @@ def _mount_layers(plan: ContainerPlan) -> str:
     return root
 
 
-def _has_initial_users() -> bool:
-    with open("/proc/self/uid_map") as file:
+def _has_initial_users(old_root: str = "") -> bool:
+    with open(f"{old_root}/proc/self/uid_map") as file:
         return file.read().split() == ["0", "0", "4294967295"]
 
 
@@ -98,8 +99,15 @@ def _mount_proc() -> None:
 def _mount_devices(old_root: str, shared_memory_mb: int) -> None:
     os.makedirs("/dev", exist_ok=True)
     linux.mount("tmpfs", "/dev", "tmpfs", linux.MS_NOSUID, "size=64k,mode=755")
+    is_root = os.getuid() == 0 and _has_initial_users(old_root)
     for name in _DEVICES:
         if not os.path.exists(f"{old_root}/dev/{name}"):
+            continue
+        if is_root:
+            # A node of its own: root inside owns what it sees, and could change the host's.
+            number = os.stat(f"{old_root}/dev/{name}").st_rdev
+            os.mknod(f"/dev/{name}", stat.S_IFCHR | 0o666, number)
+            os.chmod(f"/dev/{name}", 0o666)
             continue
         with open(f"/dev/{name}", "w"):
             pass
