@@ -120,9 +120,16 @@ async def test_repositories_and_their_refusals(shop: MemoryPlatform) -> None:
         "RepositoryNotFoundException",
         f"The repository with name 'none' does not exist in the registry with id '{REGISTRY}'",
     )
-    code, message = await refusal(shop, "CreateRepository", repositoryName="Shop")
-    assert code == "InvalidParameterException"
-    assert message.startswith("Invalid parameter at 'repositoryName' failed to satisfy constraint")
+    assert await refusal(shop, "CreateRepository", repositoryName="Shop") == (
+        "InvalidParameterException",
+        "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular "
+        "expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*''",
+    )
+    assert await refusal(shop, "CreateRepository", repositoryName="a") == (
+        "InvalidParameterException",
+        "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must have length "
+        "greater than or equal to 2'",
+    )
     await push_image(shop, "shop")
     assert await refusal(shop, "DeleteRepository", repositoryName="shop") == (
         "RepositoryNotEmptyException",
@@ -185,7 +192,7 @@ async def test_tags_move_unless_the_repository_is_immutable(shop: MemoryPlatform
     assert await refusal(shop, "PutImage", **given) == (
         "ImageTagAlreadyExistsException",
         "The image tag 'v1' already exists in the 'shop' repository and cannot be overwritten "
-        "because the tag is immutable.",
+        "because the repository is immutable.",
     )
     given["imageTag"] = "v2"
     await shop("ecr", "PutImage", **given)

@@ -80,7 +80,7 @@ def tag_exists(tag: str, name: str) -> ServiceError:
     return ServiceError(
         "ImageTagAlreadyExistsException",
         f"The image tag '{tag}' already exists in the '{name}' repository and cannot be "
-        "overwritten because the tag is immutable.",
+        "overwritten because the repository is immutable.",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from pileus.kernel.rooms import Room
-from pileus.services.ecr.errors import invalid_parameter
+from pileus.services.ecr.errors import REPOSITORY_PATTERN, invalid_parameter
 from pileus.shapes.validation import Violation
 from pileus.values.context import CallContext
 from pileus.values.errors import ServiceError
@@ -34,8 +34,10 @@ def _invalid_input(service: str, operation: str, violations: Sequence[Violation]
     constraint = first.constraint
     if first.kind == "pattern":
         constraint = constraint.replace("Member must satisfy regular expression pattern: ", "")
+        if first.path == "repositoryName":
+            constraint = REPOSITORY_PATTERN
         constraint = f"must satisfy regular expression '{constraint}'"
-    return invalid_parameter(first.path, constraint)
+    return invalid_parameter(first.path, constraint.removeprefix("Member "))
 
 
 ROOM = Room(
