@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import io
 import json
 import re
 import shutil
 import subprocess
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.conformance.commands import Commands
 from tests.conformance.live import PYTHON, LivePlatform
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="no node is on the path")
@@ -142,3 +146,54 @@ def test_the_aws_sdk_is_in_the_runtime(live_platform: LivePlatform) -> None:
     esm = "import { S3Client } from '@aws-sdk/client-s3';\nexport const handler = async () => typeof S3Client;"
     add_function(live_platform, "with-sdk-esm", esm, MemorySize=512)
     assert client.invoke(FunctionName="with-sdk-esm")["Payload"].read() == b'"function"'
+
+
+def test_provisioned_instances_are_ready_before_the_first_call(live_platform: LivePlatform) -> None:
+    source = "export const handler = async () => process.env.AWS_LAMBDA_INITIALIZATION_TYPE;"
+    add_function(live_platform, "kept-ready", source, Publish=True)
+    client = live_platform.client("lambda")
+    where = {"FunctionName": "kept-ready", "Qualifier": "1"}
+    asked = client.put_provisioned_concurrency_config(ProvisionedConcurrentExecutions=2, **where)
+    assert asked["Status"] == "IN_PROGRESS"
+    deadline = time.monotonic() + 30
+    while (found := client.get_provisioned_concurrency_config(**where))["Status"] != "READY":
+        assert found["Status"] == "IN_PROGRESS" and time.monotonic() < deadline, found
+        time.sleep(0.05)
+    assert found["AvailableProvisionedConcurrentExecutions"] == 2
+    reply = client.invoke(LogType="Tail", **where)
+    assert reply["Payload"].read() == b'"provisioned-concurrency"'
+    assert "Init Duration" not in base64.b64decode(reply["LogResult"]).decode()
+    client.delete_provisioned_concurrency_config(**where)
+
+
+URL_SERVICE = """
+service: linked
+provider:
+  name: aws
+  runtime: nodejs22.x
+functions:
+  hello:
+    handler: index.handler
+    url: {cors: true}
+    provisionedConcurrency: 1
+"""
+
+
+def test_serverless_yml_asks_for_an_address_and_ready_instances(commands: Commands) -> None:
+    answer = "{ statusCode: 200, body: event.rawPath }"
+    commands.write(
+        serverless__yml=URL_SERVICE,
+        index__mjs=f"export const handler = async (event) => ({answer});",
+    )
+    commands.pileus("deploy")
+    platform = commands.platform
+    client = platform.client("lambda")
+    given = {"FunctionName": "linked-dev-hello"}
+    (url,) = client.list_function_url_configs(**given)["FunctionUrlConfigs"]
+    assert url["Cors"]["AllowOrigins"] == ["*"]
+    (kept,) = client.list_provisioned_concurrency_configs(**given)["ProvisionedConcurrencyConfigs"]
+    assert kept["RequestedProvisionedConcurrentExecutions"] == 1
+    connection = http.client.HTTPConnection("127.0.0.1", platform.port, timeout=30)
+    connection.request("GET", "/there", headers={"Host": urlsplit(url["FunctionUrl"]).netloc})
+    assert connection.getresponse().read() == b"/there"
+    commands.pileus("remove")

@@ -7,7 +7,9 @@ call never queues: it gets an instance or a reason.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -20,9 +22,10 @@ from pileus.compute.scaling import ConcurrencyGate, ScalingLimits
 from pileus.compute.session import Session
 from pileus.ports.chance import Chance
 from pileus.ports.clock import Clock
-from pileus.ports.nodes import InstanceSpec, NoCapacity, Nodes
+from pileus.ports.nodes import Exit, InitFailed, InstanceSpec, NoCapacity, Nodes, RuntimeUnavailable
 from pileus.values.times import utc
 
+_log = logging.getLogger("pileus.compute")
 _NS_PER_S = 1_000_000_000
 _STREAM_ID_BYTES = 16
 
@@ -62,12 +65,29 @@ class FunctionFigures(msgspec.Struct):
 
 
 class _Pool(msgspec.Struct):
-    """Instances of one version: the idle ones, most recently used last, and the busy ones."""
+    """Instances of one version: the idle ones, most recently used last, and the busy ones.
+
+    ``provisioned`` instances made from ``provisioned_target`` are kept however idle; ``opening`` of them
+    are on their way.
+    """
 
     revision: str
     is_current: bool = True
+    provisioned: int = 0
+    provisioned_target: Target | None = None
+    opening: int = 0
     idle: list[Session] = msgspec.field(default_factory=list)
     busy: set[Session] = msgspec.field(default_factory=set)
+
+    @property
+    def size(self) -> int:
+        """Instances there or on their way."""
+        return len(self.idle) + len(self.busy) + self.opening
+
+    @property
+    def spare(self) -> int:
+        """Idle instances beyond the provisioned ones."""
+        return max(0, min(len(self.idle), len(self.idle) + len(self.busy) - self.provisioned))
 
 
 class PoolServices(msgspec.Struct, frozen=True):
@@ -132,6 +152,63 @@ class Pools:
             session = await self._new_session(target)
             await session.open()
             self._give_back(pool, session)
+
+    async def provision(self, target: Target, count: int) -> None:
+        """Keep so many instances of a version from now on, and return when they are there; 0 lets
+        them go as others do.
+
+        Raises NoCapacity, RuntimeUnavailable, InitFailed; what there is by then stays.
+        """
+        pool = self._pool(target)
+        pool.provisioned, pool.provisioned_target = count, target
+        self._gate(target).provision(target.function, target.version, count)
+        if not count and pool.idle:
+            self._wake_reaper()
+        await self._top_up(pool)
+
+    def release_provisioned(self, scope: str, function: str, version: str) -> None:
+        """Let a version's provisioned instances go as others do."""
+        self._gate_of(scope).provision(function, version, 0)
+        pool = self._pools.get((scope, function, version))
+        if pool is not None:
+            pool.provisioned = 0
+            self._wake_reaper()
+
+    def provisioned(self, scope: str, function: str, version: str) -> int:
+        """Instances of a version's provisioned ones that are there."""
+        pool = self._pools.get((scope, function, version))
+        if pool is None:
+            return 0
+        return min(pool.provisioned, len(pool.idle) + len(pool.busy))
+
+    async def _top_up(self, pool: _Pool) -> None:
+        """Make what is missing of a pool's provisioned instances, one after the other."""
+        while pool.is_current and pool.provisioned > pool.size:
+            target = pool.provisioned_target
+            assert target is not None
+            pool.opening += 1
+            try:
+                session = await self._new_session(target)
+                await session.open()
+            finally:
+                pool.opening -= 1
+            self._give_back(pool, session)
+            assert session.link is not None
+            session.link.exited.add_done_callback(partial(self._lost, pool, session))
+
+    def _lost(self, pool: _Pool, session: Session, _exited: asyncio.Future[Exit]) -> None:
+        """A provisioned instance ended while nobody used it."""
+        if pool.is_current and session in pool.idle:
+            pool.idle.remove(session)
+            self._later(session.close())
+            if pool.provisioned > pool.size:
+                self._later(self._replace_lost(pool))
+
+    async def _replace_lost(self, pool: _Pool) -> None:
+        try:
+            await self._top_up(pool)
+        except (InitFailed, NoCapacity, RuntimeUnavailable) as error:
+            _log.warning("a provisioned instance could not be replaced: %s", error)
 
     async def retire(self, scope: str, function: str, version: str | None = None) -> None:
         """End the idle instances of a function's versions (one, or all); busy ones end after
@@ -241,16 +318,23 @@ class Pools:
             if session.is_alive and session.started_ns >= oldest_ns:
                 return session
             self._later(session.close())
+            if pool.provisioned > pool.size:
+                self._later(self._replace_lost(pool))
         return None
 
     def _give_back(self, pool: _Pool, session: Session) -> None:
         if pool.is_current and session.is_alive:
             session.idle_since_ns = self._clock.mono_ns()
             pool.idle.append(session)
-            if self._reaper is None or self._reaper.done():
-                self._reaper = asyncio.create_task(self._reap())
+            self._wake_reaper()
         else:
             self._later(session.close())
+            if pool.is_current and pool.provisioned > pool.size:
+                self._later(self._replace_lost(pool))
+
+    def _wake_reaper(self) -> None:
+        if self._reaper is None or self._reaper.done():
+            self._reaper = asyncio.create_task(self._reap())
 
     async def _drain(self, pool: _Pool) -> None:
         idle, pool.idle = pool.idle, []
@@ -265,10 +349,11 @@ class Pools:
             next_ns: int | None = None
             for pool in list(self._pools.values()):
                 while pool.idle and (
-                    pool.idle[0].idle_since_ns + idle_ns <= now_ns or not pool.idle[0].is_alive
+                    not pool.idle[0].is_alive
+                    or (pool.spare and pool.idle[0].idle_since_ns + idle_ns <= now_ns)
                 ):
                     await pool.idle.pop(0).close()
-                if pool.idle:
+                if pool.spare:
                     due_ns = pool.idle[0].idle_since_ns + idle_ns
                     next_ns = due_ns if next_ns is None else min(next_ns, due_ns)
             if next_ns is None:

@@ -31,9 +31,20 @@ class ScalingLimits(msgspec.Struct, frozen=True):
 class _Function(msgspec.Struct):
     running: int = 0
     reserved: int | None = None
+    provisioned: dict[str, int] = msgspec.field(default_factory=dict)
     tokens: float = 0.0
     refilled_ns: int = 0
     has_started: bool = False
+
+    @property
+    def provisioned_sum(self) -> int:
+        """Concurrency kept for provisioned instances of all versions."""
+        return sum(self.provisioned.values()) if self.provisioned else 0
+
+    @property
+    def kept(self) -> int:
+        """What the function takes of the account's pool."""
+        return max(self.running, self.provisioned_sum)
 
 
 class ConcurrencyGate(msgspec.Struct):
@@ -55,14 +66,26 @@ class ConcurrencyGate(msgspec.Struct):
         if entry.reserved == reserved:
             return
         if entry.reserved is None:
-            self._unreserved_running -= entry.running
+            self._unreserved_running -= entry.kept
         else:
             self._reserved_sum -= entry.reserved
         entry.reserved = reserved
         if reserved is None:
-            self._unreserved_running += entry.running
+            self._unreserved_running += entry.kept
         else:
             self._reserved_sum += reserved
+
+    def provision(self, function: str, version: str, count: int) -> None:
+        """Keep concurrency for a version's provisioned instances: it is taken off the account's pool
+        whether used or not, unless the function has reserved concurrency, which then holds it."""
+        entry = self._functions.get(function) or self._entry(function)
+        before = entry.kept
+        if count:
+            entry.provisioned[version] = count
+        else:
+            entry.provisioned.pop(version, None)
+        if entry.reserved is None:
+            self._unreserved_running += entry.kept - before
 
     def enter(self, function: str) -> str:
         """Count one more execution; empty when admitted, else the reason for throttling."""
@@ -70,7 +93,7 @@ class ConcurrencyGate(msgspec.Struct):
         if entry.reserved is not None:
             if entry.running >= entry.reserved:
                 return RESERVED_EXCEEDED
-        else:
+        elif entry.running >= entry.provisioned_sum:
             pool = self.limits.account_concurrency - self._reserved_sum
             if self._unreserved_running >= pool:
                 return ACCOUNT_EXCEEDED
@@ -82,10 +105,11 @@ class ConcurrencyGate(msgspec.Struct):
     def leave(self, function: str) -> None:
         """One execution ended."""
         entry = self._functions[function]
+        before = entry.kept
         entry.running -= 1
         self._running_sum -= 1
         if entry.reserved is None:
-            self._unreserved_running -= 1
+            self._unreserved_running -= before - entry.kept
 
     def take_start(self, function: str, now_ns: int) -> bool:
         """Whether the function may start one more instance now; counts it if so."""
@@ -115,6 +139,8 @@ class ConcurrencyGate(msgspec.Struct):
     def forget(self, function: str) -> None:
         """A deleted function: lift its reservation and drop its counts when idle."""
         self.reserve(function, None)
+        for version in list(self._functions[function].provisioned):
+            self.provision(function, version, 0)
         if not self._functions[function].running:
             del self._functions[function]
 

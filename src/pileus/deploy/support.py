@@ -25,6 +25,5 @@ SUPPORT = Support(
     absent={
         "image": "functions from container images",
         "snapStart": "SnapStart",
-        "provisionedConcurrency": "provisioned concurrency",
     },
 )

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pileus.compute.calls import Call, Result, Target, Usage
 from pileus.compute.pools import Pools, PoolServices, PoolSettings
 from pileus.compute.scaling import ScalingLimits
-from pileus.ports.nodes import Exit, ExitReason, InstanceSpec, LogLine
+from pileus.ports.nodes import Exit, ExitReason, InitFailed, InstanceSpec, LogLine
 from pileus.testing import SeededChance, VirtualClock
 from pileus.testing.fake_nodes import Answer, FakeNodes, Program
 from pileus.values.errors import ServiceError
@@ -285,6 +285,39 @@ async def test_warming_up_makes_the_first_call_warm() -> None:
     await house.clock.run(house.pools.warm_up(_target("quick"), 2))
     assert house.nodes.running_count == 2
     assert not (await house.call(_target("quick"))).is_cold
+
+
+async def test_provisioned_instances_stay_however_idle_and_are_replaced() -> None:
+    house = _house(PoolSettings(idle_s=10.0))
+    target = _target("slow")
+    await house.clock.run(house.pools.provision(target, 2))
+    key = (target.scope, "f", "$LATEST")
+    assert house.pools.provisioned(*key) == 2
+    await house.clock.advance(60_000)
+    assert house.nodes.running_count == 2
+    running = [house.starting(target) for _ in range(3)]
+    await house.clock.advance(2000)
+    assert [task.result().is_cold for task in running] == [False, False, True]
+    await house.clock.advance(60_000)
+    assert house.nodes.running_count == 2, "the one beyond them goes as others do"
+    house.nodes.links[0].end(Exit(ExitReason.EXITED, code=1))
+    assert (await house.call(target)).is_cold is False
+    await house.clock.advance(60_000)
+    assert (house.nodes.running_count, house.pools.provisioned(*key)) == (2, 2)
+    house.pools.release_provisioned(*key)
+    await house.clock.advance(60_000)
+    assert house.nodes.running_count == 0
+
+
+async def test_a_provisioned_crash_is_made_good() -> None:
+    house = _house()
+    target = _target("crash")
+    await house.clock.run(house.pools.provision(target, 1))
+    await house.call(target)
+    await house.clock.advance(1000)
+    assert house.nodes.running_count == 1
+    with pytest.raises(InitFailed):
+        await house.clock.run(house.pools.provision(_target("broken", revision="2"), 1))
 
 
 async def test_a_cancelled_call_ends_its_instance() -> None:

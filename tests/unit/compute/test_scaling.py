@@ -64,3 +64,33 @@ def test_a_forgotten_function_leaves_nothing() -> None:
     gate.reserve("f", 2)
     gate.forget("f")
     assert [gate.enter("g"), gate.enter("g")] == ["", ""]
+
+
+def test_provisioned_concurrency_is_kept_for_its_function() -> None:
+    gate = ConcurrencyGate(ScalingLimits(account_concurrency=5))
+    gate.provision("f", "1", 2)
+    gate.provision("f", "2", 1)
+    assert [gate.enter("g") for _ in range(3)] == ["", "", ACCOUNT_EXCEEDED]
+    assert [gate.enter("f") for _ in range(3)] == ["", "", ""]
+    assert gate.enter("f") == ACCOUNT_EXCEEDED, "beyond it the account's pool is asked"
+    gate.leave("g")
+    assert gate.enter("f") == ""
+    assert gate.enter("g") == ACCOUNT_EXCEEDED
+    gate.leave("f")
+    gate.provision("f", "1", 0)
+    gate.leave("f")
+    gate.leave("f")
+    assert [gate.enter("g") for _ in range(4)] == ["", "", "", ACCOUNT_EXCEEDED]
+    gate.forget("f")
+    assert gate.enter("f") == ACCOUNT_EXCEEDED
+    assert gate.running_sum == 5
+
+
+def test_reserved_concurrency_holds_the_provisioned() -> None:
+    gate = ConcurrencyGate(ScalingLimits(account_concurrency=5))
+    gate.provision("f", "1", 2)
+    gate.reserve("f", 3)
+    assert [gate.enter("f") for _ in range(4)] == ["", "", "", RESERVED_EXCEEDED]
+    assert [gate.enter("g") for _ in range(3)] == ["", "", ACCOUNT_EXCEEDED]
+    gate.reserve("f", None)
+    assert gate.enter("g") == ACCOUNT_EXCEEDED

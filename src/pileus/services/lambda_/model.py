@@ -111,6 +111,15 @@ class UrlConfig(msgspec.Struct, kw_only=True):
     modified_ms: int
 
 
+class Provisioning(msgspec.Struct, kw_only=True):
+    """How many instances of a version or alias are kept ready."""
+
+    function: str
+    qualifier: str
+    count: int
+    modified_ms: int
+
+
 class LayerVersion(msgspec.Struct, kw_only=True):
     """One version of a layer."""
 

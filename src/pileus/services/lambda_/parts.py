@@ -19,6 +19,7 @@ from pileus.services.lambda_.async_invokes import AsyncInvokes
 from pileus.services.lambda_.code_sweep import CodeSweep
 from pileus.services.lambda_.durable.invoking import DurableExecutions
 from pileus.services.lambda_.function_urls import FunctionUrls
+from pileus.services.lambda_.provisioned import Provisioned
 from pileus.services.lambda_.queue_source import QueueSources
 from pileus.services.lambda_.running import Functions
 from pileus.services.lambda_.streams.following import StreamSources
@@ -67,3 +68,4 @@ def add_parts(kernel: Kernel, nodes: Nodes, settings: ComputeSettings) -> None:
     kernel.add_part(StreamSources, StreamSources(kernel, functions))
     kernel.add_part(CodeSweep, CodeSweep(kernel, code))
     kernel.add_part(FunctionUrls, FunctionUrls(kernel))
+    kernel.add_part(Provisioned, Provisioned(kernel, functions))

@@ -23,7 +23,8 @@ _SETTINGS = (
 _NUMBERS = frozenset(
     {"BatchSize", "ExecutionTimeout", "MaxAge", "MaximumBatchingWindowInSeconds",
      "MaximumConcurrency", "MaximumEventAgeInSeconds", "MaximumRecordAgeInSeconds",
-     "MaximumRetryAttempts", "MemorySize", "ParallelizationFactor", "ReservedConcurrentExecutions", "RetentionPeriodInDays", "Size",
+     "MaximumRetryAttempts", "MemorySize", "ParallelizationFactor", "ProvisionedConcurrentExecutions",
+     "ReservedConcurrentExecutions", "RetentionPeriodInDays", "Size",
      "StartingPositionTimestamp", "Timeout", "TumblingWindowInSeconds"}
 )  # fmt: skip
 
@@ -133,7 +134,21 @@ async def _create_version(call: StreamCall, request: ResourceRequest) -> Resourc
     given = _chosen(request.properties, ("FunctionName", "Description", "CodeSha256"))
     output = (await call.invoke("lambda", "PublishVersion", given)).output
     arn = output["FunctionArn"]
-    return Resource(arn, {"FunctionArn": arn, "Version": output["Version"]})
+    made = Resource(arn, {"FunctionArn": arn, "Version": output["Version"]})
+    with completing(made):
+        await _provision(call, request, output["Version"])
+    return made
+
+
+async def _provision(call: StreamCall, request: ResourceRequest, qualifier: str) -> None:
+    """Instances kept ready, of a version or alias: asked for, changed, or no longer wanted."""
+    where = {"FunctionName": request.properties["FunctionName"], "Qualifier": qualifier}
+    wanted = request.properties.get("ProvisionedConcurrencyConfig")
+    if wanted:
+        given = {**where, **_chosen(wanted, ("ProvisionedConcurrentExecutions",))}
+        await call.invoke("lambda", "PutProvisionedConcurrencyConfig", given)
+    elif request.old_properties.get("ProvisionedConcurrencyConfig"):
+        await _unless_gone(call, "DeleteProvisionedConcurrencyConfig", where)
 
 
 async def _delete_version(call: StreamCall, request: ResourceRequest) -> None:
@@ -149,7 +164,10 @@ async def _put_alias(call: StreamCall, request: ResourceRequest) -> Resource:
     given["RoutingConfig"] = {"AdditionalVersionWeights": chosen}
     operation = "UpdateAlias" if request.physical_id else "CreateAlias"
     arn = (await call.invoke("lambda", operation, given)).output["AliasArn"]
-    return Resource(arn, {"AliasArn": arn})
+    made = Resource(arn, {"AliasArn": arn})
+    with completing(made):
+        await _provision(call, request, request.properties["Name"])
+    return made
 
 
 async def _delete_alias(call: StreamCall, request: ResourceRequest) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
+import msgspec
+
 from pileus.compute.calls import Call as ComputeCall
 from pileus.compute.calls import Result, Target
 from pileus.compute.code_store import CodeStore
@@ -24,6 +26,7 @@ from pileus.services.lambda_.model import Configuration, Function
 from pileus.values.errors import ServiceError
 
 _log = logging.getLogger("pileus.lambda")
+_PROVISIONED = "provisioned-concurrency"
 
 
 class DurableRunner(Protocol):
@@ -83,6 +86,21 @@ class Functions:
             raise errors.unusable_package(str(error)) from error
         except BlobNotFound as error:
             raise errors.code_gone(function.name, version.version) from error
+
+    async def provision(
+        self, scope: str, function: Function, version: Configuration, count: int
+    ) -> None:
+        """Keep ``count`` instances of a version ready; returns when they are.
+
+        Raises InitFailed, NoCapacity, RuntimeUnavailable, ServiceError.
+        """
+        try:
+            target = await self._target(scope, function, version)
+        except (BlobNotFound, PackageError) as error:
+            raise errors.unusable_package(str(error)) from error
+        told = {**target.spec.environment, "AWS_LAMBDA_INITIALIZATION_TYPE": _PROVISIONED}
+        spec = msgspec.structs.replace(target.spec, environment=told)
+        await self.pools.provision(msgspec.structs.replace(target, spec=spec), count)
 
     def expect(self, scope: str, function: Function, version: Configuration) -> None:
         """Make ready for a version's first call what does not depend on the call; returns at once.

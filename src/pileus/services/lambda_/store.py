@@ -5,6 +5,7 @@
 ``alias, name, alias``        Alias
 ``layer, name, number``       LayerVersion; ``layer_last, name`` the highest number ever given
 ``mapping, id``               Mapping; ``shard, id, shard`` its progress (``streams/store.py``)
+``provisioned, name, qualifier`` Provisioning
 ``url, name, qualifier``      UrlConfig; the qualifier is empty or an alias
 ``async, function, id``       AsyncEvent
 """
@@ -23,6 +24,7 @@ from pileus.services.lambda_.model import (
     Function,
     LayerVersion,
     Mapping,
+    Provisioning,
     UrlConfig,
 )
 from pileus.services.lambda_.names import LATEST, function_arn, function_name, is_version
@@ -32,6 +34,7 @@ VERSIONS = RecordCodec(Configuration)
 ALIASES = RecordCodec(Alias)
 LAYERS = RecordCodec(LayerVersion)
 MAPPINGS = RecordCodec(Mapping)
+PROVISIONED = RecordCodec(Provisioning)
 URLS = RecordCodec(UrlConfig)
 ASYNC = RecordCodec(AsyncEvent)
 
@@ -113,6 +116,12 @@ def chosen(call: ReadCall, function: Function, qualifier: str, chance: bytes) ->
             break
         draw -= weight
     return configuration(call, function, version)
+
+
+def provisioned(call: ReadCall, function: str = "") -> list[Provisioning]:
+    """Everything that is kept ready, or of one function."""
+    prefix = ("provisioned", function) if function else ("provisioned",)
+    return [PROVISIONED.decode(raw) for _, raw in call.state.range(prefix)]
 
 
 def find_url(call: ReadCall, function: str, qualifier: str) -> UrlConfig | None:

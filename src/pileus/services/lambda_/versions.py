@@ -66,8 +66,9 @@ def delete(call: WriteCall, function: Function, qualifier: str) -> None:
 
 
 def forget_qualifier(call: WriteCall, function: Function, qualifier: str) -> None:
-    """Drop policy, asynchronous settings and address of a version or alias that is gone."""
+    """Drop policy, asynchronous settings, address and kept instances of a version or alias that is gone."""
     call.state.delete(("url", function.name, qualifier))
+    call.state.delete(("provisioned", function.name, qualifier))
     function.policies.pop(qualifier, None)
     function.asynchronous.pop(qualifier, None)
     store.put_function(call.state, function)

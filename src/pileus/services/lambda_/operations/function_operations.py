@@ -23,6 +23,7 @@ from pileus.services.lambda_.async_invokes import AsyncInvokes
 from pileus.services.lambda_.code_sweep import CodeSweep
 from pileus.services.lambda_.model import Code, Configuration, Function, Layer
 from pileus.services.lambda_.names import LATEST, function_name
+from pileus.services.lambda_.provisioned import Provisioned
 from pileus.services.lambda_.running import Functions, scope_of
 from pileus.values.body import Body
 
@@ -220,11 +221,12 @@ async def delete_function(call: StreamCall, request: Mapping[str, Any], body: Bo
             versions.delete(write, function, qualifier)
             return
         write.state.delete(("function", name))
-        for kind in ("version", "alias", "async", "url"):
+        for kind in ("version", "alias", "async", "url", "provisioned"):
             write.state.delete_range((kind, name))
 
     await call.write(step)
     call.part(CodeSweep).ask(call)
+    call.part(Provisioned).refresh(call, name)
     if qualifier:
         await _retire(call, name, qualifier)
     else:

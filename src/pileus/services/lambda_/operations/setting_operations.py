@@ -10,7 +10,7 @@ from typing import Any
 
 from pileus.kernel.calls import ReadCall, WriteCall
 from pileus.kernel.operations import read, write
-from pileus.services.lambda_ import errors, store
+from pileus.services.lambda_ import store
 
 
 @write
@@ -39,24 +39,6 @@ def get_runtime_management_config(call: ReadCall, request: Mapping[str, Any]) ->
 
 
 @read
-def get_provisioned_concurrency_config(
-    call: ReadCall, request: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Provisioned concurrency is not built yet, so no function has any."""
-    store.find_function(call, request["FunctionName"])
-    raise errors.no_provisioned_concurrency()
-
-
-@read
 def get_function_code_signing_config(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Code signing is not built yet, so no function has a configuration."""
     return {"FunctionName": store.find_function(call, request["FunctionName"]).name}
-
-
-@read
-def list_provisioned_concurrency_configs(
-    call: ReadCall, request: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Provisioned concurrency is not built yet, so there is none."""
-    store.find_function(call, request["FunctionName"])
-    return {"ProvisionedConcurrencyConfigs": []}

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pileus.kernel.calls import Call, ReadCall, WriteCall
-from pileus.kernel.operations import read, write
+from pileus.kernel.calls import Call, ReadCall, StreamCall, WriteCall
+from pileus.kernel.operations import Reply, read, stream, write
 from pileus.services.lambda_ import configuration, errors, paging, store, versions
 from pileus.services.lambda_.model import Alias, Function
-from pileus.services.lambda_.names import LATEST
+from pileus.services.lambda_.names import LATEST, function_name
+from pileus.services.lambda_.provisioned import Provisioned
+from pileus.values.body import Body
 
 
 @write
@@ -98,25 +100,39 @@ def get_alias(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     return _shown(call, function.name, store.find_alias(call, function.name, request["Name"]))
 
 
-@write
-def update_alias(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Let an alias name another version, or share its calls."""
-    function = store.find_function(call, request["FunctionName"])
-    alias = store.find_alias(call, function.name, request["Name"])
-    versions.check_revision(alias.revision, request)
-    alias.description = request.get("Description", alias.description)
-    _point(call, function, alias, request)
-    alias.revision = call.new_id()
-    call.state.put(("alias", function.name, alias.name), store.ALIASES.encode(alias))
-    return _shown(call, function.name, alias)
+@stream
+async def update_alias(
+    call: StreamCall, request: Mapping[str, Any], body: Body | None
+) -> dict[str, Any]:
+    """Let an alias name another version, or share its calls; what is kept ready moves with it."""
+
+    def step(write: WriteCall) -> dict[str, Any]:
+        function = store.find_function(write, request["FunctionName"])
+        alias = store.find_alias(write, function.name, request["Name"])
+        versions.check_revision(alias.revision, request)
+        alias.description = request.get("Description", alias.description)
+        _point(write, function, alias, request)
+        alias.revision = write.new_id()
+        write.state.put(("alias", function.name, alias.name), store.ALIASES.encode(alias))
+        return _shown(write, function.name, alias)
+
+    shown: dict[str, Any] = await call.write(step, once=True)
+    call.part(Provisioned).refresh(call, function_name(request["FunctionName"])[0])
+    return shown
 
 
-@write
-def delete_alias(call: WriteCall, request: Mapping[str, Any]) -> None:
+@stream
+async def delete_alias(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Forget an alias; one that is not there is no error."""
-    function = store.find_function(call, request["FunctionName"])
-    call.state.delete(("alias", function.name, request["Name"]))
-    versions.forget_qualifier(call, function, request["Name"])
+
+    def step(write: WriteCall) -> str:
+        function = store.find_function(write, request["FunctionName"])
+        write.state.delete(("alias", function.name, request["Name"]))
+        versions.forget_qualifier(write, function, request["Name"])
+        return function.name
+
+    call.part(Provisioned).refresh(call, await call.write(step))
+    return Reply(status=204)
 
 
 @read
