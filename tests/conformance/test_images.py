@@ -164,3 +164,14 @@ def test_a_step_that_fails_names_its_line(commands: Commands, tmp_path: Path) ->
         "pileus: Dockerfile:3: RUN: The command '/bin/sh -c exit 7' returned a non-zero code: 7"
         in done.err
     )
+
+
+def test_an_alias_stands_for_another_registrys_image(commands: Commands, tmp_path: Path) -> None:
+    docker_archive(tmp_path / "local.tar", [LAYER], "ffmpeg:local", Cmd=["ffmpeg"])
+    commands.pileus("image", "import", str(tmp_path / "local.tar"))
+    commands.write(Dockerfile="FROM jrottenberg/ffmpeg\nCOPY Dockerfile /\n")
+    done = commands.try_pileus("image", "build", ".", "-t", "thumbs")
+    assert "pileus: Dockerfile:1: FROM: the registry has no image jrottenberg/ffmpeg" in done.err
+    alias = {"PILEUS_IMAGE_ALIASES": "jrottenberg/ffmpeg=ffmpeg:local"}
+    commands.pileus("image", "build", ".", "-t", "thumbs", **alias)
+    assert "thumbs:latest" in commands.pileus("image", "list").out

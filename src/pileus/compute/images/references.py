@@ -21,6 +21,7 @@ _REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _ECR = re.compile(r"(\d{12})\.dkr[.-]ecr\.([a-z0-9-]+)\..+")
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d+)?")
 _REPOSITORY_CHARACTERS_MAX = 256
 
 
@@ -63,6 +64,8 @@ def parse_name(text: str) -> ImageName:
         registry, path = "", rest
     repository, colon, tag = path.partition(":")
     is_named = is_repository(repository) and (not colon or is_tag(tag))
+    if registry and not _HOST.fullmatch(registry):
+        is_named = False
     if not is_named or ("@" in text and not is_digest(digest)):
         raise ImageRefused(f"{text!r} is no name of an image")
     if not tag and not digest:
