@@ -152,8 +152,11 @@ def _check_for_stream(mapping: Mapping, request: Dictionary[str, Any]) -> None:
         raise errors.invalid(
             f"MaximumRecordAgeInSeconds must be -1 or at least {_AGE_MIN_S} seconds."
         )
-    if mapping.tumbling_s:
-        raise errors.invalid("Pileus does not implement TumblingWindowInSeconds yet.")
+    if mapping.tumbling_s and mapping.parallel > 1:
+        raise errors.invalid(
+            "Pileus does not implement TumblingWindowInSeconds with a ParallelizationFactor "
+            "greater than 1 yet."
+        )
 
 
 def _destination(config: Dictionary[str, Any]) -> str:

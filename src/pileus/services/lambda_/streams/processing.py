@@ -25,6 +25,7 @@ from pileus.services.lambda_.streams.answers import first_failure
 from pileus.services.lambda_.streams.checkpoints import Checkpoints
 from pileus.services.lambda_.streams.model import EXHAUSTED, TOO_OLD, Batch, Letter
 from pileus.services.lambda_.streams.reading import Source
+from pileus.services.lambda_.streams.windows import Window
 from pileus.values.errors import ServiceError, StoreUnavailable
 
 _log = logging.getLogger("pileus.sources")
@@ -57,6 +58,8 @@ class Processor:
 
     def __init__(self, runner: Runner, checkpoints: Checkpoints) -> None:
         self._runner = runner
+        mapping = runner.mapping
+        self.window = Window(checkpoints.progress, mapping.tumbling_s, mapping.source)
         self._call = runner.call
         self._mapping = runner.mapping
         self._checkpoints = checkpoints
@@ -68,11 +71,41 @@ class Processor:
         waiting = [batch]
         while waiting:
             batch = waiting.pop()
-            if batch.failures:
-                pause_s = _PAUSE_FIRST_S * 2 ** min(batch.failures - 1, 10)
-                await self._call.clock.sleep(min(pause_s, _PAUSE_LAST_S))
+            await self._pause(batch.failures)
             left: list[Batch] = await self._runner.finish(self._advance(lane, batch))
             waiting += reversed(left)
+
+    async def close_window(self) -> None:
+        """Make the final invocation for the open window until it succeeds or is given up."""
+        batch = Batch([])
+        while self.window.is_open:
+            await self._pause(batch.failures)
+            batch = await self._runner.finish(self._close(batch))
+
+    async def _pause(self, failures: int) -> None:
+        if failures:
+            pause_s = _PAUSE_FIRST_S * 2 ** min(failures - 1, 10)
+            await self._call.clock.sleep(min(pause_s, _PAUSE_LAST_S))
+
+    async def _close(self, batch: Batch) -> Batch:
+        """Try once; how often it failed."""
+        mapping = self._mapping
+        again = replace(batch, failures=batch.failures + 1)
+        try:
+            _, result = await self._invoke(batch)
+        except ServiceError as error:
+            await note_result(self._call, mapping.id, f"PROBLEM: {error.message}")
+            return again
+        if result.function_error:
+            again = replace(again, attempts=batch.attempts + 1)
+            await note_result(self._call, mapping.id, FAILED)
+            if mapping.retries_max < 0 or again.attempts <= mapping.retries_max:
+                return again
+        async with self._settling:
+            self.window.keep(result.payload, is_final=True)
+            outcome = FAILED if result.function_error else "OK"
+            await self._write(lambda write: _note(write, mapping.id, outcome))
+        return again
 
     async def pass_over(self) -> None:
         """Keep a checkpoint behind records that filters dropped."""
@@ -93,11 +126,11 @@ class Processor:
         young = replace(young, invocations=young.invocations + 1)
         failed = self._first_failure(result, young)
         if failed is None:
-            await self._settle(lane, young, None, "OK")
+            await self._settle(lane, young, None, "OK", result)
             return []
         if failed > 0:
             done = replace(young, records=young.records[:failed])
-            await self._settle(lane, done, None, FAILED)
+            await self._settle(lane, done, None, FAILED, result)
             young = replace(young, records=young.records[failed:], attempts=0)
         else:
             await note_result(self._call, self._mapping.id, FAILED)
@@ -171,24 +204,40 @@ class Processor:
         call, mapping = self._call, self._mapping
         chance = call.random_bytes(2)
         function, version = call.read(lambda view: target(view, mapping, chance))
-        payload = orjson.dumps({"Records": [record.event for record in batch.records]})
+        # Only the end of a window is told without records.
+        event = self.window.event(
+            batch.records, is_final=not batch.records, now_ms=call.clock.now_ms()
+        )
+        payload = orjson.dumps(event)
         arn = functions_store.arn_of(call, function.name, mapping.qualifier)
         scope = running.scope_of(call.account, call.region)
         compute_call = ComputeCall(call.new_id(), payload, arn)
         result = await self._runner.functions.invoke(scope, function, version, compute_call)
         return version, result
 
-    async def _settle(self, lane: int, batch: Batch, letter: Letter | None, result: str) -> None:
-        """Move the checkpoint behind a batch and tell of its end, in one transaction."""
+    async def _settle(
+        self,
+        lane: int,
+        batch: Batch,
+        letter: Letter | None,
+        outcome: str,
+        answer: Result | None = None,
+    ) -> None:
+        """Move the checkpoint behind a batch and tell of its end, in one transaction.
+
+        ``answer`` is the function's, where it succeeded with these records.
+        """
         mapping = self._mapping
         async with self._settling:
             self._checkpoints.finish(lane, batch.records)
+            if answer is not None:
+                self.window.keep(answer.payload, is_final=False)
 
             def step(write: WriteCall) -> None:
                 if letter is not None:
                     role = _role(write, mapping)
                     letters.tell(write, mapping, self._checkpoints.progress.shard, letter, role)
-                _note(write, mapping.id, result)
+                _note(write, mapping.id, outcome)
 
             await self._write(step)
 

@@ -108,11 +108,26 @@ class ShardReader:
     # -- batches -------------------------------------------------------------------------------
 
     async def _work(self, lane: Lane) -> None:
-        mapping = self._mapping
+        mapping, window = self._mapping, self._processor.window
         while True:
-            records = await lane.batch(mapping.batch_size, mapping.window_s, 0)
+            await self._close_windows(lane)
+            records = await lane.batch(mapping.batch_size, mapping.window_s, window.length_ms)
             if not records:
-                return
+                break
             self._waiting_bytes -= sum(record.size_bytes for record in records)
             self._has_room.set()
+            if window.length_ms:
+                if not window.holds(records[0]):
+                    await self._processor.close_window()
+                window.enter(records[0])
             await self._processor.process(lane.number, Batch(records))
+            if window.is_full:
+                await self._processor.close_window()
+        # The shard has ended, and its window with it.
+        await self._processor.close_window()
+
+    async def _close_windows(self, lane: Lane) -> None:
+        """Wait for records; when the open window is over before, its final invocation is due."""
+        window = self._processor.window
+        while window.is_open and not await lane.arrival(window.close_ms):
+            await self._processor.close_window()
