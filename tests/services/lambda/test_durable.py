@@ -228,3 +228,20 @@ async def test_a_throttled_execution_waits_for_its_turn(durable: Durable) -> Non
     await durable.platform("lambda", "DeleteFunctionConcurrency", FunctionName="f")
     assert await durable.after(arn, 61) == "SUCCEEDED"
     assert (await durable.kinds(arn)).count("InvocationCompleted") == 1
+
+
+async def test_what_a_branch_was_told_and_did_not_look_at_is_not_lost(durable: Durable) -> None:
+    async def script(run: DurableRun) -> Any:
+        if not run.status("short"):
+            options = {"WaitOptions": {"WaitSeconds": 1}}
+            await run.checkpoint({"Id": "short", "Type": "WAIT", "Action": "START", **options})
+            await durable.platform.clock.sleep(2)
+            await run.checkpoint()
+            assert run.status("short") == "SUCCEEDED"
+            raise Suspended
+        return run.status("short")
+
+    await durable.add(script, Timeout=10)
+    arn = await durable.begin()
+    assert await durable.after(arn, 3) == "SUCCEEDED"
+    assert len(durable.runs) == 2

@@ -120,6 +120,7 @@ def _watch_timeout(call: WriteCall, execution: Execution) -> None:
 
 def has_news(call: WriteCall, execution: Execution) -> None:
     """Something happened that the function must be told; the caller stores the execution."""
+    execution.news_change = execution.change_last
     if execution.status == RUNNING and not execution.invocation:
         if store.due(call, store.INVOKE, execution.function, execution.id) is None:
             store.put_due(call, store.INVOKE, execution.function, execution.id)
@@ -147,6 +148,7 @@ def take_up(call: WriteCall, execution_id: str, request_id: str) -> tuple[Execut
     execution.token += 1
     execution.client_token = ""
     seen, execution.seen_change = execution.seen_change, execution.change_last
+    execution.invoked_change = execution.change_last
     store.set_running(call, execution_id, is_running=True)
     store.put(call, execution)
     return execution, seen
@@ -235,8 +237,12 @@ def _invoke_again(call: WriteCall, execution: Execution, due: Due) -> None:
 
 
 def _suspend(call: WriteCall, execution: Execution) -> None:
-    """The function returned PENDING: something else must let it go on."""
-    has_unseen = execution.change_last > execution.seen_change
+    """The function returned PENDING: something else must let it go on.
+
+    What came meanwhile may have been told by the answer to a checkpoint that a suspended branch no
+    longer looked at: the next invocation sees it in any case.
+    """
+    has_unseen = execution.news_change > execution.invoked_change
     if execution.status in (PAUSING, PAUSED):
         if execution.status == PAUSING:
             pause_now(call, execution)

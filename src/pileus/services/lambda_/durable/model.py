@@ -64,6 +64,8 @@ class Execution(msgspec.Struct, kw_only=True):
         operation_last, event_last: highest numbers given; operation 0 is the execution itself.
         change_last: every change of an operation draws a number.
         seen_change: what the invocation in progress was told of.
+        news_change: the latest change that was not the function's own doing.
+        invoked_change: the latest change when the invocation in progress began.
         token: number of the checkpoint token that is good now.
         invocation: request id of the invocation in progress, or empty.
         attempts: failed invocations since an update was accepted.
@@ -92,6 +94,8 @@ class Execution(msgspec.Struct, kw_only=True):
     event_last: int = 0
     change_last: int = 0
     seen_change: int = 0
+    news_change: int = 0
+    invoked_change: int = 0
     token: int = 0
     invocation: str = ""
     invoked_ms: int = 0
