@@ -16,7 +16,9 @@ from pileus.kernel.resources import Resource, ResourceRequest
 from pileus.services.cloudformation.engine.work import is_gone
 from pileus.testing.compute import ScriptedCompute, package
 from pileus.testing.fake_nodes import Answer, Program
-from pileus.testing.platform import Disks, MemoryPlatform
+from pileus.testing.fake_tasks import ContainerProgram
+from pileus.testing.platform import Disks, MemoryPlatform, Preparation
+from pileus.testing.tasks import ScriptedTasks
 from pileus.values.errors import ServiceError
 
 ACCOUNT = "000000000000"
@@ -69,6 +71,11 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
         "Version": "2012-10-17", "Statement": [{**_ANYBODY, "Action": "sns:Publish"}]}}),
     ("AWS::SNS::Subscription", {"TopicArn": TOPIC, "Protocol": "sqs", "Endpoint": QUEUE}),
     ("AWS::ECR::Repository", {"RepositoryName": "images"}),
+    ("AWS::ECS::Cluster", {"ClusterName": "cluster"}),
+    ("AWS::ECS::TaskDefinition", {"Family": "family", "ContainerDefinitions": [
+        {"Name": "main", "Image": "forever", "Memory": "128"}]}),
+    ("AWS::ECS::Service", {"ServiceName": "service", "Cluster": "cluster",
+        "TaskDefinition": "family", "DesiredCount": "0"}),
     ("AWS::SSM::Parameter", {"Name": "/p", "Type": "String", "Value": "v"}),
     ("AWS::SecretsManager::Secret", {"Name": "secret", "GenerateSecretString": {}}),
     ("AWS::SecretsManager::ResourcePolicy", {"SecretId": "secret",
@@ -135,7 +142,7 @@ def _request(
 
 
 async def test_a_repeated_step_does_nothing_again(tmp_path: Path) -> None:
-    compute = ScriptedCompute(tmp_path, {"index.handler": Program(lambda *_: Answer(b"1"))})
+    compute = _compute(tmp_path)
     platform = await MemoryPlatform.start(Disks(), prepare=compute)
     call = platform.kernel.stream_call(SPACE)
     known = {name for name in call.resource_types() if not name.startswith(ELSEWHERE)}
@@ -166,6 +173,18 @@ async def test_a_repeated_step_does_nothing_again(tmp_path: Path) -> None:
     assert json.dumps(left["Functions"]) == "[]"
 
 
+def _compute(folder: Path) -> Preparation:
+    """What runs functions and tasks."""
+    functions = ScriptedCompute(folder, {"index.handler": Program(lambda *_: Answer(b"1"))})
+    tasks = ScriptedTasks({"forever": ContainerProgram()})
+
+    def prepare(platform: MemoryPlatform) -> None:
+        functions(platform)
+        tasks(platform)
+
+    return prepare
+
+
 def _template() -> str:
     """One stack of nearly all of them, each after the one before."""
     resources: dict[str, Any] = {}
@@ -191,7 +210,7 @@ async def _rested(simulation: Simulation) -> str:
 async def test_a_stack_of_every_type_is_made_and_gone_whenever_the_power_goes(
     tmp_path: Path,
 ) -> None:
-    compute = ScriptedCompute(tmp_path, {"index.handler": Program(lambda *_: Answer(b"1"))})
+    compute = _compute(tmp_path)
     given = {"StackName": "app", "TemplateBody": _template(), "Capabilities": [
         "CAPABILITY_NAMED_IAM"]}  # fmt: skip
 
