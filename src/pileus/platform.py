@@ -31,6 +31,7 @@ from pileus.compute.images.layer_store import LayerStore
 from pileus.compute.images.parts import add_image_store, add_layer_store
 from pileus.compute.log_shipping import LogShipper
 from pileus.compute.pools import Pools, PoolSettings
+from pileus.compute.scaling import PROFILES
 from pileus.compute.task_images import RegistryImages
 from pileus.console.routes import Console, Hooks
 from pileus.deploy.accounts import DEFAULT_STAGE, ENVIRONMENTS_PREFIX
@@ -120,7 +121,12 @@ async def start(settings: Settings) -> Platform:
     compute = ComputeSettings(
         code_dir=settings.data_dir.resolve() / "code",
         boot_id=_boot_id(),
-        pools=PoolSettings(idle_s=settings.idle_s),
+        pools=PoolSettings(
+            idle_s=settings.idle_s,
+            limits=msgspec.structs.replace(
+                PROFILES[settings.scaling], account_concurrency=settings.concurrency
+            ),
+        ),
     )
     add_parts(kernel, nodes, compute)
     models_dir = settings.data_dir.resolve() / "models"

@@ -135,6 +135,11 @@ class Pools:
         finally:
             gate.leave(target.function)
 
+    @property
+    def limits(self) -> ScalingLimits:
+        """Concurrency quotas of every account and region."""
+        return self._settings.limits
+
     async def prepare(self, spec: InstanceSpec) -> None:
         """Tell the nodes that such an instance may soon be started (its function was made or changed).
 
@@ -374,7 +379,9 @@ class Pools:
     def _gate_of(self, scope: str) -> ConcurrencyGate:
         gate = self._gates.get(scope)
         if gate is None:
-            gate = self._gates[scope] = ConcurrencyGate(self._settings.limits)
+            gate = self._gates[scope] = ConcurrencyGate(
+                self.limits.in_region(scope.partition("/")[2])
+            )
         return gate
 
     def _throttled(self, target: Target, reason: str) -> NoReturn:

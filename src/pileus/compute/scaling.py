@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 _NS_PER_S = 1_000_000_000
 
@@ -20,12 +21,38 @@ class ScalingLimits(msgspec.Struct, frozen=True):
 
     Attributes:
         account_concurrency: executions at one time over all functions.
-        burst_starts: new instances of one function within ``burst_window_s``.
+        burst_starts: new instances at once, of one function.
+        refill_starts: how many more every ``burst_window_s``; None: as many as at once.
+        is_regional: all functions of an account and region share the burst, whose size is the
+            region's; how Lambda scaled until November 2023.
     """
 
     account_concurrency: int = 1000
     burst_starts: int = 1000
     burst_window_s: float = 10.0
+    refill_starts: int | None = None
+    is_regional: bool = False
+
+    def in_region(self, region: str) -> ScalingLimits:
+        """The same with the burst of a region, where bursts are regions'."""
+        if not self.is_regional:
+            return self
+        return replace(self, burst_starts=_BURSTS.get(region, _BURST_ELSEWHERE))
+
+
+_BURSTS = {
+    "us-west-2": 3000, "us-east-1": 3000, "eu-west-1": 3000,
+    "ap-northeast-1": 1000, "eu-central-1": 1000, "us-east-2": 1000,
+}  # fmt: skip
+_BURST_ELSEWHERE = 500
+PROFILES = {
+    "function": ScalingLimits(),
+    "region": ScalingLimits(
+        burst_starts=_BURST_ELSEWHERE, refill_starts=500, burst_window_s=60.0, is_regional=True
+    ),
+}
+"""``function``: 1,000 new instances every 10 seconds, each function by itself. ``region``: 500 to 3,000
+at once, then 500 every minute, all functions of a region together."""
 
 
 class _Function(msgspec.Struct):
@@ -59,6 +86,7 @@ class ConcurrencyGate(msgspec.Struct):
     _unreserved_running: int = 0
     _reserved_sum: int = 0
     _running_sum: int = 0
+    _shared: _Function = msgspec.field(default_factory=_Function)
 
     def reserve(self, function: str, reserved: int | None) -> None:
         """Set or lift a function's reserved concurrency (0 throttles every call)."""
@@ -113,11 +141,12 @@ class ConcurrencyGate(msgspec.Struct):
 
     def take_start(self, function: str, now_ns: int) -> bool:
         """Whether the function may start one more instance now; counts it if so."""
-        entry = self._entry(function)
+        entry = self._shared if self.limits.is_regional else self._entry(function)
         burst = float(self.limits.burst_starts)
         if not entry.has_started:
             entry.has_started, entry.tokens, entry.refilled_ns = True, burst, now_ns
-        rate = burst / self.limits.burst_window_s
+        refill = self.limits.refill_starts
+        rate = (burst if refill is None else refill) / self.limits.burst_window_s
         gained = (now_ns - entry.refilled_ns) / _NS_PER_S * rate
         entry.tokens = min(burst, entry.tokens + gained)
         entry.refilled_ns = now_ns

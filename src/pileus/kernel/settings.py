@@ -29,6 +29,9 @@ class Settings:
         tier: the weakest sandbox tier accepted (``A``, ``B`` or ``C``).
         idle_s: seconds after which an idle function instance ends.
         blank_children: most sandboxed blank children kept ready per runtime while functions start.
+        concurrency: executions of functions at one time, in every account and region.
+        scaling: how fast functions get new instances: ``function`` (1,000 every 10 seconds each) or
+            ``region`` (a burst of the region's, then 500 a minute for all, as until 2023).
         image_cache_bytes: what unpacked layers of container images may take on disk.
         image_aliases: ``name=ours,…``: our images that stand for those of other registries.
         keep_tasks: leave container tasks running when the platform ends in order.
@@ -49,6 +52,8 @@ class Settings:
     tier: str = "C"
     idle_s: float = 420.0
     blank_children: int = 4
+    concurrency: int = 1000
+    scaling: str = "function"
     image_cache_bytes: int = 20 * 1024**3
     image_aliases: str = ""
     keep_tasks: bool = False
@@ -119,6 +124,8 @@ _RULES: dict[str, tuple[str, Callable[[Any], object]]] = {
     "port": (f"0 to {_PORT_MAX}", lambda port: 0 <= port <= _PORT_MAX),
     "idle_s": ("0 or more", lambda idle_s: 0 <= idle_s < math.inf),
     "blank_children": ("0 or more", lambda count: count >= 0),
+    "concurrency": ("100 or more", lambda count: count >= 100),
+    "scaling": ("function or region", ("function", "region").__contains__),
     "image_cache_bytes": ("1 or more", lambda size: size >= 1),
     "region": ("a region such as us-east-1", re.compile(r"[a-z]{2,}(-[a-z0-9]+)+").fullmatch),
     "account": ("twelve digits", re.compile(r"\d{12}").fullmatch),
@@ -129,6 +136,7 @@ _KINDS: dict[str, Any] = {
     "data_dir": Path,
     "idle_s": float,
     "blank_children": int,
+    "concurrency": int,
     "image_cache_bytes": int,
     "keep_tasks": lambda value: _BOOLEANS[str(value).lower()],
 }

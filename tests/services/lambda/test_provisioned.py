@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from pileus.testing.compute import ScriptedCompute, add_function
+from pileus.compute.pools import PoolSettings
+from pileus.compute.scaling import ScalingLimits
+from pileus.testing.compute import ScriptedCompute, add_function, add_role
 from pileus.testing.platform import MemoryPlatform
 
-from .conftest import Recorder, refused
+from .conftest import Recorder, programs, refused
 
 
 @pytest.fixture
@@ -132,3 +136,18 @@ async def test_a_deleted_function_keeps_nothing(
     await published("lambda", "DeleteFunction", FunctionName="f")
     await published.clock.advance(1000)
     assert compute.nodes.running_count == 0
+
+
+async def test_a_raised_quota_counts_everywhere(tmp_path: Path) -> None:
+    limits = ScalingLimits(account_concurrency=3000)
+    scripted = ScriptedCompute(tmp_path, programs(Recorder()), PoolSettings(limits=limits))
+    platform = await MemoryPlatform.start(prepare=scripted)
+    await add_role(platform)
+    await add_function(platform, "f", "app.echo", Publish=True)
+    limit = (await platform("lambda", "GetAccountSettings"))["AccountLimit"]
+    assert (limit["ConcurrentExecutions"], limit["UnreservedConcurrentExecutions"]) == (3000, 3000)
+    given = {"FunctionName": "f", "ReservedConcurrentExecutions": 2900}
+    await platform("lambda", "PutFunctionConcurrency", **given)
+    given["ReservedConcurrentExecutions"] = 2901
+    assert "[100]" in (await refused(platform, "PutFunctionConcurrency", **given))[2]
+    await platform.crash()

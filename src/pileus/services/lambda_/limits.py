@@ -22,7 +22,6 @@ class Limits(msgspec.Struct, frozen=True):
     throttle_pause_first_s: int = 1
     throttle_pause_last_s: int = 300
     retry_pauses_s: tuple[int, ...] = (60, 120)
-    concurrency: int = 1000
     unreserved_min: int = 100
     list_max: int = 50
     tags_max: int = 50

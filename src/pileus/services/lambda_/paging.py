@@ -28,13 +28,13 @@ def page(name: str, items: Sequence[Any], request: Mapping[str, Any]) -> dict[st
     return output
 
 
-def account_limit(functions: Sequence[Function]) -> dict[str, int]:
+def account_limit(functions: Sequence[Function], concurrency: int) -> dict[str, int]:
     """AccountLimit: what is not reserved is left for all."""
     reserved = sum(function.reserved or 0 for function in functions)
     return {
         "TotalCodeSize": 80_530_636_800,
         "CodeSizeUnzipped": UNZIPPED_BYTES_MAX,
         "CodeSizeZipped": LIMITS.zip_bytes_max,
-        "ConcurrentExecutions": LIMITS.concurrency,
-        "UnreservedConcurrentExecutions": LIMITS.concurrency - reserved,
+        "ConcurrentExecutions": concurrency,
+        "UnreservedConcurrentExecutions": concurrency - reserved,
     }

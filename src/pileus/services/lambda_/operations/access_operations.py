@@ -123,6 +123,7 @@ async def put_function_concurrency(
     """Reserve concurrency for a function; 0 stops it."""
     wanted = request["ReservedConcurrentExecutions"]
     _refuse_qualified(request)
+    concurrency = call.part(Functions).pools.limits.account_concurrency
 
     def step(write: WriteCall) -> str:
         function = store.find_function(write, request["FunctionName"])
@@ -131,7 +132,7 @@ async def put_function_concurrency(
             for _, raw in write.state.range(("function",))
             if (other := store.FUNCTIONS.decode(raw)).name != function.name
         )
-        if LIMITS.concurrency - others - wanted < LIMITS.unreserved_min:
+        if concurrency - others - wanted < LIMITS.unreserved_min:
             raise errors.invalid(
                 "Specified ReservedConcurrentExecutions for function decreases account's "
                 "UnreservedConcurrentExecution below its minimum value of "

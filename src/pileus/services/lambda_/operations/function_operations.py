@@ -235,12 +235,17 @@ async def delete_function(call: StreamCall, request: Mapping[str, Any], body: Bo
     return Reply(status=204)
 
 
-@read
-def get_account_settings(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+@stream
+async def get_account_settings(
+    call: StreamCall, request: Mapping[str, Any], body: Body | None
+) -> dict[str, Any]:
     """Quotas and what of them is used."""
-    functions = [store.FUNCTIONS.decode(raw) for _, raw in call.state.range(("function",))]
+    functions = call.read(
+        lambda view: [store.FUNCTIONS.decode(raw) for _, raw in view.state.range(("function",))]
+    )
+    concurrency = call.part(Functions).pools.limits.account_concurrency
     return {
-        "AccountLimit": paging.account_limit(functions),
+        "AccountLimit": paging.account_limit(functions, concurrency),
         "AccountUsage": {
             "TotalCodeSize": sum(function.latest.code.size_bytes for function in functions),
             "FunctionCount": len(functions),

@@ -15,6 +15,7 @@ from pileus.services.lambda_.limits import LIMITS
 from pileus.services.lambda_.model import Function, Provisioning
 from pileus.services.lambda_.names import LATEST
 from pileus.services.lambda_.provisioned import IN_PROGRESS, Provisioned, is_alias
+from pileus.services.lambda_.running import Functions
 from pileus.values.body import Body
 from pileus.values.times import iso8601
 
@@ -25,6 +26,7 @@ async def put_provisioned_concurrency_config(
 ) -> Reply:
     """Keep instances of a version or alias ready; they are made in the background."""
     wanted = request["ProvisionedConcurrentExecutions"]
+    concurrency = call.part(Functions).pools.limits.account_concurrency
 
     def step(write: WriteCall) -> dict[str, Any]:
         name, qualifier = store.split(request)
@@ -34,7 +36,7 @@ async def put_provisioned_concurrency_config(
                 "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
             )
         _check_target(write, function, qualifier)
-        _check_size(write, function, qualifier, wanted)
+        _check_size(write, function, qualifier, (wanted, concurrency))
         record = Provisioning(
             function=name, qualifier=qualifier, count=wanted, modified_ms=write.now_ms
         )
@@ -119,7 +121,9 @@ def _check_target(call: ReadCall, function: Function, qualifier: str) -> None:
             raise errors.invalid("Version is pointed by a Provisioned Concurrency alias")
 
 
-def _check_size(call: ReadCall, function: Function, qualifier: str, wanted: int) -> None:
+def _check_size(call: ReadCall, function: Function, qualifier: str, sizes: tuple[int, int]) -> None:
+    """``sizes``: what is wanted, and the account's concurrency."""
+    wanted, concurrency = sizes
     own = sum(
         each.count for each in store.provisioned(call, function.name) if each.qualifier != qualifier
     )
@@ -140,7 +144,7 @@ def _check_size(call: ReadCall, function: Function, qualifier: str, wanted: int)
         for each in store.provisioned(call)
         if each.function != function.name and reserved.get(each.function) is None
     )
-    if LIMITS.concurrency - taken - wanted < LIMITS.unreserved_min:
+    if concurrency - taken - wanted < LIMITS.unreserved_min:
         raise errors.invalid(
             "Specified ConcurrentExecutions for function decreases account's "
             f"UnreservedConcurrentExecution below its minimum value of [{LIMITS.unreserved_min}]."
