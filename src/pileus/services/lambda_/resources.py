@@ -221,6 +221,12 @@ _MAPPING = (
 )  # fmt: skip
 
 _START = ("StartingPosition", "StartingPositionTimestamp")
+_MAPPING_DEFAULTS: dict[str, Any] = {
+    "BisectBatchOnFunctionError": False, "DestinationConfig": {}, "Enabled": True,
+    "FilterCriteria": {}, "FunctionResponseTypes": [], "MaximumBatchingWindowInSeconds": 0,
+    "MaximumRecordAgeInSeconds": -1, "MaximumRetryAttempts": -1, "ParallelizationFactor": 1,
+    "ScalingConfig": {}, "TumblingWindowInSeconds": 0,
+}  # fmt: skip
 
 
 async def _create_mapping(call: StreamCall, request: ResourceRequest) -> Resource:
@@ -236,6 +242,8 @@ def _mapping(output: Mapping[str, Any]) -> Resource:
 
 async def _update_mapping(call: StreamCall, request: ResourceRequest) -> Resource:
     given = _chosen(request.properties, _MAPPING)
+    gone = [name for name in request.old_properties if name not in request.properties]
+    given |= {name: _MAPPING_DEFAULTS[name] for name in gone if name in _MAPPING_DEFAULTS}
     given.pop("EventSourceArn", None)
     given["UUID"] = request.physical_id
     output = (await call.invoke("lambda", "UpdateEventSourceMapping", given)).output
