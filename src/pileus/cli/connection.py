@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -133,11 +133,19 @@ def function_target(
         return open_api(stage, region, endpoint), name
     folder = open_service(config, stage, region, params, endpoint)
     plan = folder.service.to_template(folder.options)
-    if name in plan.functions:
-        return folder.api, plan.functions[name]
-    if name in plan.functions.values():
-        return folder.api, name
+    deployed = plan.functions.get(name, name)
+    if deployed in plan.functions.values():
+        return folder.api, _invoked_name(plan.template, deployed)
     raise DeployError(unknown_function(name, plan))
+
+
+def _invoked_name(template: Mapping[str, Any], deployed: str) -> str:
+    """A durable function is invoked by its alias: it has no unqualified invocations."""
+    for resource in template["Resources"].values():
+        properties = resource.get("Properties") or {}
+        if properties.get("FunctionName") == deployed and "DurableConfig" in properties:
+            return f"{deployed}:durable"
+    return deployed
 
 
 def cache_dir() -> Path:

@@ -24,6 +24,12 @@ from pileus.deploy.local_invocation import LocalInvocation
 @click.option("-p", "--path", help="A file with the event; - reads standard input.")
 @click.option("-l", "--log", "wants_log", is_flag=True, help="Show the end of the function's log.")
 @click.option("--async", "is_event", is_flag=True, help="Hand the event over and do not wait.")
+@click.option(
+    "--durable-execution-name",
+    "execution_name",
+    default="",
+    help="A durable function's execution; the same name begins once.",
+)
 @click.option("--local", "is_local", is_flag=True, help="Run it here, without deploying.")
 @service_options
 def command(
@@ -33,6 +39,7 @@ def command(
     path: str | None,
     wants_log: bool,
     is_event: bool,
+    execution_name: str,
     is_local: bool,
     **where: Any,
 ) -> None:
@@ -53,10 +60,17 @@ def command(
         return
     api, function = function_target(name, **where)
     answer = invoke(
-        api, function, json.dumps(event).encode(), is_event=is_event, wants_log=wants_log
+        api,
+        function,
+        json.dumps(event).encode(),
+        is_event=is_event,
+        wants_log=wants_log,
+        execution_name=execution_name,
     )
     if is_event:
         click.echo(f"{function} accepted the event", err=True)
+        if answer.execution:
+            click.echo(answer.execution)
         return
     click.echo(_pretty(answer.payload))
     if answer.log:
