@@ -43,7 +43,9 @@ async def create_event_source_mapping(
     made = await call.write(step, once=True)
     kept = call.read(lambda view: store.find_mapping(view, made))
     if is_stream(kept.source):
-        call.part(StreamSources).follow(call, kept, latest)
+        # A repetition of a call that was answered already must not begin at today's tip.
+        is_first = made == mapping.id
+        call.part(StreamSources).follow(call, kept, latest if is_first else None)
     else:
         call.part(QueueSources).follow(call, kept)
     return Reply(_shown(call, kept, "Creating"), status=202)
