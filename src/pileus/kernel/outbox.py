@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pileus.kernel.calls import OUTBOX, WriteCall
 from pileus.kernel.deliveries import OutboxEntry, decode_entry, encode_entry
+from pileus.kernel.supervision import StorePatience
 from pileus.ports.state import Space
 from pileus.values.context import CallContext, Principal
 from pileus.values.errors import ServiceError, StoreUnavailable
@@ -25,8 +26,6 @@ _log = logging.getLogger("pileus.outbox")
 CONCURRENT_MAX = 256
 RETRY_FIRST_S = 0.5
 RETRY_LAST_S = 300.0
-STORE_PAUSE_S = 1.0
-"""A store that is full or fails holds all up: once it works again, nobody waits for long."""
 
 
 class Outbox:
@@ -70,6 +69,7 @@ class Outbox:
         del self._lanes[(space, key)]
 
     async def _deliver(self, space: Space, entry: OutboxEntry) -> None:
+        patience = StorePatience(self._kernel.clock, f"delivery {entry.id}")
         while True:
             if (wait_ms := entry.not_before_ms - self._kernel.clock.now_ms()) > 0:
                 await self._kernel.clock.sleep(wait_ms / 1000)
@@ -78,8 +78,7 @@ class Outbox:
                     error = await self._attempt(space, entry)
             except StoreUnavailable as problem:
                 # Ours and not the target's: no attempt is counted.
-                _log.warning("delivery %s waits for the store: %s", entry.id, problem)
-                await self._kernel.clock.sleep(STORE_PAUSE_S)
+                await patience.pause(problem)
                 continue
             if error is None or self._is_given_up(entry, error):
                 break
@@ -158,10 +157,11 @@ class Outbox:
                 self._kernel.registry.hook(hook.service, hook.name)(call, payload)
 
         context = self._kernel.system_context(space)
+        patience = StorePatience(self._kernel.clock, f"the end of delivery {entry.id}")
         while True:
             try:
                 await self._kernel.write(context, space, step)
                 return
-            except StoreUnavailable:
+            except StoreUnavailable as problem:
                 # The entry is still there, so nothing is lost.
-                await self._kernel.clock.sleep(STORE_PAUSE_S)
+                await patience.pause(problem)

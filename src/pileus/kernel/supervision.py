@@ -7,7 +7,29 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from pileus.ports.clock import Clock
+from pileus.values.errors import StoreUnavailable
+
 _log = logging.getLogger("pileus")
+STORE_PAUSE_FIRST_S = 1.0
+STORE_PAUSE_LAST_S = 5.0
+"""A store that is full or fails holds all up: once it works again, nobody waits for long."""
+
+
+class StorePatience:
+    """The pauses of work that waits for the store: a little longer each time, and told once."""
+
+    def __init__(self, clock: Clock, work: str) -> None:
+        self._clock = clock
+        self._work = work
+        self._pause_s = STORE_PAUSE_FIRST_S
+
+    async def pause(self, problem: StoreUnavailable) -> None:
+        """Wait until it is worth another try."""
+        if self._pause_s == STORE_PAUSE_FIRST_S:
+            _log.warning("%s waits for the store: %s", self._work, problem)
+        await self._clock.sleep(self._pause_s)
+        self._pause_s = min(self._pause_s * 2, STORE_PAUSE_LAST_S)
 
 
 class Supervisor:

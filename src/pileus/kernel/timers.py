@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pileus.kernel.calls import TIMER, TIMER_AT, WriteCall
 from pileus.kernel.deliveries import Timer, decode_timer
+from pileus.kernel.supervision import StorePatience
 from pileus.ports.state import Space
 from pileus.values.errors import StoreUnavailable
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("pileus.timers")
 _FAR_MS = 3_600_000
-STORE_PAUSE_S = 1.0
 RETRY_FIRST_S = 1.0
 RETRY_LAST_S = 300.0
 
@@ -69,13 +69,13 @@ class Timers:
             self._kernel.registry.hook(space[2], name)(call, timer.payload)
 
         pause_s = RETRY_FIRST_S
+        patience = StorePatience(self._kernel.clock, f"timer {name} {key}")
         while True:
             try:
                 await self._kernel.write(self._kernel.system_context(space), space, step)
                 return
-            except StoreUnavailable:
-                _log.warning("timer %s %s waits for the store", name, key)
-                await self._kernel.clock.sleep(STORE_PAUSE_S)
+            except StoreUnavailable as problem:
+                await patience.pause(problem)
             except Exception:  # noqa: BLE001 - see below
                 # A room's fault: the timer is still there, and must not wait for a restart.
                 _log.exception("timer %s %s failed; again in %g s", name, key, pause_s)

@@ -36,7 +36,7 @@ async def test_deliveries_and_timers_wait_for_the_store(memory_platform: MemoryP
     # Longer than a delivery to a target that fails would be tried.
     await platform.clock.advance(30 * 3600 * 1000)
     base.failure = None
-    await platform.clock.advance(2_000)
+    await platform.clock.advance(6_000)
     events = await _events(platform, url)
     assert [event for event in events if event["source"] == "app"]
     assert [event for event in events if event["source"] == "aws.events"]
