@@ -10,12 +10,14 @@ from msgspec.structs import replace
 
 from pileus.kernel.deliveries import Delivery, OutboxEntry, Timer, encode_entry, encode_timer
 from pileus.kernel.operations import Reply
+from pileus.kernel.supervision import StorePatience
 from pileus.ports.blobs import Blobs
 from pileus.ports.clock import Clock
 from pileus.ports.log import Log
 from pileus.ports.state import Snapshot, Space, Transaction
 from pileus.values.body import Body
 from pileus.values.context import CallContext, Principal
+from pileus.values.errors import StoreUnavailable
 from pileus.values.keys import Key
 
 if TYPE_CHECKING:
@@ -158,6 +160,18 @@ class StreamCall(Call):
         result of the first run, which must be JSON.
         """
         return await self._kernel.write(self.context, self.space, step, once=once)
+
+    async def write_at_last(self, step: Callable[[WriteCall], T], work: str) -> T:
+        """The same, however long the store is away: for what has happened and must be noted.
+
+        ``work`` names it in the warning.
+        """
+        patience = StorePatience(self.clock, work)
+        while True:
+            try:
+                return await self.write(step)
+            except StoreUnavailable as problem:
+                await patience.pause(problem)
 
     def read(self, look: Callable[[ReadCall], T]) -> T:
         """Run ``look`` on a snapshot of the room's space."""

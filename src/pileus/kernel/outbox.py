@@ -156,12 +156,6 @@ class Outbox:
                 }
                 self._kernel.registry.hook(hook.service, hook.name)(call, payload)
 
-        context = self._kernel.system_context(space)
-        patience = StorePatience(self._kernel.clock, f"the end of delivery {entry.id}")
-        while True:
-            try:
-                await self._kernel.write(context, space, step)
-                return
-            except StoreUnavailable as problem:
-                # The entry is still there, so nothing is lost.
-                await patience.pause(problem)
+        # Until then the entry is still there, so nothing is lost.
+        call = self._kernel.stream_call(space)
+        await call.write_at_last(step, f"the end of delivery {entry.id}")

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from pileus.compute import task_plan
 from pileus.compute.task_plan import TaskReport
 from pileus.compute.tasks import TaskRun
-from pileus.kernel.calls import Call, StreamCall, WriteCall
+from pileus.kernel.calls import Call, StreamCall
 from pileus.kernel.kernel import Kernel
 from pileus.ports.state import Space
 from pileus.ports.tasks import Capacity, TaskNodes, TaskRefused, TaskSpec
@@ -25,12 +24,9 @@ from pileus.services.ecs import lifecycle, model, store
 from pileus.services.ecs.model import Definition, Task
 from pileus.services.ecs.planning import Planner
 from pileus.services.ecs.secret_values import CannotPlan
-from pileus.values.errors import StoreUnavailable
 
-T = TypeVar("T")
 _log = logging.getLogger("pileus.ecs")
 _LOOK_MS = 3_600_000
-_PAUSE_S = 1.0
 _CLOSE_S = 8.0
 _UNITS = 1024
 _BILLED_MS_MIN = 60_000
@@ -184,14 +180,16 @@ class TaskRunner:
             report = TaskReport({}, False, task_plan.FAILED_TO_START, refusal)
             await self._end(call, task, report)
             return
-        await self._write(call, lambda write: lifecycle.pending(write, task.id))
+        await call.write_at_last(lambda write: lifecycle.pending(write, task.id), f"task {task.id}")
         run = self._runs[task.id] = TaskRun(self._kernel, self._nodes, "ecs", plan)
         if refusal:  # some of its containers were started by an earlier platform, others never
             run.stop(task_plan.FAILED_TO_START, refusal)
         self._tell_stop(call, task.id)
 
         async def take(report: TaskReport) -> None:
-            await self._write(call, lambda write: lifecycle.take_report(write, task.id, report))
+            await call.write_at_last(
+                lambda write: lifecycle.take_report(write, task.id, report), f"task {task.id}"
+            )
 
         last = await run.run(take)
         await take(last)
@@ -199,7 +197,9 @@ class TaskRunner:
         await run.close()
 
     async def _end(self, call: StreamCall, task: Task, last: TaskReport) -> None:
-        used = await self._write(call, lambda write: lifecycle.stopped(write, task.id, last))
+        used = await call.write_at_last(
+            lambda write: lifecycle.stopped(write, task.id, last), f"task {task.id}"
+        )
         if not used:
             return
         seconds = max(used["ms"], _BILLED_MS_MIN) / 1000
@@ -207,15 +207,6 @@ class TaskRunner:
         meter.add_quantity(call.account, "ecs:vcpu_seconds", used["cpu"] / _UNITS * seconds)
         meter.add_quantity(call.account, "ecs:gb_seconds", used["memory_mb"] / _UNITS * seconds)
         meter.add_quantity(call.account, "ecs:tasks", 1)
-
-    async def _write(self, call: StreamCall, step: Callable[[WriteCall], T]) -> T:
-        """Written for sure: a store that cannot do it now holds the task up, nothing else."""
-        while True:
-            try:
-                return await call.write(step)
-            except StoreUnavailable as problem:
-                _log.warning("a task waits for the store: %s", problem)
-                await self._kernel.clock.sleep(_PAUSE_S)
 
 
 def _both(view: Any, task_id: str) -> tuple[Task | None, Definition | None]:

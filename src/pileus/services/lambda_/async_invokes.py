@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable
-from typing import TypeVar
 
 import msgspec
 
@@ -27,7 +25,6 @@ from pileus.values.errors import ServiceError, StoreUnavailable
 _INLINE_BYTES_MAX = 16 * 1024
 _STORE_PAUSE_MS = 1000
 _PAGE = 1000
-T = TypeVar("T")
 
 
 class _Work(msgspec.Struct):
@@ -154,7 +151,11 @@ class AsyncInvokes:
             store.put_async(write.state, event)
             return True
 
-        return event.not_before_ms if await _written(call, step) else None
+        return (
+            event.not_before_ms
+            if await call.write_at_last(step, f"the outcome of event {event.id}")
+            else None
+        )
 
     async def _end(self, call: StreamCall, work: _Work, ending: Ending) -> int | None:
         """Forget the event and emit what its end is told, in one transaction; None."""
@@ -173,18 +174,9 @@ class AsyncInvokes:
             if letters:
                 write.emit(outcomes.dead_letter(letters, (event, work.version, ending), payload))
 
-        await _written(call, step)
+        await call.write_at_last(step, f"the outcome of event {event.id}")
         await _delete_payload(call, event)
         return None
-
-
-async def _written(call: StreamCall, step: Callable[[WriteCall], T]) -> T:
-    """Write the outcome of an attempt, however long the store is away: the function has run."""
-    while True:
-        try:
-            return await call.write(step)
-        except StoreUnavailable:
-            await call.clock.sleep(_STORE_PAUSE_MS / 1000)
 
 
 def _lane(call: StreamCall, function: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 
@@ -36,7 +36,6 @@ _STORE_PAUSE_MS = 1000
 _GRACE_MS = 60_000
 """How long a caller waits past the moment at which the execution times out."""
 _log = logging.getLogger("pileus.lambda.durable")
-T = TypeVar("T")
 
 
 class DurableExecutions:
@@ -157,7 +156,7 @@ class DurableExecutions:
         """``cut_off``: executions whose invocation a previous run did not live to see the end of."""
         call = self._kernel.stream_call(space)
         for execution_id in cut_off:
-            await written(call, _lost(execution_id))
+            await call.write_at_last(_lost(execution_id), f"execution {execution_id}")
         while True:
             waiter = self._kernel.state.waiter(space, store.DUE_KEY)
             for kind, function, item, due in call.read(store.all_due):
@@ -203,7 +202,10 @@ class DurableExecutions:
             return
         execution, seen_change = taken
         answer = await self._answer(call, execution, seen_change)
-        await written(call, lambda write: lives.settle(write, execution_id, request_id, answer))
+        await call.write_at_last(
+            lambda write: lives.settle(write, execution_id, request_id, answer),
+            f"execution {execution_id}",
+        )
 
     async def _answer(
         self, call: StreamCall, execution: Execution, seen_change: int
@@ -236,15 +238,6 @@ def check_synchronous(version: Configuration) -> None:
             "You cannot synchronously invoke a durable function with an executionTimeout greater "
             "than 15 minutes."
         )
-
-
-async def written(call: StreamCall, step: Callable[[WriteCall], T]) -> T:
-    """Write what an invocation came to, however long the store is away: the function has run."""
-    while True:
-        try:
-            return await call.write(step)
-        except StoreUnavailable:
-            await call.clock.sleep(_STORE_PAUSE_MS / 1000)
 
 
 def _id(call: StreamCall) -> str:

@@ -26,12 +26,11 @@ from pileus.services.lambda_.streams.checkpoints import Checkpoints
 from pileus.services.lambda_.streams.model import EXHAUSTED, TOO_OLD, Batch, Letter
 from pileus.services.lambda_.streams.reading import Source
 from pileus.services.lambda_.streams.windows import Window
-from pileus.values.errors import ServiceError, StoreUnavailable
+from pileus.values.errors import ServiceError
 
 _log = logging.getLogger("pileus.sources")
 _PAUSE_FIRST_S = 1
 _PAUSE_LAST_S = 60
-_STORE_PAUSE_S = 1.0
 FAILED = "PROBLEM: Function call failed"
 T = TypeVar("T")
 
@@ -251,11 +250,7 @@ class Processor:
             store.put(write.state, mapping.id, self._checkpoints.progress)
             step(write)
 
-        while True:
-            try:
-                return await self._call.write(whole)
-            except StoreUnavailable:
-                await self._call.clock.sleep(_STORE_PAUSE_S)
+        await self._call.write_at_last(whole, f"the checkpoint of mapping {mapping.id}")
 
 
 def target(
