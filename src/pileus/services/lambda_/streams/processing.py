@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import orjson
@@ -32,7 +32,6 @@ _log = logging.getLogger("pileus.sources")
 _PAUSE_FIRST_S = 1
 _PAUSE_LAST_S = 60
 FAILED = "PROBLEM: Function call failed"
-T = TypeVar("T")
 
 Uninterrupted = Callable[[Any], Awaitable[Any]]
 """Runs a coroutine to its end also when the one who waits for it is cancelled."""
