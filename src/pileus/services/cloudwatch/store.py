@@ -9,8 +9,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +19,7 @@ from pileus.kernel.records import RecordCodec
 from pileus.services.cloudwatch import errors
 from pileus.services.cloudwatch.limits import LIMITS
 from pileus.services.cloudwatch.model import Alarm, Dashboard, Dimensions, HistoryItem, Metric
+from pileus.values.page_tokens import parse_page_token, parse_position
 
 METRICS = RecordCodec(Metric)
 POINTS = RecordCodec(Distribution)
@@ -105,24 +104,17 @@ def find_dashboard(state: Any, name: str) -> Dashboard | None:
     return None if raw is None else DASHBOARDS.decode(raw)
 
 
-def page_token(text: str) -> str:
-    """An opaque token: go on at ``text``."""
-    return base64.b64encode(text.encode()).decode()
-
-
 def after_token(token: str | None) -> str:
     """What a token stands for, or an empty string; raises InvalidNextToken."""
-    if not token:
-        return ""
     try:
-        return base64.b64decode(token, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+        return parse_page_token(token)
+    except ValueError:
         raise errors.invalid_next_token() from None
 
 
 def position(token: str | None) -> int:
     """The number a token stands for; raises InvalidNextToken."""
-    text = after_token(token)
-    if text and not text.isdigit():
-        raise errors.invalid_next_token()
-    return int(text or 0)
+    try:
+        return parse_position(token)
+    except ValueError:
+        raise errors.invalid_next_token() from None

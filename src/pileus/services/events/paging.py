@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +9,7 @@ import orjson
 
 from pileus.services.events import errors
 from pileus.services.events.limits import LIMITS
+from pileus.values.page_tokens import cut_page
 
 _EVENT_MEMBERS = ("id", "account", "source", "time", "region", "resources", "detail-type")
 
@@ -18,16 +17,11 @@ _EVENT_MEMBERS = ("id", "account", "source", "time", "region", "resources", "det
 def page(name: str, items: Sequence[Any], request: Mapping[str, Any]) -> dict[str, Any]:
     """One page of ``items`` under ``name``, with NextToken where there is more."""
     limit = request.get("Limit") or LIMITS.list_max
-    at = 0
-    if token := request.get("NextToken"):
-        try:
-            at = int(base64.b64decode(token, validate=True))
-        except (binascii.Error, ValueError):
-            raise errors.validation("NextToken is not valid.") from None
-    output: dict[str, Any] = {name: list(items[at : at + limit])}
-    if at + limit < len(items):
-        output["NextToken"] = base64.b64encode(str(at + limit).encode()).decode()
-    return output
+    try:
+        found, token = cut_page(items, request.get("NextToken"), limit)
+    except ValueError:
+        raise errors.validation("NextToken is not valid.") from None
+    return {name: found} | ({"NextToken": token} if token else {})
 
 
 def parse_event(text: str) -> dict[str, Any]:

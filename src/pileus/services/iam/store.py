@@ -18,8 +18,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -28,6 +26,7 @@ from pileus.services.iam import errors
 from pileus.services.iam.limits import LIMITS
 from pileus.services.iam.model import Identity, Policy, PolicyVersion, Profile
 from pileus.values.keys import Key
+from pileus.values.page_tokens import page_token, parse_page_token
 
 IDENTITIES = RecordCodec(Identity)
 POLICIES = RecordCodec(Policy)
@@ -92,8 +91,7 @@ def page(
         if item is None:
             continue
         if len(found) == limit:
-            marker = base64.b64encode(last.encode()).decode()
-            return found, {"IsTruncated": True, "Marker": marker}
+            return found, {"IsTruncated": True, "Marker": page_token(last)}
         found.append(item)
         last = str(key[len(prefix)])
     return found, {"IsTruncated": False}
@@ -103,8 +101,8 @@ def _after(prefix: Key, marker: str | None) -> Key | None:
     if marker is None:
         return None
     try:
-        return (*prefix, base64.b64decode(marker, validate=True).decode())
-    except (binascii.Error, UnicodeDecodeError):
+        return (*prefix, parse_page_token(marker))
+    except ValueError:
         raise errors.invalid_marker(marker) from None
 
 
@@ -119,5 +117,4 @@ def cut(
     found = list(rows[start : start + limit])
     if start + limit >= len(rows):
         return found, {"IsTruncated": False}
-    marker = base64.b64encode(names[start + limit - 1].encode()).decode()
-    return found, {"IsTruncated": True, "Marker": marker}
+    return found, {"IsTruncated": True, "Marker": page_token(names[start + limit - 1])}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,21 +9,17 @@ from pileus.compute.packages import UNZIPPED_BYTES_MAX
 from pileus.services.lambda_ import errors
 from pileus.services.lambda_.limits import LIMITS
 from pileus.services.lambda_.model import Function
+from pileus.values.page_tokens import cut_page
 
 
 def page(name: str, items: Sequence[Any], request: Mapping[str, Any]) -> dict[str, Any]:
     """One page of ``items`` under ``name``, with NextMarker where there is more."""
     limit = min(request.get("MaxItems") or LIMITS.list_max, LIMITS.list_max)
-    at = 0
-    if marker := request.get("Marker"):
-        try:
-            at = int(base64.b64decode(marker, validate=True))
-        except (binascii.Error, ValueError):
-            raise errors.invalid("Invalid pagination marker.") from None
-    output: dict[str, Any] = {name: list(items[at : at + limit])}
-    if at + limit < len(items):
-        output["NextMarker"] = base64.b64encode(str(at + limit).encode()).decode()
-    return output
+    try:
+        found, marker = cut_page(items, request.get("Marker"), limit)
+    except ValueError:
+        raise errors.invalid("Invalid pagination marker.") from None
+    return {name: found} | ({"NextMarker": marker} if marker else {})
 
 
 def account_limit(functions: Sequence[Function], concurrency: int) -> dict[str, int]:

@@ -8,7 +8,8 @@ from typing import Any
 from pileus.kernel.calls import ReadCall
 from pileus.services.logs.limits import LIMITS
 from pileus.services.logs.model import Event, Group, Position, Stream, event_bytes
-from pileus.services.logs.store import name_token, parse_name_token
+from pileus.services.logs.store import parse_name_token
+from pileus.values.page_tokens import page_token
 
 _END_MS = 1 << 62
 
@@ -49,4 +50,4 @@ def cut(streams: Sequence[Stream], request: Mapping[str, Any]) -> tuple[Sequence
     start = names.index(after) + 1 if after in names else 0
     found = streams[start : start + (request.get("limit") or LIMITS.describe_page)]
     is_more = start + len(found) < len(streams)
-    return found, name_token(found[-1].name) if is_more else ""
+    return found, page_token(found[-1].name) if is_more else ""

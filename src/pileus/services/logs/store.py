@@ -8,8 +8,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +15,7 @@ from pileus.kernel.calls import Call, ReadCall
 from pileus.kernel.records import RecordCodec
 from pileus.services.logs import errors
 from pileus.services.logs.model import Chunk, Group, ResourcePolicy, Stream
+from pileus.values.page_tokens import parse_page_token
 
 GROUPS = RecordCodec(Group)
 STREAMS = RecordCodec(Stream)
@@ -79,14 +78,9 @@ def group_arn(call: Call, name: str) -> str:
     return call.arn(f"log-group:{name}")
 
 
-def name_token(name: str) -> str:
-    """An opaque token: go on after ``name``."""
-    return base64.b64encode(name.encode()).decode()
-
-
 def parse_name_token(token: str | None) -> str:
     """The name of a token, or an empty string; raises InvalidParameterException."""
     try:
-        return base64.b64decode(token or "", validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+        return parse_page_token(token)
+    except ValueError:
         raise errors.invalid_token() from None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +9,7 @@ import orjson
 
 from pileus.services.sagemaker import errors
 from pileus.services.sagemaker.limits import LIMITS
+from pileus.values.page_tokens import page_token, parse_page_token
 from pileus.values.times import epoch_ms
 
 _BOUNDS: tuple[tuple[str, str, bool], ...] = (
@@ -51,8 +50,8 @@ def page(
     limit = request.get("MaxResults") or LIMITS.list_default
     output: dict[str, Any] = {name: [shown(record) for record in chosen[:limit]]}
     if len(chosen) > limit:
-        token = orjson.dumps([sort_by, *place(chosen[limit - 1])])
-        output["NextToken"] = base64.b64encode(token).decode()
+        place_after = orjson.dumps([sort_by, *place(chosen[limit - 1])])
+        output["NextToken"] = page_token(place_after.decode())
     return output
 
 
@@ -71,7 +70,7 @@ def _matches(record: Any, request: Mapping[str, Any]) -> bool:
 
 def _parse(token: str) -> tuple[Any, str]:
     try:
-        _, value, name = orjson.loads(base64.b64decode(token, validate=True))
-    except (binascii.Error, orjson.JSONDecodeError, ValueError):
+        _, value, name = orjson.loads(parse_page_token(token))
+    except ValueError:
         raise errors.invalid("Invalid pagination token.") from None
     return value, str(name)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pileus.kernel.calls import ReadCall
 from pileus.services.secretsmanager import errors, store
 from pileus.services.secretsmanager.model import Secret
+from pileus.values.page_tokens import page_token
 
 T = TypeVar("T")
 _WORDS = re.compile(r"[^\s/_+=.@!\-]+")
@@ -91,4 +92,4 @@ def page(found: Sequence[T], request: Mapping[str, Any], count_max: int) -> tupl
         raise errors.invalid_next_token()
     start = int(at or 0)
     stop = start + (request.get("MaxResults") or count_max)
-    return found[start:stop], store.page_token(str(stop)) if stop < len(found) else ""
+    return found[start:stop], page_token(stop) if stop < len(found) else ""

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any
 
 from pileus.kernel.calls import Call, WriteCall
@@ -16,6 +14,7 @@ from pileus.services.secretsmanager import errors
 from pileus.services.secretsmanager.limits import LIMITS
 from pileus.services.secretsmanager.model import SUFFIX_LENGTH, Secret, Version
 from pileus.values.arns import Arn, is_arn
+from pileus.values.page_tokens import parse_page_token
 
 SECRETS = RecordCodec(Secret)
 VERSIONS = RecordCodec(Version)
@@ -116,16 +115,9 @@ def remove(call: WriteCall, name: str) -> None:
         call.cancel_timer(timer, name)
 
 
-def page_token(text: str) -> str:
-    """An opaque token: go on after ``text``."""
-    return base64.b64encode(text.encode()).decode()
-
-
 def after_token(token: str | None) -> str:
     """What a token stands for, or an empty string; raises InvalidNextTokenException."""
-    if not token:
-        return ""
     try:
-        return base64.b64decode(token, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+        return parse_page_token(token)
+    except ValueError:
         raise errors.invalid_next_token() from None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pileus.services.sqs import errors
 from pileus.services.sqs.limits import LIMITS
+from pileus.values.page_tokens import page_token, parse_page_token
 
 
 def limit_of(request: Mapping[str, Any]) -> int | None:
@@ -24,12 +23,9 @@ def limit_of(request: Mapping[str, Any]) -> int | None:
 
 def after(request: Mapping[str, Any]) -> str:
     """The last name of the page before; empty for the first page."""
-    token = request.get("NextToken")
-    if not token:
-        return ""
     try:
-        return base64.b64decode(token, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+        return parse_page_token(request.get("NextToken"))
+    except ValueError:
         raise errors.invalid_parameter("Invalid NextToken value.") from None
 
 
@@ -40,5 +36,4 @@ def page(names: Sequence[str], limit: int | None) -> tuple[Sequence[str], dict[s
         return names[: LIMITS.list_results_max], {}
     if len(names) <= limit:
         return names, {}
-    token = base64.b64encode(names[limit - 1].encode()).decode()
-    return names[:limit], {"NextToken": token}
+    return names[:limit], {"NextToken": page_token(names[limit - 1])}

@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any
 
 from pileus.kernel.records import RecordCodec
 from pileus.services.ssm import errors
 from pileus.services.ssm.model import Parameter, Version
 from pileus.values.arns import is_arn
+from pileus.values.page_tokens import parse_page_token
 
 PARAMETERS = RecordCodec(Parameter)
 VERSIONS = RecordCodec(Version)
@@ -105,16 +104,9 @@ def selected(state: Any, given: str) -> tuple[Parameter, Version, str]:
     raise errors.label_not_found(name, selector)
 
 
-def page_token(name: str) -> str:
-    """An opaque token: go on after ``name``."""
-    return base64.b64encode(name.encode()).decode()
-
-
 def after_token(token: str | None) -> str:
     """The name a token stands for, or an empty string; raises InvalidNextToken."""
-    if not token:
-        return ""
     try:
-        return base64.b64decode(token, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+        return parse_page_token(token)
+    except ValueError:
         raise errors.invalid_next_token() from None

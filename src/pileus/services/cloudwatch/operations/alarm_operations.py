@@ -11,6 +11,7 @@ from pileus.kernel.operations import read, write
 from pileus.services.cloudwatch import alarm_states, definitions, errors, shapes, store, tagging
 from pileus.services.cloudwatch.limits import LIMITS
 from pileus.services.cloudwatch.model import Alarm, dimensions_of
+from pileus.values.page_tokens import page_token
 from pileus.values.times import epoch_ms
 
 
@@ -114,7 +115,7 @@ def describe_alarms(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any
         "CompositeAlarms": [shapes.wire_alarm(call, each) for each in page if each.is_composite],
     }
     if stop < len(found):
-        output["NextToken"] = store.page_token(str(stop))
+        output["NextToken"] = page_token(stop)
     return output
 
 
@@ -200,7 +201,7 @@ def describe_alarm_history(call: ReadCall, request: Mapping[str, Any]) -> dict[s
         "AlarmHistoryItems": [shapes.wire_history(item) for item in found[first:stop]]
     }
     if stop < len(found):
-        output["NextToken"] = store.page_token(str(stop))
+        output["NextToken"] = page_token(stop)
     return output
 
 

@@ -16,6 +16,7 @@ from pileus.kernel.operations import read, write
 from pileus.services.cloudwatch import errors, store, tagging
 from pileus.services.cloudwatch.limits import LIMITS
 from pileus.services.cloudwatch.model import Dashboard
+from pileus.values.page_tokens import page_token
 from pileus.values.times import utc
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
@@ -74,7 +75,7 @@ def list_dashboards(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any
     ]
     output: dict[str, Any] = {"DashboardEntries": entries}
     if stop < len(found):
-        output["NextToken"] = store.page_token(str(stop))
+        output["NextToken"] = page_token(stop)
     return output
 
 

@@ -15,6 +15,7 @@ from pileus.languages.metric_math import TimeSeries
 from pileus.services.cloudwatch import data_queries, errors, series, statistics, store
 from pileus.services.cloudwatch.limits import LIMITS
 from pileus.services.cloudwatch.model import Metric, dimensions_of, wire_dimensions
+from pileus.values.page_tokens import page_token
 from pileus.values.times import epoch_ms, utc
 
 _DAY_MS = 24 * 3_600_000
@@ -39,7 +40,7 @@ def list_metrics(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     stop = start + LIMITS.list_page
     output: dict[str, Any] = {"Metrics": [_wire_metric(metric) for metric in found[start:stop]]}
     if stop < len(found):
-        output["NextToken"] = store.page_token(str(stop))
+        output["NextToken"] = page_token(stop)
     if request.get("IncludeLinkedAccounts"):
         output["OwningAccounts"] = [call.account] * len(output["Metrics"])
     return output
@@ -177,5 +178,5 @@ def _paged(results: list[dict[str, Any]], request: Mapping[str, Any]) -> dict[st
         at += size
     output: dict[str, Any] = {"MetricDataResults": page, "Messages": []}
     if stop < total:
-        output["NextToken"] = store.page_token(str(stop))
+        output["NextToken"] = page_token(stop)
     return output

@@ -9,6 +9,7 @@ from pileus.kernel.calls import ReadCall
 from pileus.kernel.operations import read
 from pileus.services.logs import errors, shapes, store
 from pileus.services.logs.limits import LIMITS
+from pileus.values.page_tokens import page_token
 
 
 @read
@@ -36,7 +37,7 @@ def describe_log_groups(call: ReadCall, request: Mapping[str, Any]) -> dict[str,
             continue
         if len(output["logGroups"]) == limit:
             last = output["logGroups"][-1]["logGroupName"]
-            output["nextToken"] = store.name_token(last)
+            output["nextToken"] = page_token(last)
             break
         output["logGroups"].append(shapes.wire_group(call, group))
     return output

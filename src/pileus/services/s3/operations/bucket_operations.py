@@ -5,8 +5,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +13,7 @@ from pileus.kernel.operations import read, write
 from pileus.services.s3 import access, errors, names, store, tagging
 from pileus.services.s3.limits import LIMITS
 from pileus.services.s3.model import Bucket, owner
+from pileus.services.s3.paging import name_of, token_after
 from pileus.values.context import DEFAULT_REGION
 from pileus.values.keys import Key
 from pileus.values.times import utc
@@ -110,7 +109,7 @@ def list_buckets(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     prefix = request.get("Prefix") or ""
     limit = request.get("MaxBuckets") or LIMITS.buckets_max
     token = request.get("ContinuationToken")
-    after: Key | None = ("bucket", _name_of(token)) if token else None
+    after: Key | None = ("bucket", name_of(token)) if token else None
     rows = call.state.range(("bucket",), start=("bucket", prefix), after=after)
     buckets = [store.BUCKETS.decode(raw) for _, raw in rows]
     region = request.get("BucketRegion")
@@ -132,14 +131,5 @@ def list_buckets(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
         output["Prefix"] = prefix
     if len(found) > limit:
         last = found[limit - 1].name
-        output["ContinuationToken"] = base64.b64encode(last.encode()).decode()
+        output["ContinuationToken"] = token_after(last)
     return output
-
-
-def _name_of(token: str) -> str:
-    try:
-        return base64.b64decode(token, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        raise errors.invalid_argument(
-            "The continuation token provided is incorrect", "continuation-token", token
-        ) from None

@@ -5,8 +5,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -16,9 +14,8 @@ from pileus.kernel.operations import read
 from pileus.services.s3 import errors, listing, store, versions
 from pileus.services.s3.limits import LIMITS
 from pileus.services.s3.model import Version, owner
+from pileus.services.s3.paging import name_of, token_after
 from pileus.values.times import utc
-
-_TOKEN = b"\1"
 
 
 def _limit(request: Mapping[str, Any], member: str = "MaxKeys", name: str = "max-keys") -> int:
@@ -90,7 +87,7 @@ def list_objects_v2(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any
     limit = _limit(request)
     token = request.get("ContinuationToken")
     start_after = request.get("StartAfter") or ""
-    page = _objects(call, request, start_after if token is None else _read_token(token), limit)
+    page = _objects(call, request, start_after if token is None else name_of(token), limit)
     output = _head(request, limit, page)
     output["KeyCount"] = len(page)
     rows = [_shown(call, key, version, request) for key, version in page.rows]
@@ -104,7 +101,7 @@ def list_objects_v2(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any
     elif start_after:
         output["StartAfter"] = shown_text(start_after, request)
     if page.is_truncated:
-        output["NextContinuationToken"] = _token(page.last)
+        output["NextContinuationToken"] = token_after(page.last)
     return output
 
 
@@ -167,19 +164,3 @@ def list_object_versions(call: ReadCall, request: Mapping[str, Any]) -> dict[str
         kind = "DeleteMarkers" if version.is_delete_marker else "Versions"
         output.setdefault(kind, []).append(row)
     return output
-
-
-def _token(last: str) -> str:
-    return base64.b64encode(_TOKEN + last.encode()).decode()
-
-
-def _read_token(token: str) -> str:
-    try:
-        raw = base64.b64decode(token, validate=True)
-        if raw[:1] != _TOKEN:
-            raise ValueError
-        return raw[1:].decode()
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        raise errors.invalid_argument(
-            "The continuation token provided is incorrect", "continuation-token", token
-        ) from None

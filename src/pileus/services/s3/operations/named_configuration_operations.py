@@ -5,8 +5,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketMetricsConfiguratio
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +13,7 @@ from pileus.kernel.calls import ReadCall, WriteCall
 from pileus.kernel.operations import OperationCode, Reply
 from pileus.services.s3 import errors, store
 from pileus.services.s3.limits import LIMITS
+from pileus.services.s3.paging import name_of, token_after
 
 _PAGE = 100
 
@@ -70,7 +69,7 @@ class _Named:
         def run(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
             bucket = store.bucket_of(call, request)
             token = request.get("ContinuationToken")
-            after = _id_of(token) if token else ""
+            after = name_of(token) if token else ""
             found = [item for item in self._all(call, bucket.name) if item[0] > after]
             output: dict[str, Any] = {"IsTruncated": len(found) > _PAGE}
             if token:
@@ -79,7 +78,7 @@ class _Named:
                 output[f"{self.member}List"] = [value for _, value in found[:_PAGE]]
             if len(found) > _PAGE:
                 last = found[_PAGE - 1][0]
-                output["NextContinuationToken"] = base64.b64encode(last.encode()).decode()
+                output["NextContinuationToken"] = token_after(last)
             return output
 
         return OperationCode("read", run)
@@ -101,15 +100,6 @@ class _Named:
             for key, _ in call.state.range(("config", bucket))
             if (kind := str(key[2])).startswith(start)
         ]
-
-
-def _id_of(token: str) -> str:
-    try:
-        return base64.b64decode(token, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        raise errors.invalid_argument(
-            "The continuation token provided is incorrect", "continuation-token", token
-        ) from None
 
 
 _METRICS = _Named("metrics", "MetricsConfiguration")

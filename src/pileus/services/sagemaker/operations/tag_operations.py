@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +9,7 @@ from pileus.kernel.calls import ReadCall, WriteCall
 from pileus.kernel.operations import read, write
 from pileus.services.sagemaker import errors, store
 from pileus.services.sagemaker.limits import LIMITS
+from pileus.values.page_tokens import cut_page
 
 
 @write
@@ -38,18 +37,12 @@ def delete_tags(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
 def list_tags(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """The tags of a resource."""
     _, record = _resource(call, request)
-    shown = _shown(record.tags)
-    at = 0
-    if request.get("NextToken"):
-        try:
-            at = int(base64.b64decode(request["NextToken"], validate=True))
-        except (binascii.Error, ValueError):
-            raise errors.invalid("Invalid pagination token.") from None
-    stop = at + (request.get("MaxResults") or LIMITS.tags_max)
-    output: dict[str, Any] = {"Tags": shown[at:stop]}
-    if stop < len(shown):
-        output["NextToken"] = base64.b64encode(str(stop).encode()).decode()
-    return output
+    limit = request.get("MaxResults") or LIMITS.tags_max
+    try:
+        found, token = cut_page(_shown(record.tags), request.get("NextToken"), limit)
+    except ValueError:
+        raise errors.invalid("Invalid pagination token.") from None
+    return {"Tags": found} | ({"NextToken": token} if token else {})
 
 
 def _resource(call: ReadCall, request: Mapping[str, Any]) -> tuple[str, Any]:

@@ -9,6 +9,7 @@ from pileus.kernel.calls import ReadCall
 from pileus.kernel.operations import read
 from pileus.services.ssm import errors, filters, shapes, store
 from pileus.services.ssm.limits import LIMITS
+from pileus.values.page_tokens import page_token
 
 
 @read
@@ -31,7 +32,7 @@ def describe_parameters(call: ReadCall, request: Mapping[str, Any]) -> dict[str,
         if not holds(found, version):
             continue
         if len(output["Parameters"]) == count:
-            output["NextToken"] = store.page_token(output["Parameters"][-1]["Name"])
+            output["NextToken"] = page_token(output["Parameters"][-1]["Name"])
             break
         output["Parameters"].append(shapes.wire_metadata(call, found.name, version))
     return output

@@ -9,6 +9,7 @@ from pileus.kernel.calls import ReadCall
 from pileus.kernel.operations import read
 from pileus.services.ssm import errors, shapes, store
 from pileus.services.ssm.limits import LIMITS
+from pileus.values.page_tokens import page_token
 
 
 @read
@@ -27,5 +28,5 @@ def get_parameter_history(call: ReadCall, request: Mapping[str, Any]) -> dict[st
         ]
     }
     if len(kept) > count:
-        output["NextToken"] = store.page_token(str(kept[count - 1].number))
+        output["NextToken"] = page_token(kept[count - 1].number)
     return output

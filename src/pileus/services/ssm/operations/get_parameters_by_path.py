@@ -13,6 +13,7 @@ from pileus.services.ssm.model import (
     check_path,
     is_below,
 )
+from pileus.values.page_tokens import page_token
 
 
 @read
@@ -40,7 +41,7 @@ def get_parameters_by_path(call: ReadCall, request: Mapping[str, Any]) -> dict[s
         if not holds(found, version):
             continue
         if len(output["Parameters"]) == count:
-            output["NextToken"] = store.page_token(output["Parameters"][-1]["Name"])
+            output["NextToken"] = page_token(output["Parameters"][-1]["Name"])
             break
         output["Parameters"].append(
             shapes.wire_value(call, found, version, "", bool(request.get("WithDecryption")))
