@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pileus.languages.log_pattern_fields import compile_fields
-from pileus.languages.log_pattern_json import compile_json
+from pileus.languages.log_pattern_json import compile_json, compile_selector
 from pileus.languages.log_pattern_values import InvalidLogPattern, compile_regex
 
-__all__ = ["InvalidLogPattern", "LogPattern", "compile_pattern"]
+__all__ = ["InvalidLogPattern", "LogPattern", "compile_pattern", "compile_selector"]
 
 _PATTERN_LENGTH_MAX = 1024
 _TERM = re.compile(

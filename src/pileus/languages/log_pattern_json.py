@@ -61,6 +61,21 @@ def compile_json(
     return matches, extract
 
 
+def compile_selector(text: str) -> Callable[[str], str | None]:
+    """What a selector (``$.a[0].b``) finds first in a message; raises InvalidLogPattern."""
+    found = _TOKEN.fullmatch(text)
+    if found is None or found.lastgroup != "selector":
+        raise InvalidLogPattern(f"{text} is not a selector")
+    path = _path(text)
+
+    def select(message: str) -> str | None:
+        for value in _values(_loaded(message), path):
+            return as_text(value)
+        return None
+
+    return select
+
+
 def _loaded(message: str) -> Any:
     """The message's JSON object or array; None for any other text."""
     if message[:1] not in "{[ \t\n\r":

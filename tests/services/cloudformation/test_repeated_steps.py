@@ -104,6 +104,9 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
         "Principal": "s3.amazonaws.com"}),
     ("AWS::Logs::SubscriptionFilter", {"LogGroupName": "/g", "FilterPattern": "",
         "DestinationArn": FUNCTION}),
+    ("AWS::Logs::MetricFilter", {"LogGroupName": "/g", "FilterPattern": "x",
+        "MetricTransformations": [
+            {"MetricName": "m", "MetricNamespace": "n", "MetricValue": "1", "DefaultValue": 0}]}),
     ("AWS::Events::EventBus", {"Name": "bus"}),
     ("AWS::Kinesis::Stream", {"Name": "s", "ShardCount": 1, "RetentionPeriodHours": 48}),
     ("AWS::Kinesis::StreamConsumer", {"StreamARN": STREAM, "ConsumerName": "c"}),

@@ -29,6 +29,10 @@ def filter_not_found() -> ServiceError:
     return _not_found("The specified subscription filter does not exist.")
 
 
+def metric_filter_not_found() -> ServiceError:
+    return _not_found("The specified metric filter does not exist.")
+
+
 def resource_not_found() -> ServiceError:
     return _not_found("The specified resource does not exist.")
 

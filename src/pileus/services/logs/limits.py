@@ -23,6 +23,8 @@ class Limits:
     scanned_events_max: int = 10_000
     describe_page: int = 50
     subscriptions_max: int = 2
+    metric_filters_max: int = 100
+    metric_dimensions_max: int = 3
     resource_policies_max: int = 10
     tags_max: int = 50
     groups_max: int = 1_000_000

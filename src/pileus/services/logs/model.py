@@ -23,6 +23,20 @@ class Subscription(msgspec.Struct, kw_only=True):
     distribution: str = "ByLogStream"
 
 
+class MetricFilter(msgspec.Struct, kw_only=True):
+    """A metric filter. ``value`` is a number or a field; ``default`` None: no value without a match."""
+
+    name: str
+    pattern: str
+    namespace: str
+    metric: str
+    value: str
+    created_ms: int
+    default: float | None = None
+    unit: str = "None"
+    dimensions: dict[str, str] = {}
+
+
 class ResourcePolicy(msgspec.Struct, kw_only=True):
     """A policy of the region."""
 
@@ -42,6 +56,7 @@ class Group(msgspec.Struct, kw_only=True):
     is_protected: bool = False
     tags: dict[str, str] = {}
     subscriptions: list[Subscription] = []
+    metric_filter_count: int = 0
 
     def horizon_ms(self, now_ms: int) -> int:
         """Events before this moment are gone."""

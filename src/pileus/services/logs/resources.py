@@ -107,6 +107,49 @@ async def _delete_subscription(call: StreamCall, request: ResourceRequest) -> No
     await call.invoke("logs", "DeleteSubscriptionFilter", about)
 
 
+async def _put_metric_filter(call: StreamCall, request: ResourceRequest) -> Resource:
+    properties = request.properties
+    name = request.physical_id or properties.get("FilterName") or request.generated_name(512)
+    wanted: dict[str, Any] = {
+        "logGroupName": require(request, "LogGroupName"),
+        "filterName": name,
+        "filterPattern": properties.get("FilterPattern") or "",
+        "metricTransformations": [
+            _transformation(each) for each in require(request, "MetricTransformations")
+        ],
+    }
+    for member, key in (
+        ("applyOnTransformedLogs", "ApplyOnTransformedLogs"),
+        ("fieldSelectionCriteria", "FieldSelectionCriteria"),
+        ("emitSystemFieldDimensions", "EmitSystemFieldDimensions"),
+    ):
+        if properties.get(key):
+            wanted[member] = properties[key]
+    await call.invoke("logs", "PutMetricFilter", wanted)
+    return Resource(name)
+
+
+def _transformation(given: Mapping[str, Any]) -> dict[str, Any]:
+    wanted: dict[str, Any] = {
+        "metricName": given.get("MetricName"),
+        "metricNamespace": given.get("MetricNamespace"),
+        "metricValue": str(given.get("MetricValue", "")),
+    }
+    if "DefaultValue" in given:
+        wanted["defaultValue"] = float(given["DefaultValue"])
+    if "Unit" in given:
+        wanted["unit"] = given["Unit"]
+    if "Dimensions" in given:
+        wanted["dimensions"] = {each["Key"]: each["Value"] for each in given["Dimensions"]}
+    return wanted
+
+
+async def _delete_metric_filter(call: StreamCall, request: ResourceRequest) -> None:
+    group = request.properties["LogGroupName"]
+    about = {"logGroupName": group, "filterName": request.physical_id}
+    await call.invoke("logs", "DeleteMetricFilter", about)
+
+
 RESOURCE_TYPES = {
     "AWS::Logs::LogGroup": ResourceType(
         create=_create_group,
@@ -116,6 +159,12 @@ RESOURCE_TYPES = {
         taggable="Tags",
     ),
     "AWS::Logs::LogStream": ResourceType(create=_create_stream, delete=_delete_stream),
+    "AWS::Logs::MetricFilter": ResourceType(
+        create=_put_metric_filter,
+        update=_put_metric_filter,
+        delete=_delete_metric_filter,
+        replaced_by=frozenset({"LogGroupName", "FilterName"}),
+    ),
     "AWS::Logs::SubscriptionFilter": ResourceType(
         create=_put_subscription,
         update=_put_subscription,

@@ -30,11 +30,12 @@ def _invalid_input(service: str, operation: str, violations: Sequence[Violation]
 ROOM = Room(
     package="pileus.services.logs",
     services=("logs",),
-    uses=("lambda", "kinesis"),
+    uses=("lambda", "kinesis", "cloudwatch"),
     resource_types=(
         "AWS::Logs::LogGroup",
         "AWS::Logs::LogStream",
         "AWS::Logs::SubscriptionFilter",
+        "AWS::Logs::MetricFilter",
     ),
     resource_arn=_resource_arn,
     invalid_input=_invalid_input,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pileus.kernel.calls import ReadCall
-from pileus.services.logs.model import Event, Group, Stream, Subscription
+from pileus.services.logs.model import Event, Group, MetricFilter, Stream, Subscription
 from pileus.services.logs.store import STREAMS, group_arn
 
 
@@ -16,7 +16,7 @@ def wire_group(call: ReadCall, record: Group) -> dict[str, Any]:
     output: dict[str, Any] = {
         "logGroupName": record.name,
         "creationTime": record.created_ms,
-        "metricFilterCount": 0,
+        "metricFilterCount": record.metric_filter_count,
         "arn": f"{arn}:*",
         "storedBytes": sum(STREAMS.decode(raw).stored_bytes for _, raw in streams),
         "logGroupClass": record.kind,
@@ -78,3 +78,24 @@ def wire_subscription(group: str, record: Subscription) -> dict[str, Any]:
     if record.role:
         output["roleArn"] = record.role
     return output
+
+
+def wire_metric_filter(group: str, record: MetricFilter) -> dict[str, Any]:
+    """A ``MetricFilter``."""
+    made: dict[str, Any] = {
+        "metricName": record.metric,
+        "metricNamespace": record.namespace,
+        "metricValue": record.value,
+        "unit": record.unit,
+    }
+    if record.default is not None:
+        made["defaultValue"] = record.default
+    if record.dimensions:
+        made["dimensions"] = record.dimensions
+    return {
+        "filterName": record.name,
+        "logGroupName": group,
+        "filterPattern": record.pattern,
+        "metricTransformations": [made],
+        "creationTime": record.created_ms,
+    }

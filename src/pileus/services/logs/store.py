@@ -2,24 +2,26 @@
 
 ``group, name``                            Group
 ``stream, group, name``                    Stream
+``metric_filter, group, name``             MetricFilter
 ``policy, name``                           ResourcePolicy
 ``chunk, group, stream, first_ms, ordinal`` Chunk: events of at most five minutes, about 16 KiB
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pileus.kernel.calls import Call, ReadCall
 from pileus.kernel.records import RecordCodec
 from pileus.services.logs import errors
-from pileus.services.logs.model import Chunk, Group, ResourcePolicy, Stream
+from pileus.services.logs.model import Chunk, Group, MetricFilter, ResourcePolicy, Stream
 from pileus.values.page_tokens import parse_page_token
 
 GROUPS = RecordCodec(Group)
 STREAMS = RecordCodec(Stream)
 CHUNKS = RecordCodec(Chunk)
+METRIC_FILTERS = RecordCodec(MetricFilter)
 RESOURCE_POLICIES = RecordCodec(ResourcePolicy)
 
 
@@ -45,6 +47,31 @@ def stream(state: Any, group_name: str, name: str) -> Stream:
 
 def put_stream(state: Any, group_name: str, record: Stream) -> None:
     state.put(("stream", group_name, record.name), STREAMS.encode(record))
+
+
+def find_metric_filter(state: Any, group_name: str, name: str) -> MetricFilter | None:
+    raw = state.get(("metric_filter", group_name, name))
+    return None if raw is None else METRIC_FILTERS.decode(raw)
+
+
+def put_metric_filter(state: Any, group_name: str, record: MetricFilter) -> None:
+    state.put(("metric_filter", group_name, record.name), METRIC_FILTERS.encode(record))
+
+
+def remove_metric_filter(state: Any, group_name: str, name: str) -> None:
+    state.delete(("metric_filter", group_name, name))
+
+
+def metric_filters(state: Any, group_name: str) -> list[MetricFilter]:
+    """The metric filters of a group in order of name."""
+    return [record for _, record in all_metric_filters(state, group_name)]
+
+
+def all_metric_filters(state: Any, group_name: str = "") -> Iterator[tuple[str, MetricFilter]]:
+    """Groups' names and metric filters, of one group or of all."""
+    prefix = ("metric_filter", group_name) if group_name else ("metric_filter",)
+    for key, raw in state.range(prefix):
+        yield str(key[1]), METRIC_FILTERS.decode(raw)
 
 
 def group_name(identifier: str) -> str:

@@ -17,6 +17,6 @@ def delete_log_group(call: WriteCall, request: Mapping[str, Any]) -> None:
     if group.is_protected:
         raise errors.is_protected()
     call.state.delete(("group", group.name))
-    for kind in ("stream", "chunk"):
+    for kind in ("stream", "chunk", "metric_filter"):
         call.state.delete_range((kind, group.name))
     call.cancel_timer("expire_events", group.name)

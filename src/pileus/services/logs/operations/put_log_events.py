@@ -7,7 +7,7 @@ from typing import Any
 
 from pileus.kernel.calls import WriteCall
 from pileus.kernel.operations import write
-from pileus.services.logs import events, model, shapes, store, subscriptions
+from pileus.services.logs import events, metric_filters, model, shapes, store, subscriptions
 from pileus.services.logs.model import Event
 
 
@@ -26,6 +26,8 @@ def put_log_events(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any
         store.put_stream(call.state, group.name, stream)
         if group.subscriptions:
             subscriptions.deliver(call, group, stream.name, lines)
+        if group.metric_filter_count:
+            metric_filters.deliver(call, group, lines)
     output: dict[str, Any] = {"nextSequenceToken": shapes.sequence_token(call.sequence())}
     if rejected:
         output["rejectedLogEventsInfo"] = rejected
