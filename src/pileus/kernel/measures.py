@@ -53,6 +53,16 @@ class Measure(msgspec.Struct, frozen=True):
     value: float
 
 
+OfCall = Callable[[CallContext, str, Mapping[str, Any], Mapping[str, Any]], Iterable["Measure"]]
+
+
+class _Measured(msgspec.Struct, frozen=True):
+    """What a room's ``measures.py`` offers of every call, looked up once."""
+
+    of_call: OfCall | None
+    has_gauges: bool
+
+
 class Measures:
     """The minute under way. Called from the event loop only.
 
@@ -63,6 +73,7 @@ class Measures:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._minutes: dict[int, Minute] = {}
+        self._measured: dict[str, _Measured] = {}
         self._active: dict[Space, int] = {}
         self._is_waiting = False
         self._is_expected = False
@@ -75,8 +86,8 @@ class Measures:
             return
         for space in self._kernel.state.spaces():
             room = self._kernel.registry.room(space[2])
-            if room.namespace and hasattr(self._kernel.registry.measures(room), "gauges"):
-                self._note_active(space)
+            if room.namespace and self._of(room).has_gauges:
+                self._note_active(space, self._kernel.clock.now_ms())
 
     def add_source(self, fold: Callable[[], None]) -> None:
         """Who notes by itself what is frequent: ``fold`` adds all of it when a minute ends."""
@@ -99,11 +110,7 @@ class Measures:
 
     def add(self, at_ms: int, subject: Subject, name: str, unit: str, value: float) -> None:
         """Keep one number."""
-        tally = self.tally(at_ms, subject)
-        numbers = tally.get((name, unit))
-        if numbers is None:
-            numbers = tally[(name, unit)] = Distribution()
-        numbers.add(value)
+        _numbers(self.tally(at_ms, subject), name, unit).add(value)
 
     def call(
         self,
@@ -114,12 +121,14 @@ class Measures:
         output: Mapping[str, Any],
     ) -> None:
         """A call of a measured room went well."""
-        module = self._kernel.registry.measures(room)
+        measured = self._of(room)
         space = room.space(context.account, context.region)
-        if hasattr(module, "gauges"):
-            self._note_active(space)
-        if hasattr(module, "of_call"):
-            self._add_all(space, module.of_call(context, operation, input, output))
+        now_ms = self._kernel.clock.now_ms()
+        if measured.has_gauges:
+            self._note_active(space, now_ms)
+        if measured.of_call is not None:
+            found = measured.of_call(context, operation, input, output)
+            self._add_all(now_ms, space, room.namespace, found)
 
     def delivered(self, space: Space, delivery: Delivery, error: ServiceError | None) -> None:
         """A delivery of a room's outbox succeeded, or was given up with ``error``."""
@@ -128,19 +137,32 @@ class Measures:
             return
         module = self._kernel.registry.measures(room)
         if hasattr(module, "of_delivery"):
-            self._add_all(space, module.of_delivery(delivery, error))
+            found = module.of_delivery(delivery, error)
+            self._add_all(self._kernel.clock.now_ms(), space, room.namespace, found)
 
-    def _add_all(self, space: Space, measures: Iterable[Measure]) -> None:
-        now_ms = self._kernel.clock.now_ms()
-        namespace = self._kernel.registry.room(space[2]).namespace
+    def _of(self, room: Room) -> _Measured:
+        found = self._measured.get(room.namespace)
+        if found is None:
+            module = self._kernel.registry.measures(room)
+            found = _Measured(getattr(module, "of_call", None), hasattr(module, "gauges"))
+            self._measured[room.namespace] = found
+        return found
+
+    def _add_all(
+        self, at_ms: int, space: Space, namespace: str, measures: Iterable[Measure]
+    ) -> None:
+        tally: Tally = {}
+        dimensions: Dimensions | None = None
         for each in measures:
-            subject = (space[0], space[1], namespace, each.dimensions)
-            self.add(now_ms, subject, each.name, each.unit, each.value)
+            if each.dimensions is not dimensions:
+                dimensions = each.dimensions
+                tally = self.tally(at_ms, (space[0], space[1], namespace, dimensions))
+            _numbers(tally, each.name, each.unit).add(each.value)
 
-    def _note_active(self, space: Space) -> None:
+    def _note_active(self, space: Space, now_ms: int) -> None:
         if space not in self._active:
             self._wait()
-        self._active[space] = self._kernel.clock.now_ms()
+        self._active[space] = now_ms
 
     # -- the end of a minute ----------------------------------------------------------------
 
@@ -212,6 +234,13 @@ class Measures:
                 part = [{**each, "Timestamp": at} for each in data[start : start + _DATA_PER_CALL]]
                 given = {"Namespace": namespace, "MetricData": part}
                 await self._kernel.invoke(context, "cloudwatch", "PutMetricData", given)
+
+
+def _numbers(tally: Tally, name: str, unit: str) -> Distribution:
+    found = tally.get((name, unit))
+    if found is None:
+        found = tally[(name, unit)] = Distribution()
+    return found
 
 
 def _data(minute: Minute) -> dict[tuple[str, str, str], list[dict[str, Any]]]:

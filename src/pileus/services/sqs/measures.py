@@ -32,9 +32,11 @@ def of_call(
         yield Measure(queue, "NumberOfMessagesDeleted", "Count", float(done))
         return
     yield Measure(queue, "NumberOfMessagesSent", "Count", float(done))
-    accepted = {entry["Id"] for entry in output.get("Successful") or ()}
-    entries = [each for each in input.get("Entries") or () if each["Id"] in accepted]
-    for each in entries or ([input] if operation == "SendMessage" else []):
+    sent: list[Mapping[str, Any]] = [input]
+    if operation == "SendMessageBatch":
+        accepted = {entry["Id"] for entry in output.get("Successful") or ()}
+        sent = [each for each in input.get("Entries") or () if each["Id"] in accepted]
+    for each in sent:
         size = float(len(str(each["MessageBody"]).encode()))
         yield Measure(queue, "SentMessageSize", "Bytes", size)
 
