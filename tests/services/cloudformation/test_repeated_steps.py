@@ -90,6 +90,8 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
     ("AWS::Logs::LogGroup", {"LogGroupName": "/g"}),
     ("AWS::Logs::LogStream", {"LogGroupName": "/g", "LogStreamName": "s"}),
     ("AWS::Lambda::LayerVersion", {"LayerName": "l", "Content": {"S3Bucket": "bucket", "S3Key": "k"}}),
+    ("AWS::Lambda::CodeSigningConfig", {"AllowedPublishers": {"SigningProfileVersionArns": [
+        _arn("signer", "/signing-profiles/p/v1")]}}),
     ("AWS::Lambda::Function", {"FunctionName": "f", "Runtime": "python3.11", "Code": _CODE,
         "Handler": "index.handler", "Role": ROLE, "ReservedConcurrentExecutions": 2}),
     ("AWS::Lambda::Version", {"FunctionName": "f"}),

@@ -47,6 +47,16 @@ def no_provisioned_concurrency() -> ServiceError:
     )
 
 
+def code_signing_not_found(arn: str) -> ServiceError:
+    return ServiceError(
+        "CodeSigningConfigNotFoundException",
+        "The code signing configuration cannot be found. Check that the provided configuration is "
+        f"not deleted: {arn}.",
+        status=404,
+        fields=_USER,
+    )
+
+
 def unreachable_region(theirs: str, ours: str) -> ServiceError:
     return resource_not_found(
         f"Functions from '{theirs}' are not reachable in this region ('{ours}')"

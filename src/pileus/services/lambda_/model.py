@@ -86,6 +86,7 @@ class Function(msgspec.Struct, kw_only=True):
     asynchronous: dict[str, AsyncConfiguration] = {}
     tags: dict[str, str] = {}
     recursion: str = "Terminate"
+    code_signing: str = ""
 
 
 class Alias(msgspec.Struct, kw_only=True):
@@ -96,6 +97,17 @@ class Alias(msgspec.Struct, kw_only=True):
     description: str = ""
     weights: dict[str, float] = {}
     revision: str = ""
+
+
+class CodeSigning(msgspec.Struct, kw_only=True):
+    """A code signing configuration; nothing is checked against it."""
+
+    id: str
+    publishers: list[str]
+    policy: str
+    description: str = ""
+    tags: dict[str, str] = {}
+    modified_ms: int
 
 
 class UrlConfig(msgspec.Struct, kw_only=True):

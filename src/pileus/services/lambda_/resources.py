@@ -16,7 +16,7 @@ from pileus.services.lambda_.names import function_name
 from pileus.values.errors import ServiceError
 
 _SETTINGS = (
-    "Architectures", "DeadLetterConfig", "Description", "DurableConfig", "Environment",
+    "Architectures", "CodeSigningConfigArn", "DeadLetterConfig", "Description", "DurableConfig", "Environment",
     "EphemeralStorage", "Handler", "Layers", "LoggingConfig", "MemorySize", "PackageType", "Role",
     "Runtime", "SnapStart", "Timeout", "TracingConfig", "VpcConfig",
 )  # fmt: skip
@@ -107,6 +107,7 @@ async def _update_function(call: StreamCall, request: ResourceRequest) -> Resour
     change.update(
         {key: value for key, value in empty.items() if key in before and key not in after}
     )
+    await _sign(call, name, change.pop("CodeSigningConfigArn", None), before, after)
     if change:
         await call.invoke("lambda", "UpdateFunctionConfiguration", {"FunctionName": name, **change})
     await _reserve(call, name, old, new)
@@ -118,6 +119,17 @@ async def _update_function(call: StreamCall, request: ResourceRequest) -> Resour
     return _function(call, name)
 
 
+async def _sign(
+    call: StreamCall, name: str, wanted: str | None, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> None:
+    about = {"FunctionName": name}
+    if wanted:
+        given = {**about, "CodeSigningConfigArn": wanted}
+        await call.invoke("lambda", "PutFunctionCodeSigningConfig", given)
+    elif "CodeSigningConfigArn" in old and "CodeSigningConfigArn" not in new:
+        await call.invoke("lambda", "DeleteFunctionCodeSigningConfig", about)
+
+
 async def _delete_function(call: StreamCall, request: ResourceRequest) -> None:
     await _unless_gone(call, "DeleteFunction", {"FunctionName": request.physical_id})
 
@@ -126,7 +138,7 @@ async def _unless_gone(call: StreamCall, operation: str, given: Mapping[str, Any
     try:
         await call.invoke("lambda", operation, given)
     except ServiceError as error:
-        if error.code != "ResourceNotFoundException":
+        if error.code not in ("ResourceNotFoundException", "CodeSigningConfigNotFoundException"):
             raise
 
 
@@ -290,12 +302,37 @@ async def _delete_layer(call: StreamCall, request: ResourceRequest) -> None:
     await call.invoke("lambda", "DeleteLayerVersion", given)
 
 
+async def _put_code_signing(call: StreamCall, request: ResourceRequest) -> Resource:
+    names = ("AllowedPublishers", "CodeSigningPolicies", "Description")
+    given = _chosen(request.properties, names)
+    operation = "CreateCodeSigningConfig"
+    if request.physical_id:
+        operation, given["CodeSigningConfigArn"] = "UpdateCodeSigningConfig", request.physical_id
+    elif tags := {tag["Key"]: tag["Value"] for tag in request.properties.get("Tags") or ()}:
+        given["Tags"] = tags
+    made = (await call.invoke("lambda", operation, given)).output["CodeSigningConfig"]
+    arn = made["CodeSigningConfigArn"]
+    told = {"CodeSigningConfigArn": arn, "CodeSigningConfigId": made["CodeSigningConfigId"]}
+    return Resource(arn, told)
+
+
+async def _delete_code_signing(call: StreamCall, request: ResourceRequest) -> None:
+    given = {"CodeSigningConfigArn": request.physical_id}
+    await _unless_gone(call, "DeleteCodeSigningConfig", given)
+
+
 RESOURCE_TYPES = {
     "AWS::Lambda::Function": ResourceType(
         create=_create_function,
         update=_update_function,
         delete=_delete_function,
         replaced_by=frozenset({"FunctionName", "PackageType"}),
+        taggable="Tags",
+    ),
+    "AWS::Lambda::CodeSigningConfig": ResourceType(
+        create=_put_code_signing,
+        update=_put_code_signing,
+        delete=_delete_code_signing,
         taggable="Tags",
     ),
     "AWS::Lambda::Version": ResourceType(create=_create_version, delete=_delete_version),

@@ -21,7 +21,7 @@ def _resource_arn(context: CallContext, operation: str, input: Mapping[str, Any]
         return f"{prefix}function:{function_name(str(input['FunctionName']))[0]}"
     if input.get("LayerName"):
         return f"{prefix}layer:{input['LayerName']}"
-    return str(input.get("Resource") or "*")
+    return str(input.get("Resource") or input.get("CodeSigningConfigArn") or "*")
 
 
 def _in_reach(context: CallContext, operation: str, input: Mapping[str, Any]) -> CallContext:
@@ -78,6 +78,7 @@ ROOM = Room(
     ),
     resource_types=(
         "AWS::Lambda::Function",
+        "AWS::Lambda::CodeSigningConfig",
         "AWS::Lambda::Version",
         "AWS::Lambda::Alias",
         "AWS::Lambda::Permission",

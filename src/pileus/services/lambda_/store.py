@@ -6,6 +6,7 @@
 ``layer, name, number``       LayerVersion; ``layer_last, name`` the highest number ever given
 ``mapping, id``               Mapping; ``shard, id, shard`` its progress (``streams/store.py``)
 ``provisioned, name, qualifier`` Provisioning
+``code_signing, id``          CodeSigning
 ``url, name, qualifier``      UrlConfig; the qualifier is empty or an alias
 ``async, function, id``       AsyncEvent
 """
@@ -20,6 +21,7 @@ from pileus.services.lambda_ import errors
 from pileus.services.lambda_.model import (
     Alias,
     AsyncEvent,
+    CodeSigning,
     Configuration,
     Function,
     LayerVersion,
@@ -36,6 +38,7 @@ LAYERS = RecordCodec(LayerVersion)
 MAPPINGS = RecordCodec(Mapping)
 PROVISIONED = RecordCodec(Provisioning)
 URLS = RecordCodec(UrlConfig)
+CODE_SIGNINGS = RecordCodec(CodeSigning)
 ASYNC = RecordCodec(AsyncEvent)
 
 
@@ -51,6 +54,18 @@ def find_function(call: ReadCall, given: str, qualifier: str = "") -> Function:
 
 def put_function(state: Any, function: Function) -> None:
     state.put(("function", function.name), FUNCTIONS.encode(function))
+
+
+def find_code_signing(call: ReadCall, arn: str) -> CodeSigning:
+    """The configuration; raises CodeSigningConfigNotFoundException."""
+    raw = call.state.get(("code_signing", arn.rpartition(":")[2]))
+    if raw is None or call.arn("code-signing-config:") != arn[: arn.rfind(":") + 1]:
+        raise errors.code_signing_not_found(arn)
+    return CODE_SIGNINGS.decode(raw)
+
+
+def put_code_signing(state: Any, record: CodeSigning) -> None:
+    state.put(("code_signing", record.id), CODE_SIGNINGS.encode(record))
 
 
 def find_mapping(call: ReadCall, mapping_id: str) -> Mapping:

@@ -86,6 +86,9 @@ def create_function(call: WriteCall, request: Mapping[str, Any], code: Code) -> 
     layers = packages.find_layers(call, request.get("Layers") or ())
     latest = _configured(request, code, layers, call.now_ms, call.new_id())
     function = Function(name=name, latest=latest, tags=dict(request.get("Tags") or {}))
+    if signing := request.get("CodeSigningConfigArn"):
+        store.find_code_signing(call, signing)
+        function.code_signing = signing
     published = versions.publish(call, function, "") if request.get("Publish") else latest
     store.put_function(call.state, function)
     return configuration.shown(call, function, published)

@@ -1,4 +1,4 @@
-"""Settings of functions that change nothing here, and what is not built yet.
+"""Settings of functions that change nothing here.
 
 https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionRecursionConfig.html
 """
@@ -36,9 +36,3 @@ def get_runtime_management_config(call: ReadCall, request: Mapping[str, Any]) ->
     store.configuration(call, function, qualifier)
     arn = store.arn_of(call, name, qualifier)
     return {"UpdateRuntimeOn": "Auto", "FunctionArn": arn}
-
-
-@read
-def get_function_code_signing_config(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Code signing is not built yet, so no function has a configuration."""
-    return {"FunctionName": store.find_function(call, request["FunctionName"]).name}
