@@ -7,6 +7,10 @@ few times per row. https://www.sqlite.org/wal.html
 Space that was freed is used again without being filled with zeros first, as SQLite is built by itself
 (Debian builds it the other way): deleting would write what inserting does.
 
+What a many-row statement would need to undo itself alone (its journal) stays in memory: it is dead once
+the statement is over, and the group's own safety is the write-ahead log's.
+https://www.sqlite.org/tempfiles.html
+
 Nobody else writes the file, so a value read once is known until a commit changes it. While no commit
 is under way the file stands still: a read then needs no transaction of SQLite's.
 """
@@ -43,6 +47,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA secure_delete=OFF")
+    connection.execute("PRAGMA temp_store=MEMORY")
     connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
     return connection
 
