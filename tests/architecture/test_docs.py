@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib.util
 import re
 import tomllib
-from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from msgspec.structs import fields
 from tests.architecture.conftest import ROOT, Repository
 
 from pileus.kernel.settings import Settings

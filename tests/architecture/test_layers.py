@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.architecture.conftest import Repository
 
-MAY_IMPORT_ROOMS = {"platform.py", "testing", "services"}
+MAY_IMPORT_ROOMS = {"platform", "testing", "services"}
 
 
 def test_import_contracts_hold(repository: Repository) -> None:

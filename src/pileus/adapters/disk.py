@@ -7,6 +7,7 @@ the folder that holds it. https://pubs.opengroup.org/onlinepubs/9699919799/funct
 from __future__ import annotations
 
 import fcntl
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -48,6 +49,12 @@ def make_folder(path: Path) -> None:
     for folder in reversed(missing):
         folder.mkdir(mode=0o700, exist_ok=True)
         flush_folder(folder.parent)
+
+
+def remove_folder(path: Path, *, ignores_errors: bool = False) -> None:
+    """Remove a folder with everything in it; not durably."""
+    # Lazy on purpose: it brings along every compressor there is, and folders seldom go.
+    importlib.import_module("shutil").rmtree(path, ignore_errors=ignores_errors)
 
 
 def write_all(fd: int, pieces: Sequence[bytes | memoryview]) -> None:

@@ -8,8 +8,6 @@ topic's name before its first ``/`` is taken as the account whose key seals the 
 from __future__ import annotations
 
 import asyncio
-import json
-import shutil
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +15,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+import orjson
 
-from pileus.adapters.disk import FolderLock, flush_folder, make_folder, replace_file
+from pileus.adapters.disk import (
+    FolderLock,
+    flush_folder,
+    make_folder,
+    remove_folder,
+    replace_file,
+)
 from pileus.adapters.log_frames import Seal
 from pileus.adapters.log_offsets import OffsetFile
 from pileus.adapters.log_partition import Partition, TailBudget
@@ -227,7 +232,7 @@ class SegmentLog:
             for at, partition in enumerate(topic.partitions)
             if (segment := partition.end.segment) is not None
         }
-        replace_file(self._root / "ends.json", json.dumps(ends).encode())
+        replace_file(self._root / "ends.json", orjson.dumps(ends))
         self._lock.release()
 
     def _take_clean_ends(self) -> dict[str, CleanEnd]:
@@ -235,7 +240,7 @@ class SegmentLog:
         path = self._root / "ends.json"
         if not path.exists():
             return {}
-        ends = json.loads(path.read_bytes())
+        ends = orjson.loads(path.read_bytes())
         path.unlink()
         return {place: CleanEnd(*end) for place, end in ends.items()}
 
@@ -302,7 +307,7 @@ class SegmentLog:
         numbers = [number + 1 for number, _ in counts.values()]
         following = max([self._next_number, *numbers])
         content = {"next_number": following, "topics": counts}
-        replace_file(self._root / "topics.json", json.dumps(content).encode())
+        replace_file(self._root / "topics.json", orjson.dumps(content))
 
     def _remove_topic(self, topic: _Topic, others: dict[str, tuple[int, int]]) -> None:
         self._store_topics(others)
@@ -310,13 +315,13 @@ class SegmentLog:
             self._writer.forget(partition.end)
         self._offset_file.forget_topic(topic.number)
         # What cannot be removed now is removed when the log is opened next.
-        shutil.rmtree(self._folder(topic.number), ignore_errors=True)
+        remove_folder(self._folder(topic.number), ignores_errors=True)
 
     def _load_topics(self) -> None:
         path = self._root / "topics.json"
         if not path.exists():
             return
-        content = json.loads(path.read_bytes())
+        content = orjson.loads(path.read_bytes())
         self._next_number = content["next_number"]
         for name, (number, count) in content["topics"].items():
             partitions = [self._partition(name, number, at) for at in range(count)]
@@ -325,7 +330,7 @@ class SegmentLog:
         for folder in (self._root / "topics").iterdir():
             # Left by a deletion that a crash interrupted.
             if folder.name not in kept:
-                shutil.rmtree(folder)
+                remove_folder(folder)
 
 
 def _within(records: list[Record], bytes_max: int) -> list[Record]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import fields
 
 import click
+from msgspec.structs import fields
 
 from pileus.kernel.settings import SECRET, Settings
 

@@ -72,11 +72,15 @@ class Hooks(msgspec.Struct, frozen=True):
 
 
 class Console:
-    """The page and what it talks to; ``feed.observe`` takes the kernel's records."""
+    """The page and what it talks to; ``feed.observe`` takes the kernel's records.
 
-    def __init__(self, hooks: Hooks) -> None:
+    Args:
+        feed: one that has listened before there was a page; None for a new one.
+    """
+
+    def __init__(self, hooks: Hooks, feed: Feed | None = None) -> None:
         self._hooks = hooks
-        self.feed = Feed(hooks.clock)
+        self.feed = feed or Feed(hooks.clock)
         self.previews = PreviewHub()
         self._assets = Assets()
         self._watcher = Watcher(self.feed, hooks.clock, hooks.invoke, self.previews, hooks.health)

@@ -11,7 +11,8 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from typing import Any, Protocol
 
-from pileus.gateway.app import OWN_PREFIX, Handler
+from pileus.gateway.app import OWN_PREFIX
+from pileus.gateway.claims import FUNCTION_HOST, FUNCTION_URLS
 from pileus.ports.chance import Chance
 from pileus.ports.clock import Clock
 from pileus.protocols import http_events, url_cors
@@ -23,9 +24,7 @@ from pileus.values.body import StreamBody
 from pileus.values.context import Principal
 from pileus.values.errors import ServiceError
 
-PREFIX = "lambda-url/"
-_HOST = re.compile(r"([a-z0-9]{32})\.lambda-url\.[a-z0-9-]+\.(?:localhost|on\.aws)(?::\d+)?")
-_PATH = re.compile(re.escape(OWN_PREFIX + PREFIX) + r"([a-z0-9]{32})(/.*)?")
+_PATH = re.compile(re.escape(OWN_PREFIX + FUNCTION_URLS) + r"([a-z0-9]{32})(/.*)?")
 _BODY_BYTES_MAX = 6 * 1024 * 1024
 _ANONYMOUS = Principal("anonymous", "")
 _TROUBLE = "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
@@ -98,13 +97,9 @@ class FunctionUrlFront:
         self._clock = clock
         self._chance = chance
 
-    def claim(self, request: HttpRequest) -> Handler | None:
-        """This front, for requests whose Host is an address."""
-        return self if ".lambda-url." in request.host and _HOST.fullmatch(request.host) else None
-
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer one request."""
-        match = _HOST.fullmatch(request.host)
+        match = FUNCTION_HOST.fullmatch(request.host)
         if match is not None:
             return await self._answer(request, match[1], request.path)
         match = _PATH.fullmatch(request.path)

@@ -22,6 +22,7 @@ from pileus.compute.images.errors import ImageError, ImageNotFound
 from pileus.compute.images.image_store import ImageStore
 from pileus.compute.images.manifests import MANIFEST_BYTES_MAX
 from pileus.gateway.aws import Invoke
+from pileus.gateway.claims import REGISTRY as PATH
 from pileus.gateway.registry_errors import RegistryError, error_response, translated
 from pileus.gateway.registry_uploads import RegistryUploads
 from pileus.kernel.credentials import Credential
@@ -31,7 +32,6 @@ from pileus.values.body import StreamBody
 from pileus.values.context import DEFAULT_REGION, CallContext, Principal
 from pileus.values.errors import ServiceError
 
-PATH = "/v2/"
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="Pileus"')
 VERSION = ("Docker-Distribution-Api-Version", "registry/2.0")
 _ROUTE = re.compile(r"(?P<name>.+)/(?P<kind>manifests|blobs|tags|referrers)/(?P<what>[^/]+)")
@@ -39,14 +39,6 @@ _UPLOAD = re.compile(r"(?P<name>.+)/blobs/uploads/(?P<id>[^/]*)")
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 _HOST = re.compile(r"(\d{12})\.dkr[.-]ecr\.([a-z0-9-]+)\.")
 _PAGE = 1000
-
-
-def claims(request: HttpRequest) -> bool:
-    """Whether a request is a registry client's: some AWS APIs have paths like these, and sign."""
-    if not (request.path.startswith(PATH) or request.path == PATH[:-1]):
-        return False
-    is_signed = request.headers.get("authorization", "").startswith("AWS4-")
-    return not is_signed and "X-Amz-Signature=" not in request.query
 
 
 class RegistryDoor:

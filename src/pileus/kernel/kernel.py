@@ -77,6 +77,7 @@ class Kernel:
         self.outbox = Outbox(self)
         self.timers = Timers(self)
         self._parts: dict[type, Any] = {}
+        self._parts_later: dict[str, Callable[[], object]] = {}
         self.observers = Observers(self)
         self._sequence = 0
         self._recalled: dict[tuple[Space, Hashable], tuple[int, Any]] = {}
@@ -285,8 +286,17 @@ class Kernel:
         """Offer the platform's one object of a class to rooms."""
         self._parts[kind] = part
 
+    def add_parts_later(self, package: str, add: Callable[[], object]) -> None:
+        """Offer the parts whose classes lie in ``package``: ``add`` is called, and adds them, when
+        one of them is first asked for. What nobody uses is then not even imported."""
+        self._parts_later[package] = add
+
     def part(self, kind: type[P]) -> P:
         """The object given by :meth:`add_part`; KeyError when there is none."""
+        if kind not in self._parts:
+            for package, add in self._parts_later.items():
+                if f"{kind.__module__}.".startswith(f"{package}."):
+                    add()
         part: P = self._parts[kind]
         return part
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from pileus.values.context import DEFAULT_ACCOUNT, DEFAULT_REGION
 from pileus.values.errors import PileusError
@@ -17,8 +18,7 @@ class InvalidSetting(PileusError):
     """A setting has a value that cannot be used; the text names both."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Every setting of the platform.
 
     Attributes:
@@ -72,12 +72,12 @@ class Settings:
             InvalidSetting: a value of the wrong kind.
         """
         chosen: dict[str, Any] = {}
-        for field in fields(Settings):
-            value = given.get(field.name)
+        for name in Settings.__struct_fields__:
+            value = given.get(name)
             if value is None:
-                value = environment.get(f"PILEUS_{field.name.upper()}")
+                value = environment.get(f"PILEUS_{name.upper()}")
             if value is not None:
-                chosen[field.name] = _converted(field.name, value)
+                chosen[name] = _converted(name, value)
         if chosen.get("tier", "C") not in ("A", "B", "C"):
             raise InvalidSetting(f"tier must be A, B or C, not {chosen['tier']!r}")
         twilio = [chosen.get(f"twilio_{part}") for part in ("account_sid", "auth_token", "number")]
@@ -86,7 +86,10 @@ class Settings:
                 "Twilio needs PILEUS_TWILIO_ACCOUNT_SID, PILEUS_TWILIO_AUTH_TOKEN and "
                 "PILEUS_TWILIO_NUMBER, all three"
             )
-        return Settings(**chosen)
+        settings = Settings(**chosen)
+        # They are taken apart when an image is first looked for, which is no time to complain.
+        parse_aliases(settings.image_aliases)
+        return settings
 
     @property
     def aliases(self) -> dict[str, str]:

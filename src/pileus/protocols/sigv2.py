@@ -9,7 +9,6 @@ import base64
 import hmac
 import re
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from urllib.parse import unquote, unquote_plus
 
 import msgspec
@@ -18,6 +17,7 @@ from pileus.protocols import auth_errors
 from pileus.protocols.http import HttpRequest
 from pileus.protocols.router import bucket_of_host
 from pileus.protocols.targets import Target
+from pileus.protocols.timestamps import parse_http_date
 from pileus.values.errors import ServiceError
 
 SKEW_MINUTES = 15
@@ -81,10 +81,9 @@ def is_presigned(query: str) -> bool:
 def http_epoch_s(text: str) -> int | None:
     """Epoch seconds of an HTTP date; None when it is none."""
     try:
-        moment = parsedate_to_datetime(text)
+        return int(parse_http_date(text).timestamp())
     except ValueError:
         return None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
 def parse(request: HttpRequest, target: Target, now_ms: int) -> Claim:

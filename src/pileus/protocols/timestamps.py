@@ -5,13 +5,15 @@ https://smithy.io/2.0/spec/protocol-traits.html#timestampformat-trait
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 Moment = datetime | int | float | str
 """What a room may give as a timestamp; numbers are epoch seconds."""
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def parse(value: Any) -> datetime:
@@ -32,8 +34,7 @@ def parse(value: Any) -> datetime:
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     if text[:1].isdigit() or text[:1] in "-+":
         return _from_epoch(float(text))
-    found = parsedate_to_datetime(text)
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    return parse_http_date(text)
 
 
 def _from_epoch(seconds: float) -> datetime:
@@ -65,7 +66,20 @@ def iso8601_millis(value: Moment) -> str:
 
 def http_date(value: Moment) -> str:
     """``Sat, 21 Nov 2026 10:00:00 GMT``."""
-    return format_datetime(parse(value).replace(microsecond=0).astimezone(UTC), usegmt=True)
+    moment = parse(value).astimezone(UTC)
+    day, month = _DAYS[moment.weekday()], _MONTHS[moment.month - 1]
+    return f"{day}, {moment:%d} {month} {moment.year:04d} {moment:%H:%M:%S} GMT"
+
+
+def parse_http_date(text: str) -> datetime:
+    """A moment from a date as HTTP and mail write it.
+
+    Raises:
+        ValueError: when it is none.
+    """
+    # Lazy on purpose: the mail package is a fiftieth of the start, and few requests have dates.
+    found: datetime = importlib.import_module("email.utils").parsedate_to_datetime(text)
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _epoch_text(value: Moment) -> str:

@@ -10,9 +10,9 @@ import gzip
 import json
 import os
 import re
-import tempfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from importlib import util
 from pathlib import Path
@@ -165,14 +165,11 @@ def _read(file: Path) -> Raw | None:
 
 def _keep(file: Path, content: object) -> None:
     """Write the cache file whole or not at all; a read-only home only costs the next start time."""
+    part = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, part = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    except OSError:
-        return
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(orjson.dumps(content))
+        part.write_bytes(orjson.dumps(content))
         os.replace(part, file)
     except OSError:
-        Path(part).unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)

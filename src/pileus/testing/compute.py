@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pileus.compute.code_store import CodeStore
+from pileus.compute.log_shipping import LogShipper
 from pileus.compute.pools import PoolSettings
 from pileus.services.lambda_.parts import ComputeSettings, add_parts
 from pileus.testing.fake_nodes import FakeNodes, Program
@@ -59,6 +60,7 @@ class ScriptedCompute:
     def __call__(self, platform: MemoryPlatform) -> None:
         """Give the platform what runs functions; it has not started yet."""
         self.nodes = FakeNodes(platform.clock, self.programs)
+        platform.kernel.add_part(LogShipper, LogShipper(platform.kernel))
         add_parts(platform.kernel, self.nodes, self._settings)
         # Unpacking goes on in threads, which virtual time must wait for.
         code = platform.kernel.part(CodeStore)

@@ -158,11 +158,6 @@ class Service(msgspec.Struct, kw_only=True):
     strategy: list[dict[str, Any]] = []
 
 
-def short_name(name_or_arn: str) -> str:
-    """The name that an ARN ends in, or the name itself."""
-    return name_or_arn.rpartition("/")[2] if name_or_arn.startswith("arn:") else name_or_arn
-
-
 def fingerprint(text: str) -> str:
     """To tell whether the same is asked again."""
     return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.rooms import Room
-from pileus.services.ecs.model import short_name
+from pileus.services.ecs.names import short_name
 from pileus.values.context import CallContext
 
 

@@ -20,7 +20,8 @@ import orjson
 from pileus.kernel.calls import Call, ReadCall, WriteCall
 from pileus.kernel.records import RecordCodec
 from pileus.services.ecs import errors, model
-from pileus.services.ecs.model import Cluster, Definition, Service, Task, short_name
+from pileus.services.ecs.model import Cluster, Definition, Service, Task
+from pileus.services.ecs.names import short_name
 
 CLUSTERS = RecordCodec(Cluster)
 DEFINITIONS = RecordCodec(Definition)

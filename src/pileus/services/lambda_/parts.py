@@ -40,23 +40,21 @@ class ComputeSettings(msgspec.Struct, frozen=True):
 
 
 def add_parts(kernel: Kernel, nodes: Nodes, settings: ComputeSettings) -> None:
-    """Give the kernel pools of instances, what runs on them, and their output's way to the logs.
+    """Give the kernel pools of instances and what runs on them. The part LogShipper must be there.
 
-    Call it before the kernel starts.
+    Call it before the lambda room is asked for anything.
     """
     code = CodeStore(kernel.blobs, settings.code_dir, settings.boot_id)
-    shipper = LogShipper(kernel)
     functions = Functions(kernel, code)
     services = PoolServices(
         nodes=nodes,
         clock=kernel.clock,
         chance=kernel.chance,
         credentials=functions.credentials,
-        write_log=shipper.write,
+        write_log=kernel.part(LogShipper).write,
         meter=meter_of(kernel, "lambda"),
     )
     functions.pools = Pools(services, settings.pools)
-    kernel.add_part(LogShipper, shipper)
     kernel.add_part(Pools, functions.pools)
     kernel.add_part(CodeStore, code)
     kernel.add_part(Functions, functions)

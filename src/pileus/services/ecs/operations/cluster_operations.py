@@ -8,7 +8,8 @@ from typing import Any
 from pileus.kernel.calls import ReadCall, WriteCall
 from pileus.kernel.operations import read, write
 from pileus.services.ecs import errors, model, paging, store, telling
-from pileus.services.ecs.model import Cluster, short_name
+from pileus.services.ecs.model import Cluster
+from pileus.services.ecs.names import short_name
 
 _ALL = ["TAGS", "SETTINGS", "CONFIGURATIONS"]
 _NAME_MAX = 255

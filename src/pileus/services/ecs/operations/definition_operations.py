@@ -12,6 +12,7 @@ from pileus.kernel.calls import ReadCall, WriteCall
 from pileus.kernel.operations import read, write
 from pileus.services.ecs import definitions, errors, model, paging, store, telling
 from pileus.services.ecs.model import Definition
+from pileus.services.ecs.names import short_name
 
 
 @write
@@ -42,7 +43,7 @@ def register_task_definition(call: WriteCall, request: Mapping[str, Any]) -> dic
 def deregister_task_definition(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Let nothing new be started from a revision; tasks that run go on."""
     name = request["taskDefinition"]
-    if ":" not in model.short_name(name):
+    if ":" not in short_name(name):
         raise errors.client("Missing revision in TaskDefinition id.")
     record = store.get_definition(call, name)
     if record is None or record.status == model.DELETE_IN_PROGRESS:

@@ -9,7 +9,8 @@ from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.kernel.operations import read, write
 from pileus.services.ecs import deploying, errors, model, paging, store, telling
 from pileus.services.ecs.limits import LIMITS
-from pileus.services.ecs.model import Service, short_name
+from pileus.services.ecs.model import Service
+from pileus.services.ecs.names import short_name
 from pileus.services.ecs.running import TaskRunner
 
 _KEPT = ("networkConfiguration", "placementConstraints", "placementStrategy",

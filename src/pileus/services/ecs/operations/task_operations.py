@@ -13,7 +13,8 @@ from pileus.kernel.operations import read, write
 from pileus.ports.tasks import Capacity
 from pileus.services.ecs import definitions, errors, model, paging, store, tasking, telling
 from pileus.services.ecs.limits import LIMITS
-from pileus.services.ecs.model import Cluster, Definition, Task, fingerprint, short_name
+from pileus.services.ecs.model import Cluster, Definition, Task, fingerprint
+from pileus.services.ecs.names import short_name
 from pileus.services.ecs.running import TaskRunner
 
 _GPU = "GPU"
