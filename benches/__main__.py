@@ -14,10 +14,15 @@ from benches.apparatus.effort import FULL, QUICK
 QUESTIONS = (
     "cold_start",
     "warm_invoke",
+    "inside_invoke",
+    "invoke_rates",
+    "density",
     "signed_calls",
     "durable_sends",
     "cpu_per_call",
     "object_to_function",
+    "queue_to_function",
+    "container_task",
     "pipeline",
     "start_up",
 )

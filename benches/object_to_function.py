@@ -19,7 +19,7 @@ from benches.apparatus import functions, wire
 from benches.apparatus.effort import Effort
 from benches.apparatus.figures import Figure, Reach
 from benches.apparatus.jobs import Target
-from benches.apparatus.processes import LoadClient, Running, ask, call, platform
+from benches.apparatus.processes import LoadClient, Running, call, platform
 
 _BUCKET = "uploads"
 _SOURCE = """import time
@@ -30,7 +30,6 @@ def handler(event, context):
 """
 _WARM_UPS = 5
 _PAUSE_S = 0.03
-_LOG_S = 15.0
 
 
 def run(effort: Effort) -> list[Figure]:
@@ -50,7 +49,7 @@ def run(effort: Effort) -> list[Figure]:
             sent_ns += sent[0]
             time.sleep(_PAUSE_S)
             commits.append(store.commit_ms())
-        started_ns = _started(running, len(requests))
+        started_ns = functions.started(running.port, "triggered", len(requests))
     lags_ms = [
         (started_ns[f"o{index}"] - sent_ns[index]) / 1e6
         for index in range(_WARM_UPS, len(requests))
@@ -110,30 +109,3 @@ class _BareStore:
         began_ns = time.perf_counter_ns()
         self._database.execute("INSERT INTO kv(v) VALUES(?)", (os.urandom(1024),))
         return (time.perf_counter_ns() - began_ns) / 1e6
-
-
-def _started(running: Running, count: int) -> dict[str, int]:
-    """When the function started for which object, from its log."""
-    deadline_s = time.monotonic() + _LOG_S
-    while time.monotonic() < deadline_s:
-        found: dict[str, int] = {}
-        token: dict[str, str] = {}
-        while True:
-            page = ask(
-                running.port,
-                "logs",
-                "Logs_20140328.FilterLogEvents",
-                logGroupName="/aws/lambda/triggered",
-                filterPattern="STARTED",
-                **token,
-            )
-            for event in page["events"]:
-                _, key, at_ns = event["message"].split()
-                found.setdefault(key, int(at_ns))
-            if not page.get("nextToken"):
-                break
-            token = {"nextToken": page["nextToken"]}
-        if len(found) >= count:
-            return found
-        time.sleep(0.5)
-    raise RuntimeError(f"{len(found)} of {count} objects reached the function")

@@ -9,11 +9,12 @@ import time
 import zipfile
 
 from benches.apparatus import wire
-from benches.apparatus.processes import call
+from benches.apparatus.processes import ask, call
 
 TRIVIAL = "def handler(event, context):\n    return 1\n"
 _ROLE = f"arn:aws:iam::{wire.ACCOUNT}:role/bench"
 _PREPARE_S = 1.0
+_LOG_S = 15.0
 
 
 def create_role(port: int) -> None:
@@ -36,7 +37,7 @@ def create_role(port: int) -> None:
     call(port, wire.signed("iam", "POST", "/", form, body.encode(), port=port))
 
 
-def create(port: int, name: str, source: str = TRIVIAL) -> None:
+def create(port: int, name: str, source: str = TRIVIAL, timeout_s: int = 30) -> None:
     """A Python function of one file."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -48,7 +49,7 @@ def create(port: int, name: str, source: str = TRIVIAL) -> None:
         "Role": _ROLE,
         "Code": {"ZipFile": base64.b64encode(packed.getvalue()).decode()},
         "MemorySize": 256,
-        "Timeout": 30,
+        "Timeout": timeout_s,
     }
     headers = {"content-type": "application/json"}
     body = json.dumps(given).encode()
@@ -58,3 +59,30 @@ def create(port: int, name: str, source: str = TRIVIAL) -> None:
 def settle() -> None:
     """Wait until what a creation set going in the background (zygote, blank child) is done."""
     time.sleep(_PREPARE_S)
+
+
+def started(port: int, name: str, count: int) -> dict[str, int]:
+    """When a function that prints ``STARTED <key> <ns>`` did so, by key, from its log."""
+    deadline_s = time.monotonic() + _LOG_S
+    while time.monotonic() < deadline_s:
+        found: dict[str, int] = {}
+        token: dict[str, str] = {}
+        while True:
+            page = ask(
+                port,
+                "logs",
+                "Logs_20140328.FilterLogEvents",
+                logGroupName=f"/aws/lambda/{name}",
+                filterPattern="STARTED",
+                **token,
+            )
+            for event in page["events"]:
+                _, key, at_ns = event["message"].split()
+                found.setdefault(key, int(at_ns))
+            if not page.get("nextToken"):
+                break
+            token = {"nextToken": page["nextToken"]}
+        if len(found) >= count:
+            return found
+        time.sleep(0.5)
+    raise RuntimeError(f"{len(found)} of {count} events reached the function")
