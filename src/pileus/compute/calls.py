@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
+from pileus.compute.images.model import Image
 from pileus.ports.nodes import InstanceSpec, LogLine, TakePart
 
 
@@ -20,6 +22,7 @@ class Target(msgspec.Struct, frozen=True):
         spec: how to make an instance, without credentials and log stream.
         reserved: reserved concurrency, or None.
         role: ARN of the role whose keys its instances get; empty for none.
+        image: whose layers its instances see, where ``spec.image`` is set.
     """
 
     scope: str
@@ -29,6 +32,7 @@ class Target(msgspec.Struct, frozen=True):
     spec: InstanceSpec
     reserved: int | None = None
     role: str = ""
+    image: Image | None = None
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -97,6 +101,19 @@ class Usage(msgspec.Struct, frozen=True):
     def gigabyte_seconds(self) -> float:
         """Memory size times billed duration."""
         return self.target.spec.memory_mb / 1024 * self.billed_ms / 1000
+
+
+class ImageLayers(Protocol):
+    """Where instances find the layers of images."""
+
+    async def unpacked(self, image: Image, holder: str) -> tuple[str, ...]:
+        """The folders of an image's layers, top first; they stay until :meth:`release`. Raises
+        RuntimeUnavailable."""
+        ...
+
+    def release(self, holder: str) -> None:
+        """The holder needs its layers no more. Idempotent."""
+        ...
 
 
 Meter = Callable[[Usage], None]

@@ -40,6 +40,12 @@ RESERVED = frozenset(
 )
 """Variables that a function's configuration may not set."""
 
+_IMAGE_DEFAULTS = {
+    "LAMBDA_RUNTIME_DIR": "/var/runtime",
+    "LAMBDA_TASK_ROOT": "/var/task",
+    "PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+}
+
 
 class Identity(msgspec.Struct, frozen=True):
     """What a function learns about itself from its environment."""
@@ -61,6 +67,7 @@ def variables(
     configured: Mapping[str, str],
     credentials: Mapping[str, str],
     endpoint: str = DEFAULT_ENDPOINT,
+    image: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Everything but what only the node knows (paths) and the log stream.
 
@@ -69,11 +76,10 @@ def variables(
         credentials: ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_SESSION_TOKEN`` of
             the role.
         endpoint: where AWS SDKs inside find this platform.
+        image: what the container image sets, for a function that runs one; its own variables win.
     """
-    execution = identity.runtime.split(".")[0] if _is_custom(identity.runtime) else identity.runtime
     reserved = {
         "AWS_DEFAULT_REGION": identity.region,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{execution}",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(identity.memory_mb),
         "AWS_LAMBDA_FUNCTION_NAME": identity.function_name,
         "AWS_LAMBDA_FUNCTION_VERSION": identity.version,
@@ -89,11 +95,19 @@ def variables(
     defaults = {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-        "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
+        **_surroundings(identity.runtime, image),
     }
     own = {name: value for name, value in configured.items() if name not in RESERVED}
     return {**defaults, **own, **credentials, **reserved}
+
+
+def _surroundings(runtime: str, image: Mapping[str, str] | None) -> Mapping[str, str]:
+    """What comes with the runtime, or with the image, which says itself what is where in it."""
+    if image is not None:
+        return {**_IMAGE_DEFAULTS, **image}
+    execution = runtime.split(".")[0] if _is_custom(runtime) else runtime
+    return {"AWS_EXECUTION_ENV": f"AWS_Lambda_{execution}", "LANG": "en_US.UTF-8"}
 
 
 def _is_custom(runtime: str) -> bool:

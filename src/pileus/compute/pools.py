@@ -17,7 +17,16 @@ import msgspec
 from msgspec.structs import replace
 
 from pileus.compute import errors, scaling
-from pileus.compute.calls import Call, Credentials, LogWriter, Meter, Result, Target, Usage
+from pileus.compute.calls import (
+    Call,
+    Credentials,
+    ImageLayers,
+    LogWriter,
+    Meter,
+    Result,
+    Target,
+    Usage,
+)
 from pileus.compute.scaling import ConcurrencyGate, ScalingLimits
 from pileus.compute.session import Session
 from pileus.ports.chance import Chance
@@ -99,6 +108,7 @@ class PoolServices(msgspec.Struct, frozen=True):
     credentials: Credentials
     write_log: LogWriter
     meter: Meter
+    layers: ImageLayers | None = None
 
 
 class Pools:
@@ -300,7 +310,8 @@ class Pools:
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
         }
         spec = replace(target.spec, environment=environment)
-        return Session(target, spec, stream, (services.nodes, self._clock, services.write_log))
+        needed = (services.nodes, self._clock, services.write_log, services.layers)
+        return Session(target, spec, stream, needed)
 
     def _stream_name(self, version: str) -> str:
         day = utc(self._clock.now_ms()).strftime("%Y/%m/%d")

@@ -147,6 +147,8 @@ def exit_type(exit: Exit) -> str:
     """The error type AWS's report names for an environment that ended."""
     if exit.reason is ExitReason.TIMED_OUT:
         return TIMED_OUT
+    if exit.reason is ExitReason.NOT_LAUNCHED:
+        return exit.error_type
     return OUT_OF_MEMORY if exit.reason is ExitReason.OUT_OF_MEMORY else EXIT_ERROR
 
 
@@ -155,7 +157,7 @@ def exit_document(exit: Exit, request_id: str, timeout_s: float) -> bytes:
     if exit.reason is ExitReason.TIMED_OUT:
         kind, text = TIMED_OUT, f"Task timed out after {timeout_s:.2f} seconds"
     else:
-        kind, text = EXIT_ERROR, _exit_text(exit)
+        kind, text = _told_type(exit), _exit_text(exit)
     document = {"errorType": kind, "errorMessage": f"RequestId: {request_id} Error: {text}"}
     return json.dumps(document, separators=(",", ":")).encode()
 
@@ -164,10 +166,17 @@ def exit_line(exit: Exit, request_id: str, timeout_s: float, at_ms: int) -> str:
     """The log record of such an invocation."""
     if exit.reason is ExitReason.TIMED_OUT:
         return f"{iso8601(at_ms)} {request_id} Task timed out after {timeout_s:.2f} seconds\n"
-    return f"RequestId: {request_id} Error: {_exit_text(exit)}\n{EXIT_ERROR}"
+    return f"RequestId: {request_id} Error: {_exit_text(exit)}\n{_told_type(exit)}"
+
+
+def _told_type(exit: Exit) -> str:
+    """What callers are told; running out of memory shows in the report only."""
+    return exit.error_type or EXIT_ERROR
 
 
 def _exit_text(exit: Exit) -> str:
+    if exit.reason is ExitReason.NOT_LAUNCHED:
+        return exit.detail
     if exit.reason is ExitReason.EXITED:
         if exit.code == 0:
             return "Runtime exited without providing a reason"

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pileus.compute import reports
-from pileus.compute.calls import Call, LogWriter, Result, Target
+from pileus.compute.calls import Call, ImageLayers, LogWriter, Result, Target
 from pileus.ports.clock import Clock
 from pileus.ports.nodes import (
     ExitReason,
@@ -49,14 +49,15 @@ class Session:
         target: Target,
         spec: InstanceSpec,
         log_stream: str,
-        services: tuple[Nodes, Clock, LogWriter],
+        services: tuple[Nodes, Clock, LogWriter, ImageLayers | None],
     ) -> None:
         self.target = target
         self.log_stream = log_stream
         self.idle_since_ns = 0
         self.started_ns = 0
         self._spec = spec
-        self._nodes, self._clock, self._write_log = services
+        self._nodes, self._clock, self._write_log, self._layers = services
+        self._holder = f"{target.scope}/{target.function} {log_stream}"
         self._lease: Lease | None = None
         self.link: Link | None = None
         self._written: list[Sequence[LogLine]] = []
@@ -109,12 +110,20 @@ class Session:
         """End the instance and give its place back."""
         lease, self._lease = self._lease, None
         self.link = None
-        if lease is not None:
-            await self._nodes.release(lease)
+        try:
+            if lease is not None:
+                await self._nodes.release(lease)
+        finally:
+            if self._layers is not None and self.target.image is not None:
+                self._layers.release(self._holder)
 
     async def _start(self, spec: InstanceSpec) -> None:
-        self._lease = await self._nodes.place(spec)
+        image = self.target.image
         try:
+            if image is not None and spec.image is not None and self._layers is not None:
+                lowers = await self._layers.unpacked(image, self._holder)
+                spec = replace(spec, image=replace(spec.image, lowers=lowers))
+            self._lease = await self._nodes.place(spec)
             self.link = await self._nodes.start(self._lease, spec, self._take_output)
         except BaseException:
             await self.close()

@@ -18,7 +18,8 @@ class NoCapacity(PileusError):
 
 
 class RuntimeUnavailable(PileusError):
-    """No node has an interpreter for the runtime, or the package lacks its bootstrap."""
+    """No node has an interpreter for the runtime, the package lacks its bootstrap, or the image cannot
+    be had."""
 
 
 class LeaseLost(PileusError):
@@ -32,6 +33,21 @@ class InstanceKind(enum.Enum):
     FUNCTION = "function"
     MODEL = "model"
     ENGINE = "engine"
+
+
+class ImageRoot(msgspec.Struct, frozen=True):
+    """The file system of a container image, and the program in it that speaks the Runtime API.
+
+    Attributes:
+        lowers: absolute paths of its unpacked layers, top first; they stay while the instance runs.
+        entrypoint, command: together the program and its arguments.
+        working_dir: where it starts; empty for ``/``.
+    """
+
+    lowers: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    working_dir: str = ""
 
 
 class InstanceSpec(msgspec.Struct, frozen=True):
@@ -52,6 +68,8 @@ class InstanceSpec(msgspec.Struct, frozen=True):
         timeout_s: of one invocation, counted from its start.
         init_timeout_s: of the init phase.
         preload: modules imported before the fork, shared by all instances that ask the same.
+        image: what the instance sees instead of ``code_dir``, ``layers_dir``, ``shown`` and the node's
+            own programs, read-only but for ``/tmp``; ``runtime`` is then ``provided``.
     """
 
     name: str
@@ -68,6 +86,7 @@ class InstanceSpec(msgspec.Struct, frozen=True):
     init_timeout_s: float = 10.0
     preload: tuple[str, ...] = ()
     kind: InstanceKind = InstanceKind.FUNCTION
+    image: ImageRoot | None = None
 
 
 Hold = Callable[[bool], None]
@@ -104,15 +123,19 @@ class ExitReason(enum.Enum):
     TIMED_OUT = "timed out"
     OUT_OF_MEMORY = "out of memory"
     PROTOCOL = "protocol"
+    NOT_LAUNCHED = "not launched"
     LOST = "lost"
 
 
 class Exit(msgspec.Struct, frozen=True):
-    """``code`` goes with EXITED, ``signal`` with KILLED and OUT_OF_MEMORY."""
+    """``code`` goes with EXITED, ``signal`` with KILLED and OUT_OF_MEMORY, ``error_type`` and ``detail``
+    with NOT_LAUNCHED: the program of an image that could not be started, in Lambda's words."""
 
     reason: ExitReason
     code: int = 0
     signal: int = 0
+    error_type: str = ""
+    detail: str = ""
 
 
 class Outcome(msgspec.Struct, frozen=True):

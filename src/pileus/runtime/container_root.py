@@ -70,15 +70,10 @@ def _mount_layers(plan: ContainerPlan) -> str:
     os.makedirs(root, exist_ok=True)
     os.chdir(links)
     options = f"lowerdir={':'.join(names)},upperdir=upper,workdir=work"
-    if os.getuid() != 0 or not _has_initial_users():
+    if os.getuid() != 0 or not linux.has_initial_users():
         options += ",userxattr"
     linux.mount("overlay", root, "overlay", _QUIET, options)
     return root
-
-
-def _has_initial_users(old_root: str = "") -> bool:
-    with open(f"{old_root}/proc/self/uid_map") as file:
-        return file.read().split() == ["0", "0", "4294967295"]
 
 
 def _mount_proc() -> None:
@@ -99,7 +94,7 @@ def _mount_proc() -> None:
 def _mount_devices(old_root: str, shared_memory_mb: int) -> None:
     os.makedirs("/dev", exist_ok=True)
     linux.mount("tmpfs", "/dev", "tmpfs", linux.MS_NOSUID, "size=64k,mode=755")
-    is_root = os.getuid() == 0 and _has_initial_users(old_root)
+    is_root = os.getuid() == 0 and linux.has_initial_users(old_root)
     for name in _DEVICES:
         if not os.path.exists(f"{old_root}/dev/{name}"):
             continue

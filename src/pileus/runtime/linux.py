@@ -99,6 +99,13 @@ def map_one_user(inside_uid: int, inside_gid: int, outside_uid: int, outside_gid
             file.write(text)
 
 
+def has_initial_users(old_root: str = "") -> bool:
+    """Whether this process lives in the machine's first user namespace; ``old_root`` is where its
+    ``/proc`` lies. Others mount overlays with ``userxattr``."""
+    with open(f"{old_root}/proc/self/uid_map") as file:
+        return file.read().split() == ["0", "0", "4294967295"]
+
+
 def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
     """mount(2)."""
     result = _libc.mount(

@@ -14,7 +14,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
-from pileus.runtime import landlock, linux
+from pileus.runtime import image_root, landlock, linux
 
 NOBODY = 65534
 TASK_DIR = "/var/task"
@@ -115,15 +115,17 @@ class Plan:
         """In the worker: this function's code, layers and ``/tmp`` size; the host disappears."""
         if self.tier != "A":
             return
+        if start["image"]:
+            _size_tmp(start["tmp_mb"])
+            image_root.enter(OLD_ROOT + start["image"]["folder"], start["image"]["layers"])
+            return
         linux.bind(OLD_ROOT + start["code_dir"], TASK_DIR)
         if start["layers_dir"]:
             linux.bind(OLD_ROOT + start["layers_dir"], LAYERS_DIR)
         for path in start["late_shown"]:
             _make_place(path, is_dir=os.path.isdir(OLD_ROOT + path))
             linux.bind(OLD_ROOT + path, path)
-        size = f"size={start['tmp_mb']}m,mode=1777"
-        quiet = linux.MS_NOSUID | linux.MS_NODEV
-        linux.mount("", "/tmp", "", linux.MS_REMOUNT | quiet, size)
+        _size_tmp(start["tmp_mb"])
         linux.unmount(OLD_ROOT)
 
     def drop_power(self) -> None:
@@ -155,6 +157,11 @@ class Plan:
             landlock.restrict(filter(None, shown), [start["tmp_dir"], "/dev"], ports)
         if self.program:
             linux.load_seccomp(self.program)
+
+
+def _size_tmp(size_mb: int) -> None:
+    flags = linux.MS_REMOUNT | linux.MS_NOSUID | linux.MS_NODEV
+    linux.mount("", "/tmp", "", flags, f"size={size_mb}m,mode=1777")
 
 
 def _make_place(path: str, *, is_dir: bool) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import socket
 import sys
 import time
 from typing import Any, NoReturn
 
-from pileus.runtime import messages, python_client, sandbox
+from pileus.runtime import image_process, messages, python_client, sandbox
 
 LINK = 3
 """Descriptor on which a program of ours finds its link."""
@@ -25,6 +26,8 @@ def run(plan: sandbox.Plan, control: socket.socket, link: int, log: int) -> NoRe
         plan.show_code(start)
         _arrange_descriptors(log, (control.fileno(), link))
         plan.restrict(start)
+        if start["image"]:
+            _launch(start, control)
         _enter(start)
     except BaseException as error:
         messages.send(control, {"event": "failed", "reason": f"{type(error).__name__}: {error}"})
@@ -61,12 +64,31 @@ def _enter(start: dict[str, Any]) -> None:
         numpy.random.seed()
 
 
+def _launch(start: dict[str, Any], control: socket.socket) -> NoReturn:
+    """Become the program of a container image; the control channel closes when it runs."""
+    os.umask(0o022)
+    _take_signals_back()
+    try:
+        image_process.launch(start["image"], start["environment"])
+    except image_process.CannotLaunch as error:
+        told = {"error_type": error.error_type, "detail": str(error)}
+        messages.send(control, {"event": "not_launched", **told})
+    os._exit(1)
+
+
+def _take_signals_back() -> None:
+    """What Python ignores, other programs expect to be told."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def _execute(command: list[str], link: int) -> NoReturn:
     """Replace the worker by another program: a custom runtime, which finds its API in
     AWS_LAMBDA_RUNTIME_API, or one of ours, which gets the link as ``LINK`` (negative: no link)."""
     if link >= 0:
         os.dup2(link, LINK)
         os.set_inheritable(LINK, True)
+    _take_signals_back()
     try:
         os.execv(command[0], command)
     except OSError as error:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from pileus.compute.code_store import CodeStore
 from pileus.compute.log_shipping import LogShipper
+from pileus.compute.images.parts import add_layer_store
 from pileus.compute.pools import PoolSettings
 from pileus.services.lambda_.parts import ComputeSettings, add_parts
 from pileus.testing.fake_nodes import FakeNodes, Program
@@ -61,10 +62,11 @@ class ScriptedCompute:
         """Give the platform what runs functions; it has not started yet."""
         self.nodes = FakeNodes(platform.clock, self.programs)
         platform.kernel.add_part(LogShipper, LogShipper(platform.kernel))
+        layers = add_layer_store(platform.kernel, self._settings.code_dir / "layers")
         add_parts(platform.kernel, self.nodes, self._settings)
         # Unpacking goes on in threads, which virtual time must wait for.
         code = platform.kernel.part(CodeStore)
-        platform.clock.watch(lambda: code.is_working)
+        platform.clock.watch(lambda: code.is_working or layers.is_working)
 
 
 def package(files: Mapping[str, str]) -> bytes:

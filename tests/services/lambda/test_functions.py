@@ -155,7 +155,8 @@ REFUSED_CREATIONS: list[tuple[dict[str, Any], tuple[str, int, str]]] = [
         (
             "InvalidParameterValueException",
             400,
-            "Pileus does not run container-image functions yet.",
+            "Please don't provide Handler or Runtime or Layer when the intended function PackageType "
+            "is Image.",
         ),
     ),
     (

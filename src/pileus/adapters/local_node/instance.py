@@ -20,6 +20,7 @@ import msgspec
 
 from pileus.adapters.local_node.cgroups import Group
 from pileus.adapters.local_node.channels import Channel, FrameChannel
+from pileus.adapters.local_node.image_roots import launch_error
 from pileus.adapters.local_node.log_reader import LogReader
 from pileus.adapters.local_node.processes import kill_tree, resident_bytes
 from pileus.adapters.local_node.runtime_api import RuntimeApi, too_large
@@ -116,6 +117,7 @@ class Instance:
         self._waiting_bytes = bytearray(4)
         self._ending: ExitReason | None = None
         self._failure = ""
+        self._not_launched: Exit | None = None
         ends.control.setblocking(False)
         os.set_blocking(ends.log, False)
         self._loop.add_reader(ends.control.fileno(), self._on_control)
@@ -368,6 +370,11 @@ class Instance:
                 self._leaving(Exit(ExitReason.KILLED, signal=message["signal"]))
             else:
                 self._leaving(Exit(ExitReason.EXITED, code=message["code"]))
+        elif message["event"] == "not_launched":
+            del message["event"]
+            self._not_launched = Exit(ExitReason.NOT_LAUNCHED, **message)
+            self._emit([launch_error(self.spec, self._not_launched.detail)])
+            self.kill(ExitReason.NOT_LAUNCHED)
         else:
             self._failure = f"the sandbox could not be made: {message['reason']}"
             self._emit([self._failure])
@@ -425,6 +432,8 @@ class Instance:
     def _classify(self, exit: Exit) -> Exit:
         if self._ending is ExitReason.OUT_OF_MEMORY:
             return Exit(ExitReason.OUT_OF_MEMORY, signal=signal.SIGKILL)
+        if self._not_launched is not None:
+            return self._not_launched
         if self._ending is not None:
             return Exit(self._ending)
         is_killed = exit.reason is ExitReason.KILLED and exit.signal == signal.SIGKILL

@@ -15,6 +15,7 @@ from pileus.adapters.local_node.blanks import BlankTarget
 from pileus.adapters.local_node.capabilities import Capabilities, Tier
 from pileus.adapters.local_node.fork_server import ForkServer
 from pileus.adapters.local_node.fork_servers import ForkServers, Program
+from pileus.adapters.local_node.image_roots import ImageRoots
 from pileus.adapters.local_node.instance import Door, Instance
 from pileus.adapters.local_node.interpreters import (
     Choice,
@@ -32,7 +33,7 @@ from pileus.adapters.local_node.node_interpreters import (
 )
 from pileus.adapters.local_node.node_sdk import NodeSdk
 from pileus.adapters.local_node.probing import Prober
-from pileus.adapters.local_node.starting import ignored_extensions, start_message
+from pileus.adapters.local_node.starting import ignored_extensions, image_message, start_message
 from pileus.ports.clock import Clock
 from pileus.ports.nodes import (
     ChangeKind,
@@ -104,6 +105,7 @@ class LocalNodes:
         self._forks = ForkServers(
             settings.run_dir, settings.gateway_port, clock, settings.blanks, settings.tier
         )
+        self._image_roots = ImageRoots(settings.run_dir / "images")
         self._leases: dict[int, Lease] = {}
         self._links: dict[int, Instance] = {}
         self._epoch = 0
@@ -187,7 +189,11 @@ class LocalNodes:
                 log([LogLine(self._clock.now_ms(), text)])
         server = await self._server_for(spec)
         tmp_dir = self._settings.run_dir / f"tmp-{lease.epoch}"
-        message = start_message(spec, server, tmp_dir)
+        if spec.image is not None:
+            folder = self._image_roots.folder(spec.image.lowers)
+            message = image_message(spec, spec.image, folder)
+        else:
+            message = start_message(spec, server, tmp_dir)
         instance = await server.take()
         if lease.epoch not in self._leases:
             await instance.stop()
@@ -242,6 +248,12 @@ class LocalNodes:
             why = "; ".join(capabilities.reasons)
             raise RuntimeUnavailable(
                 f"sandbox tier {required.value} is required, {capabilities.tier.value} works: {why}"
+            )
+        if spec.image is not None and capabilities.tier is not Tier.A:
+            why = "; ".join(capabilities.reasons)
+            raise RuntimeUnavailable(
+                f"container images need namespaces (sandbox tier A), and tier "
+                f"{capabilities.tier.value} is what works here: {why}"
             )
         if self._trimmer is None:
             self._trimmer = asyncio.create_task(self._trim())

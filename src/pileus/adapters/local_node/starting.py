@@ -8,7 +8,7 @@ from typing import Any
 
 from pileus.adapters.local_node.fork_server import ForkServer
 from pileus.adapters.local_node.node_interpreters import NodeJs
-from pileus.ports.nodes import InstanceSpec, RuntimeUnavailable
+from pileus.ports.nodes import ImageRoot, InstanceSpec, RuntimeUnavailable
 from pileus.runtime import sandbox
 from pileus.runtime.worker import LINK
 
@@ -17,6 +17,27 @@ _FOR_PYTHON = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 _HEAP_PERCENT = 90
 _HTTP_HEADER_BYTES = 81_920
 _NO_BOOTSTRAP = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
+
+
+def image_message(spec: InstanceSpec, image: ImageRoot, folder: Path) -> dict[str, Any]:
+    """The message that makes the worker the program of a container image.
+
+    Args:
+        folder: of :class:`~pileus.adapters.local_node.image_roots.ImageRoots`.
+    """
+    return {
+        "environment": dict(spec.environment),
+        "image": {
+            "folder": str(folder),
+            "layers": len(image.lowers),
+            "entrypoint": list(image.entrypoint),
+            "command": list(image.command),
+            "working_dir": image.working_dir,
+        },
+        "runtime_api_port": 0,
+        "speaks_http": True,
+        "tmp_mb": spec.tmp_mb,
+    }
 
 
 def start_message(spec: InstanceSpec, server: ForkServer, tmp_dir: Path) -> dict[str, Any]:
@@ -64,6 +85,7 @@ def start_message(spec: InstanceSpec, server: ForkServer, tmp_dir: Path) -> dict
         "command": command,
         "environment": environment,
         "handler": spec.handler,
+        "image": None,
         "kind": spec.kind.value,
         "layers_dir": spec.layers_dir,
         "python_path": [*own_path, *interpreter.library_path],
@@ -78,15 +100,20 @@ def start_message(spec: InstanceSpec, server: ForkServer, tmp_dir: Path) -> dict
 
 
 def ignored_extensions(spec: InstanceSpec) -> list[str]:
-    """What the log says of extensions in the function's layers, which AWS would start."""
-    if not spec.layers_dir:
-        return []
-    try:
-        names = sorted(entry.name for entry in os.scandir(Path(spec.layers_dir, "extensions")))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    """What the log says of extensions in the function's layers or image, which AWS would start."""
+    folders = [spec.layers_dir] if spec.layers_dir else []
+    if spec.image is not None:
+        folders = [f"{lower}/opt" for lower in spec.image.lowers]
+    names = sorted({name for folder in folders for name in _programs(f"{folder}/extensions")})
     told = "Pileus runs no Lambda extensions"
     return [f"EXTENSION\tName: {name}\tState: Ignored\tReason: {told}" for name in names]
+
+
+def _programs(folder: str) -> list[str]:
+    try:
+        return [entry.name for entry in os.scandir(folder) if entry.is_file()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _node_variables(major: int, layers_dir: str, runtime_dir: str, task_dir: str) -> dict[str, str]:

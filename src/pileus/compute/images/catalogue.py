@@ -8,6 +8,8 @@
 ``tagged, repository, digest, tag``     the same the other way round
 ``within, repository, image, index``    that index names the image
 ``upload, id``                          Upload: bytes arriving
+``pinned, id``                          Image: kept for whoever has that id, though no repository has it
+``pin, digest, id``                     that pinned image names the layer
 ``doomed, id``                          Doomed: blobs nobody names any more, to be deleted
 
 Functions over a view of that space; the ecr room calls them in its transactions.
@@ -90,6 +92,7 @@ LAYERS = RecordCodec(LayerRecord)
 UPLOADS = RecordCodec(Upload)
 DOOMED = RecordCodec(Doomed)
 IMAGES = RecordCodec(ImageRecord)
+PINNED = RecordCodec(Image)
 ROOM = "ecr"
 
 
@@ -133,7 +136,12 @@ def release_layer(state: Any, repository: str, digest: str) -> None:
     if state.count(("used", digest, repository)):
         return
     state.delete(("held", digest, repository))
-    if state.count(("held", digest)):
+    _doom_unless_needed(state, digest)
+
+
+def _doom_unless_needed(state: Any, digest: str) -> None:
+    """Doom a layer that no repository holds and no pin keeps."""
+    if state.count(("held", digest)) or state.count(("pin", digest)):
         return
     layer = find_layer(state, digest)
     if layer is not None:
@@ -162,6 +170,37 @@ def unused_layers(state: Any, before_ms: int) -> list[tuple[str, str]]:
         if not state.count(("used", digest, repository)):
             found.append((digest, repository))
     return found
+
+
+# -- pins -------------------------------------------------------------------------------------
+
+
+def pin_image(state: Any, pin: str, image: Image) -> bool:
+    """Keep an image's layers until :func:`unpin_image`; False when one is gone already."""
+    if any(find_layer(state, layer.digest) is None for layer in image.layers):
+        return False
+    state.put(("pinned", pin), PINNED.encode(image))
+    for layer in image.layers:
+        state.put(("pin", layer.digest, pin), b"")
+    return True
+
+
+def pinned_image(state: Any, pin: str) -> Image | None:
+    """The image that a pin keeps."""
+    raw = state.get(("pinned", pin))
+    return None if raw is None else PINNED.decode(raw)
+
+
+def unpin_image(state: Any, pin: str) -> None:
+    """Forget a pin; layers that nobody needs any more are doomed. Again does nothing."""
+    image = pinned_image(state, pin)
+    if image is None:
+        return
+    state.delete(("pinned", pin))
+    for layer in image.layers:
+        state.delete(("pin", layer.digest, pin))
+    for layer in image.layers:
+        _doom_unless_needed(state, layer.digest)
 
 
 # -- images -----------------------------------------------------------------------------------

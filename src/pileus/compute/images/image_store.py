@@ -126,6 +126,23 @@ class ImageStore:
             )
         return replace(record.image, name=name, account=account, region=region)
 
+    def look_up(self, account: str, region: str, name: str) -> tuple[Space, ImageRecord | None]:
+        """What one of our registries has under a name, an index as such, and that registry's space.
+
+        Raises:
+            ImageRefused: no such name can be, or it leads to no registry of ours; a name without a
+                registry leads to none, unless an alias stands for it.
+        """
+        target = aliased(self._aliases, name)
+        parsed = parse_name(target)
+        if not is_own_host(parsed) and target == name:
+            raise ImageRefused(f"{name} lies in no registry of this platform")
+        space = catalogue.space_of(*self._owner(parsed, account, region))
+        found = self._state.read(
+            space, lambda state: catalogue.image_at(state, parsed.repository, parsed.reference)
+        )
+        return space, found
+
     def _record(self, space: Space, name: ImageName, wanted: Platform) -> ImageRecord:
         def look(state: Any) -> ImageRecord | None:
             return catalogue.image_at(state, name.repository, name.reference)

@@ -26,8 +26,6 @@ _NEED_HANDLER_AND_RUNTIME = (
 
 def check(request: Mapping[str, Any]) -> None:
     """Refuse what Lambda refuses, and by name what is not built yet."""
-    if request.get("PackageType") == "Image":
-        raise errors.invalid("Pileus does not run container-image functions yet.")
     runtime = request.get("Runtime")
     if runtime and not runtimes.is_run(runtime):
         raise errors.invalid(f"Pileus does not run functions of the runtime {runtime} yet.")
@@ -68,8 +66,22 @@ def check_durable(latest: Configuration, request: Mapping[str, Any]) -> None:
         )
 
 
+def check_kind(request: Mapping[str, Any], *, is_image: bool) -> None:
+    """Refuse settings of the other kind of function: of packages, of container images."""
+    if is_image and any(request.get(name) for name in ("Handler", "Runtime", "Layers")):
+        raise errors.image_with_runtime()
+    if not is_image and request.get("ImageConfig"):
+        raise errors.image_config_with_package()
+
+
+def is_of_image(request: Mapping[str, Any]) -> bool:
+    """Whether CreateFunction is to make a function of a container image."""
+    return bool(request.get("PackageType") == "Image")
+
+
 def check_new(request: Mapping[str, Any]) -> None:
     """What only CreateFunction must have."""
+    check_kind(request, is_image=is_of_image(request))
     name = function_name(request["FunctionName"])[0]
     if len(name) > LIMITS.name_characters_max:
         raise errors.validation(
@@ -77,7 +89,8 @@ def check_new(request: Mapping[str, Any]) -> None:
             "constraint: Member must have length less than or equal to "
             f"{LIMITS.name_characters_max}"
         )
-    if not (request.get("Runtime") and request.get("Handler")):
+    has_runtime = request.get("Runtime") and request.get("Handler")
+    if not has_runtime and not is_of_image(request):
         raise errors.invalid(_NEED_HANDLER_AND_RUNTIME)
 
 
@@ -111,6 +124,8 @@ def apply(
         configuration.tracing = tracing.get("Mode") or "PassThrough"
     if (vpc := request.get("VpcConfig")) is not None:
         configuration.vpc = dict(vpc)
+    if (image := request.get("ImageConfig")) is not None:
+        configuration.image_config = {name: value for name, value in image.items() if value}
     if durable := request.get("DurableConfig"):
         configuration.durable = Durable(
             timeout_s=durable["ExecutionTimeout"],
@@ -138,9 +153,7 @@ def shown(
     output: dict[str, Any] = {
         "FunctionName": function.name,
         "FunctionArn": store.arn_of(call, function.name, tail),
-        "Runtime": configuration.runtime,
         "Role": configuration.role,
-        "Handler": configuration.handler,
         "CodeSize": configuration.code.size_bytes,
         "Description": configuration.description,
         "Timeout": configuration.timeout_s,
@@ -152,16 +165,15 @@ def shown(
         "RevisionId": configuration.revision,
         "State": "Active",
         "LastUpdateStatus": "Successful",
-        "PackageType": "Zip",
         "Architectures": configuration.architectures,
         "EphemeralStorage": {"Size": configuration.tmp_mb},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
-        "RuntimeVersionConfig": {"RuntimeVersionArn": runtime_arn(call, configuration.runtime)},
         "LoggingConfig": {
             "LogFormat": configuration.log_format,
             "LogGroup": log_group(function.name, configuration),
         },
     }
+    output |= _kind_shown(call, configuration)
     if configuration.environment or configuration.has_environment:
         output["Environment"] = {"Variables": configuration.environment}
     if configuration.layers:
@@ -175,6 +187,20 @@ def shown(
     if configuration.vpc:
         output["VpcConfig"] = {"VpcId": "", **configuration.vpc}
     return output
+
+
+def _kind_shown(call: Call, configuration: Configuration) -> dict[str, Any]:
+    """What only functions of a package have, or only those of an image."""
+    if configuration.code.image is not None:
+        told = configuration.image_config
+        more = {"ImageConfigResponse": {"ImageConfig": told}} if told else {}
+        return {"PackageType": "Image", **more}
+    return {
+        "PackageType": "Zip",
+        "Runtime": configuration.runtime,
+        "Handler": configuration.handler,
+        "RuntimeVersionConfig": {"RuntimeVersionArn": runtime_arn(call, configuration.runtime)},
+    }
 
 
 def durable_shown(durable: Durable) -> dict[str, Any]:

@@ -28,6 +28,43 @@ def invalid(message: str) -> ServiceError:
     return ServiceError("InvalidParameterValueException", message, status=400, fields=_USER)
 
 
+def image_with_runtime() -> ServiceError:
+    return invalid(
+        "Please don't provide Handler or Runtime or Layer when the intended function PackageType "
+        "is Image."
+    )
+
+
+def image_config_with_package() -> ServiceError:
+    return invalid(
+        "Please don't provide ImageConfig when the intended function PackageType is Zip."
+    )
+
+
+def no_image_uri(action: str) -> ServiceError:
+    """``action`` is ``creating`` or ``updating``."""
+    return invalid(f"Please provide ImageUri when {action} a function with packageType Image.")
+
+
+def image_uri_with_package() -> ServiceError:
+    return invalid("Please don't provide ImageUri when updating a function with packageType Zip.")
+
+
+def no_such_image(uri: str) -> ServiceError:
+    return invalid(f"Source image {uri} does not exist. Provide a valid source image.")
+
+
+def invalid_image(uri: str) -> ServiceError:
+    return invalid(f"Source image {uri} is not valid. Provide a valid source image.")
+
+
+def unsupported_image(uri: str) -> ServiceError:
+    return invalid(
+        f"The image manifest, config or layer media type for the source image {uri} is not "
+        "supported."
+    )
+
+
 def mapping_exists(source: str, function: str, mapping_id: str) -> ServiceError:
     told = f'The event source arn (" {source} ") and function (" {function} ") provided mapping'
     if ":sqs:" in source:

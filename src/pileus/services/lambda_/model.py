@@ -7,12 +7,40 @@ from typing import Any
 import msgspec
 
 
+class ImageCode(msgspec.Struct, kw_only=True):
+    """The container image of a version.
+
+    Attributes:
+        uri: as it was given.
+        resolved: the same with the digest that it stood for then.
+        account, region: whose registry holds it.
+        pin: keeps it (``compute.function_images``).
+    """
+
+    uri: str
+    resolved: str
+    account: str
+    region: str
+    pin: str
+
+
+class ImagePin(msgspec.Struct, kw_only=True):
+    """A pin, and the registry that it holds on to."""
+
+    account: str
+    region: str
+
+
 class Code(msgspec.Struct, kw_only=True):
-    """A package: where it lies in Blobs, and what it is."""
+    """A package: where it lies in Blobs, and what it is; or a container image.
+
+    ``sha256`` is Base64 of a package's digest, and the hexadecimal digest of an image.
+    """
 
     blob: str
     sha256: str
     size_bytes: int
+    image: ImageCode | None = None
 
 
 class Layer(msgspec.Struct, kw_only=True):
@@ -33,6 +61,9 @@ class Durable(msgspec.Struct, kw_only=True):
 
 class Configuration(msgspec.Struct, kw_only=True):
     """What a version is made of; ``$LATEST`` may change, numbered ones never do.
+
+    Where ``code`` is an image, ``runtime`` and ``handler`` are empty and there are no layers;
+    ``image_config`` is ImageConfig in wire names.
 
     ``has_environment`` is true once one was given, if only an empty one: it is shown from then on.
     """
@@ -57,6 +88,7 @@ class Configuration(msgspec.Struct, kw_only=True):
     log_level: str = ""
     vpc: dict[str, Any] = {}
     durable: Durable | None = None
+    image_config: dict[str, Any] = {}
     modified_ms: int = 0
     revision: str = ""
 

@@ -12,6 +12,7 @@ from pileus.kernel.calls import ReadCall, StreamCall
 from pileus.services.lambda_ import errors, store
 from pileus.services.lambda_.code_sweep import CodeSweep, code_prefix
 from pileus.services.lambda_.configuration import base64_sha256
+from pileus.services.lambda_.image_code import store_image
 from pileus.services.lambda_.limits import LIMITS
 from pileus.services.lambda_.model import Code, Layer
 from pileus.services.lambda_.running import Functions, scope_of
@@ -20,6 +21,22 @@ from pileus.values.errors import ServiceError
 
 HOST_LAYER = "pileus-host"
 """A layer that is always there: the platform's own interpreter environment, read-only."""
+
+
+async def store_function_code(
+    call: StreamCall, given: Mapping[str, Any], operation: str, *, is_image: bool
+) -> Code:
+    """Keep the package or the image that ``given`` (FunctionCode) names.
+
+    Raises:
+        ServiceError: InvalidParameterValueException for what cannot be had, or is of the other kind.
+    """
+    is_new = operation == "CreateFunction"
+    if is_image:
+        return await store_image(call, given, "creating" if is_new else "updating")
+    if given.get("ImageUri") and not is_new:
+        raise errors.image_uri_with_package()
+    return await store_code(call, given, operation)
 
 
 async def store_code(call: StreamCall, given: Mapping[str, Any], operation: str) -> Code:
@@ -63,8 +80,6 @@ async def _source(call: StreamCall, given: Mapping[str, Any], operation: str) ->
         return BytesBody(data)
     if given.get("S3Bucket") and given.get("S3Key"):
         return await _from_s3(call, given)
-    if given.get("ImageUri"):
-        raise errors.invalid("Pileus does not run container-image functions yet.")
     raise errors.invalid("Please provide a source for function code.")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from pileus.compute.code_store import CodeStore
+from pileus.compute.function_images import FunctionImages
 from pileus.compute.log_shipping import LogShipper
 from pileus.compute.pools import Pools, PoolServices, PoolSettings
 from pileus.compute.usage_records import meter_of
@@ -45,7 +46,8 @@ def add_parts(kernel: Kernel, nodes: Nodes, settings: ComputeSettings) -> None:
     Call it before the lambda room is asked for anything.
     """
     code = CodeStore(kernel.blobs, settings.code_dir, settings.boot_id)
-    functions = Functions(kernel, code)
+    images = FunctionImages(kernel)
+    functions = Functions(kernel, code, images)
     services = PoolServices(
         nodes=nodes,
         clock=kernel.clock,
@@ -53,6 +55,7 @@ def add_parts(kernel: Kernel, nodes: Nodes, settings: ComputeSettings) -> None:
         credentials=functions.credentials,
         write_log=kernel.part(LogShipper).write,
         meter=meter_of(kernel, "lambda"),
+        layers=images,
     )
     functions.pools = Pools(services, settings.pools)
     kernel.add_part(Pools, functions.pools)
@@ -64,6 +67,6 @@ def add_parts(kernel: Kernel, nodes: Nodes, settings: ComputeSettings) -> None:
     kernel.add_part(DurableExecutions, durable)
     kernel.add_part(QueueSources, QueueSources(kernel, functions))
     kernel.add_part(StreamSources, StreamSources(kernel, functions))
-    kernel.add_part(CodeSweep, CodeSweep(kernel, code))
+    kernel.add_part(CodeSweep, CodeSweep(kernel, code, images))
     kernel.add_part(FunctionUrls, FunctionUrls(kernel))
     kernel.add_part(Provisioned, Provisioned(kernel, functions))

@@ -16,8 +16,9 @@ from pileus.services.lambda_.names import function_name
 from pileus.values.errors import ServiceError
 
 _SETTINGS = (
-    "Architectures", "CodeSigningConfigArn", "DeadLetterConfig", "Description", "DurableConfig", "Environment",
-    "EphemeralStorage", "Handler", "Layers", "LoggingConfig", "MemorySize", "PackageType", "Role",
+    "Architectures", "CodeSigningConfigArn", "DeadLetterConfig", "Description", "DurableConfig",
+    "Environment", "EphemeralStorage", "Handler", "ImageConfig", "Layers", "LoggingConfig",
+    "MemorySize", "PackageType", "Role",
     "Runtime", "SnapStart", "Timeout", "TracingConfig", "VpcConfig",
 )  # fmt: skip
 _NUMBERS = frozenset(
@@ -103,6 +104,7 @@ async def _update_function(call: StreamCall, request: ResourceRequest) -> Resour
     before, after = _chosen(old, _SETTINGS), _chosen(new, _SETTINGS)
     change = {key: value for key, value in after.items() if before.get(key) != value}
     empty = {"Environment": {"Variables": {}}, "Layers": [], "Description": "",
+             "ImageConfig": {},
              "DeadLetterConfig": {"TargetArn": ""}, "Timeout": 3, "MemorySize": 128}  # fmt: skip
     change.update(
         {key: value for key, value in empty.items() if key in before and key not in after}

@@ -14,12 +14,15 @@ from pileus.compute.calls import Result, Target
 from pileus.compute.code_store import CodeStore
 from pileus.compute.environment import Identity, variables
 from pileus.compute.errors import PackageError
+from pileus.compute.function_images import FunctionImages
 from pileus.compute.host_environment import HostEnvironment
+from pileus.compute.images.catalogue import space_of
+from pileus.compute.images.model import Image
 from pileus.compute.pools import Pools
 from pileus.compute.roles import Roles
 from pileus.kernel.kernel import Kernel
 from pileus.ports.blobs import BlobNotFound, BlobsUnavailable
-from pileus.ports.nodes import InstanceSpec, NoCapacity, RuntimeUnavailable
+from pileus.ports.nodes import ImageRoot, InstanceSpec, NoCapacity, RuntimeUnavailable
 from pileus.services.lambda_ import configuration as configurations
 from pileus.services.lambda_ import errors
 from pileus.services.lambda_.model import Configuration, Function
@@ -48,12 +51,13 @@ class Functions:
     durable: DurableRunner
     """Set by the platform as well: it needs :meth:`invoke_once`."""
 
-    def __init__(self, kernel: Kernel, code: CodeStore) -> None:
+    def __init__(self, kernel: Kernel, code: CodeStore, images: FunctionImages) -> None:
         self._kernel = kernel
         self._roles = Roles(kernel, "lambda")
         self._host = HostEnvironment.own()
         self._targets: dict[tuple[str, str, str], Target] = {}
         self.code = code
+        self.images = images
 
     async def invoke(
         self, scope: str, function: Function, version: Configuration, call: ComputeCall
@@ -113,7 +117,12 @@ class Functions:
 
     async def _expect(self, scope: str, function: Function, version: Configuration) -> None:
         try:
-            spec = await self._spec(scope, function, version)
+            image = self._image(version)
+            if image is not None:
+                holder = f"{scope}/{function.name} soon"
+                await self.images.unpacked(image, holder)
+                self.images.release(holder)
+            spec = await self._spec(scope, function, version, image)
             await self.pools.prepare(spec)
         except (
             BlobNotFound,
@@ -154,34 +163,39 @@ class Functions:
         return None
 
     async def _target(self, scope: str, function: Function, version: Configuration) -> Target:
+        image = self._image(version)
         target = Target(
             scope=scope,
             function=function.name,
             version=version.version,
             revision=version.revision,
-            spec=await self._spec(scope, function, version),
+            spec=await self._spec(scope, function, version, image),
             reserved=function.reserved,
             role=version.role,
+            image=image,
         )
         self._targets[(scope, function.name, version.version)] = target
         return target
 
-    async def _spec(self, scope: str, function: Function, version: Configuration) -> InstanceSpec:
-        region = scope.partition("/")[2]
+    def _image(self, version: Configuration) -> Image | None:
+        """The image that a version runs; None for one with a package. Raises BlobNotFound."""
+        code = version.code.image
+        if code is None:
+            return None
+        image = self.images.pinned(space_of(code.account, code.region), code.pin)
+        if image is None:
+            raise BlobNotFound(code.uri)
+        return image
+
+    async def _spec(
+        self, scope: str, function: Function, version: Configuration, image: Image | None
+    ) -> InstanceSpec:
+        if image is not None:
+            return self._image_spec(scope, function, version, image)
         blobs = [layer.blob for layer in version.layers if layer.blob]
         has_host = len(blobs) < len(version.layers)
         layers_dir = str(await self.code.folder(blobs)) if blobs else ""
-        identity = Identity(
-            function_name=function.name,
-            version=version.version,
-            region=region,
-            runtime=version.runtime,
-            handler=version.handler,
-            memory_mb=version.memory_mb,
-            log_group=configurations.log_group(function.name, version),
-            log_format=version.log_format,
-            log_level=version.log_level,
-        )
+        identity = _identity(scope, function, version, version.handler)
         return InstanceSpec(
             name=f"{scope}/{function.name}:{version.version}",
             runtime=version.runtime,
@@ -196,6 +210,32 @@ class Functions:
             timeout_s=version.timeout_s,
         )
 
+    def _image_spec(
+        self, scope: str, function: Function, version: Configuration, image: Image
+    ) -> InstanceSpec:
+        own, told = image.config, version.image_config
+        root = ImageRoot(
+            entrypoint=tuple(told.get("EntryPoint") or own.entrypoint),
+            command=tuple(told.get("Command") or own.command),
+            working_dir=told.get("WorkingDirectory") or own.working_dir,
+        )
+        handler = root.command[0] if len(root.command) == 1 else ""
+        identity = _identity(scope, function, version, handler)
+        pairs = (text.partition("=") for text in own.environment)
+        inside = {name: value for name, _, value in pairs}
+        endpoint = self._kernel.endpoint
+        return InstanceSpec(
+            name=f"{scope}/{function.name}:{version.version}",
+            runtime="provided",
+            handler=handler,
+            code_dir="",
+            environment=variables(identity, version.environment, {}, endpoint, inside),
+            memory_mb=version.memory_mb,
+            tmp_mb=version.tmp_mb,
+            timeout_s=version.timeout_s,
+            image=root,
+        )
+
     # -- identity ---------------------------------------------------------------------------
 
     async def credentials(self, target: Target) -> Mapping[str, str]:
@@ -207,6 +247,20 @@ class Functions:
         """Raise InvalidParameterValueException unless Lambda may assume the role."""
         with _as_invalid_role():
             await self._roles.assume(scope, role, function)
+
+
+def _identity(scope: str, function: Function, version: Configuration, handler: str) -> Identity:
+    return Identity(
+        function_name=function.name,
+        version=version.version,
+        region=scope.partition("/")[2],
+        runtime=version.runtime,
+        handler=handler,
+        memory_mb=version.memory_mb,
+        log_group=configurations.log_group(function.name, version),
+        log_format=version.log_format,
+        log_level=version.log_level,
+    )
 
 
 @contextmanager

@@ -7,6 +7,7 @@
 ``mapping, id``               Mapping; ``shard, id, shard`` its progress (``streams/store.py``)
 ``provisioned, name, qualifier`` Provisioning
 ``code_signing, id``          CodeSigning
+``pin, pin``                  ImagePin
 ``url, name, qualifier``      UrlConfig; the qualifier is empty or an alias
 ``async, function, id``       AsyncEvent
 """
@@ -24,6 +25,7 @@ from pileus.services.lambda_.model import (
     CodeSigning,
     Configuration,
     Function,
+    ImagePin,
     LayerVersion,
     Mapping,
     Provisioning,
@@ -36,6 +38,7 @@ VERSIONS = RecordCodec(Configuration)
 ALIASES = RecordCodec(Alias)
 LAYERS = RecordCodec(LayerVersion)
 MAPPINGS = RecordCodec(Mapping)
+PINS = RecordCodec(ImagePin)
 PROVISIONED = RecordCodec(Provisioning)
 URLS = RecordCodec(UrlConfig)
 CODE_SIGNINGS = RecordCodec(CodeSigning)

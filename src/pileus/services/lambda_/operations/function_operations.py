@@ -46,7 +46,12 @@ async def _prepare_new(call: StreamCall, request: Mapping[str, Any]) -> Code:
         return packages.find_layers(view, request.get("Layers") or ())
 
     layers = call.read(early)
-    code = await packages.store_code(call, request.get("Code") or {}, "CreateFunction")
+    code = await packages.store_function_code(
+        call,
+        request.get("Code") or {},
+        "CreateFunction",
+        is_image=configuration.is_of_image(request),
+    )
     soon = _configured(request, code, layers)
     _expect(call, Function(name=name, latest=soon))
     return code
@@ -57,8 +62,8 @@ def _configured(
 ) -> Configuration:
     latest = Configuration(
         version=LATEST,
-        runtime=request["Runtime"],
-        handler=request["Handler"],
+        runtime=request.get("Runtime") or "",
+        handler=request.get("Handler") or "",
         role=request["Role"],
         code=code,
         modified_ms=at_ms,
@@ -111,16 +116,23 @@ def get_function(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     found = store.configuration(call, function, qualifier)
     output: dict[str, Any] = {
         "Configuration": configuration.shown(call, function, found, qualifier),
-        "Code": {
-            "RepositoryType": "S3",
-            "Location": downloads.link(call, found.code.blob),
-        },
+        "Code": _code_shown(call, found.code),
     }
     if function.tags:
         output["Tags"] = function.tags
     if function.reserved is not None:
         output["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved}
     return output
+
+
+def _code_shown(call: ReadCall, code: Code) -> dict[str, Any]:
+    if code.image is not None:
+        return {
+            "RepositoryType": "ECR",
+            "ImageUri": code.image.uri,
+            "ResolvedImageUri": code.image.resolved,
+        }
+    return {"RepositoryType": "S3", "Location": downloads.link(call, code.blob)}
 
 
 @read
@@ -144,12 +156,15 @@ async def update_function_code(
 ) -> dict[str, Any]:
     """Give a function other code; instances of the old code finish what they do."""
 
-    def early(view: ReadCall) -> None:
+    def early(view: ReadCall) -> bool:
         function = store.find_function(view, request["FunctionName"])
         versions.check_revision(function.latest.revision, request)
+        return function.latest.code.image is not None
 
-    call.read(early)
-    code = await packages.store_code(call, request, "UpdateFunctionCode")
+    is_image = call.read(early)
+    code = await packages.store_function_code(
+        call, request, "UpdateFunctionCode", is_image=is_image
+    )
 
     def step(write: WriteCall) -> dict[str, Any]:
         function = store.find_function(write, request["FunctionName"])
@@ -174,6 +189,7 @@ async def update_function_configuration(
     """Change a function's configuration."""
     function = call.read(lambda view: store.find_function(view, request["FunctionName"]))
     configuration.check_durable(function.latest, request)
+    configuration.check_kind(request, is_image=function.latest.code.image is not None)
     await _prepare(call, request)
 
     def step(write: WriteCall) -> dict[str, Any]:
