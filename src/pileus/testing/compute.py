@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pileus.compute.code_store import CodeStore
-from pileus.compute.log_shipping import LogShipper
 from pileus.compute.images.parts import add_layer_store
+from pileus.compute.log_shipping import LogShipper
 from pileus.compute.pools import PoolSettings
 from pileus.services.lambda_.parts import ComputeSettings, add_parts
 from pileus.testing.fake_nodes import FakeNodes, Program
