@@ -6,6 +6,7 @@ import asyncio
 import errno
 import gc
 import os
+import resource
 import signal
 from pathlib import Path
 
@@ -20,6 +21,8 @@ _FREE_PORTS_FROM = 1024
 _COLLECT_EVERY = (20_000, 20, 50)
 """Net new containers until the youngest are looked through, and how many of those lookings until the
 next generation is. Every call under way holds a hundred: the default, 700, finds nothing but those."""
+_OPEN_FILES_MOST = 65_536
+"""Enough for ten thousand instances; where the limit is a billion, some programs walk through all of it."""
 _PORT_PROBLEMS = {
     errno.EADDRINUSE: "is in use by another program",
     errno.EADDRNOTAVAIL: "is no address of this machine",
@@ -57,7 +60,17 @@ def command(
     settings = Settings.load(
         os.environ, host=host, port=port, data_dir=data, tier=require_tier, idle_s=idle_s
     )
+    _raise_open_files()
     uvloop.run(_serve(settings))
+
+
+def _raise_open_files() -> None:
+    """Every instance and connection takes some; shells give 1024, and more only who asks for it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = hard == resource.RLIM_INFINITY
+    wanted = _OPEN_FILES_MOST if unlimited else min(hard, _OPEN_FILES_MOST)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class CannotStart(PileusError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 import socket
 import sys
@@ -45,7 +46,8 @@ def _arrange_descriptors(log: int, kept: tuple[int, int]) -> None:
     low, high = sorted(kept)
     os.closerange(3, low)
     os.closerange(low + 1, high)
-    os.closerange(high + 1, sandbox.OPEN_FILES_MAX)
+    # The zygote may hold more than an instance may have itself.
+    os.closerange(high + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def _enter(start: dict[str, Any]) -> None:
