@@ -14,6 +14,7 @@ import asyncio
 from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Protocol, TypeVar
 
 from pileus.ports.state import Space, StateUnavailable
@@ -58,34 +59,29 @@ class _Layer:
     """Writes that shadow the base. Their order is made up when a range is first asked for: most
     transactions only put and get."""
 
-    __slots__ = ("_fresh", "_keys", "values")
+    __slots__ = ("_keys", "values")
 
     def __init__(self) -> None:
         self.values: Writes = {}
         self._keys: list[bytes] = []
-        self._fresh: list[bytes] = []
-
-    def put(self, key: bytes, value: bytes | None) -> None:
-        if key not in self.values:
-            self._fresh.append(key)
-        self.values[key] = value
 
     def between(self, low: bytes, high: bytes) -> Iterator[tuple[bytes, bytes | None]]:
         keys, values = self._keys, self.values
-        if self._fresh:
+        if len(keys) < len(values):
             self._put_in_order()
         for index in range(bisect_left(keys, low), bisect_left(keys, high)):
             yield keys[index], values[keys[index]]
 
     def _put_in_order(self) -> None:
-        keys, fresh = self._keys, self._fresh
+        # A dict keeps the order in which keys came, and none of these ever goes away.
+        keys = self._keys
+        fresh = list(islice(self.values, len(keys), None))
         if len(fresh) <= _FEW_KEYS:
             for key in fresh:
                 insort(keys, key)
         else:
             keys += fresh
             keys.sort()
-        self._fresh = []
 
 
 class _Group:
@@ -184,13 +180,16 @@ class _View:
             return self._base.scan(low, high, limit, reverse)
         # Every shadowed key may hide one row of the base, so that many more are asked for.
         wanted = None if limit is None else limit + len(shadow)
-        found: Writes = dict(self._base.scan(low, high, wanted, reverse))
-        if wanted is not None and len(found) == wanted:
-            # The base was cut short: shadowed keys beyond the cut must not jump the queue.
-            edge = min(found) if reverse else max(found)
-            shadow = {k: v for k, v in shadow.items() if (k >= edge if reverse else k <= edge)}
-        found.update(shadow)
-        rows = [(k, v) for k, v in sorted(found.items(), reverse=reverse) if v is not None]
+        found = self._base.scan(low, high, wanted, reverse)
+        rows = [row for row in found if row[0] not in shadow]
+        added = [(k, v) for k, v in shadow.items() if v is not None]
+        if added and len(found) == wanted:
+            # The base was cut short: added keys beyond the cut must not jump the queue.
+            edge = found[-1][0]
+            added = [row for row in added if (row[0] >= edge if reverse else row[0] <= edge)]
+        if added:
+            rows += added
+            rows.sort(reverse=reverse)
         return rows if limit is None else rows[:limit]
 
 
@@ -205,16 +204,16 @@ class _Transaction(_View):
         super().__init__(prefix, base, (self.own, *layers))
 
     def put(self, key: Key, value: bytes) -> None:
-        self.own.put(self._prefix + encode_key(key), value)
+        self.own.values[self._prefix + encode_key(key)] = value
 
     def delete(self, key: Key) -> None:
-        self.own.put(self._prefix + encode_key(key), None)
+        self.own.values[self._prefix + encode_key(key)] = None
 
     def delete_range(self, prefix: Key) -> int:
         low = self._prefix + encode_key(prefix)
         rows = self._merged(low, prefix_stop(low), None, False)
         for raw, _ in rows:
-            self.own.put(raw, None)
+            self.own.values[raw] = None
         return len(rows)
 
     def wake(self, key: Key) -> None:
@@ -263,14 +262,14 @@ class GroupCommitState:
         group = self._open
         if transaction.own.values:
             self._spaces.add(space)
-            for key, value in transaction.own.values.items():
-                group.layer.put(key, value)
+            group.layer.values.update(transaction.own.values)
             self._schedule_flush()
         if transaction.wakes:
+            wakes = [(space, key) for key in transaction.wakes]
             if group.layer.values:
-                group.wakes.extend((space, key) for key in transaction.wakes)
+                group.wakes += wakes
             else:
-                self._wake([(space, key) for key in transaction.wakes])
+                self._wake(wakes)
 
     def read(self, space: Space, fn: Callable[[_View], T]) -> T:
         self._base.begin_read()

@@ -17,11 +17,12 @@ from pileus.kernel.outbox import Outbox
 from pileus.kernel.rooms import BoundOperation, Registry
 from pileus.kernel.supervision import Supervisor
 from pileus.kernel.timers import Timers
+from pileus.kernel.write_work import WriteWork
 from pileus.ports.blobs import Blobs
 from pileus.ports.chance import Chance
 from pileus.ports.clock import Clock
 from pileus.ports.log import Log
-from pileus.ports.state import Snapshot, Space, State, Transaction
+from pileus.ports.state import Snapshot, Space, State
 from pileus.values.body import Body
 from pileus.values.context import DEFAULT_ENDPOINT, DEFAULT_REGION, CallContext, Principal
 from pileus.values.errors import ServiceError, StoreUnavailable
@@ -181,29 +182,21 @@ class Kernel:
     async def _write_until_answered(
         self, context: CallContext, space: Space, step: Callable[[WriteCall], Any]
     ) -> Any:
-        once = context.delivery_id is not None
-        started_ms = self.clock.now_ms()
+        started_ms: int | None = None
         while True:
-            waiter = None
-
-            def run(call: WriteCall) -> Any:
-                nonlocal waiter
-                call.started_ms = started_ms
-                result = step(call)
-                if isinstance(result, Wait):
-                    # Registered before anything else can commit, so that no wake-up is lost.
-                    waiter = self.state.waiter(space, result.key)
-                return result
-
+            work = WriteWork(self, context, space, step, context.delivery_id)
+            work.started_ms = started_ms
             try:
-                result = await self.write(context, space, run, once=once)
+                result = await self.state.transact(space, work)
+                work.follow()
                 if not isinstance(result, Wait):
                     return result
-                assert waiter is not None
-                await self.clock.wait(waiter, result.until_ms)
+                assert work.waiter is not None
+                started_ms = work.call.started_ms
+                await self.clock.wait(work.waiter, result.until_ms)
             finally:
-                if waiter is not None:
-                    waiter.cancel()
+                if work.waiter is not None:
+                    work.waiter.cancel()
 
     def remembered(self, context: CallContext, space: Space) -> bytes | None:
         """The answer, as JSON, that the same delivery got before; None when it is the first."""
@@ -227,31 +220,9 @@ class Kernel:
         With ``once`` and a delivery id in the context the first result is remembered for 24 hours
         and given to every repetition instead of running again.
         """
-        delivery_id = context.delivery_id if once else None
-        call: WriteCall | None = None
-
-        def run(transaction: Transaction) -> T:
-            nonlocal call
-            call = WriteCall(self, context, space, transaction)
-            if delivery_id is None:
-                return step(call)
-            seen = transaction.get((SEEN, delivery_id))
-            if seen is not None:
-                remembered: T = orjson.loads(seen)
-                return remembered
-            result = step(call)
-            if not isinstance(result, Wait):
-                output = result.output if isinstance(result, Reply) else result
-                transaction.put((SEEN, delivery_id), orjson.dumps(output, default=str))
-                transaction.put((SEEN_AT, call.now_ms, delivery_id), b"")
-            return result
-
-        result = await self.state.transact(space, run)
-        if call is not None:
-            if call.emitted:
-                self.outbox.dispatch(space, call.emitted)
-            if call.timers:
-                self.timers.arm(space, call.timers)
+        work = WriteWork(self, context, space, step, context.delivery_id if once else None)
+        result: T = await self.state.transact(space, work)
+        work.follow()
         return result
 
     def read(self, context: CallContext, space: Space, look: Callable[[ReadCall], T]) -> T:
