@@ -10,6 +10,7 @@ from pileus.gateway.app import OWN_PREFIX
 from pileus.gateway.code_downloads import CodeDownloads
 from pileus.gateway.function_urls import FunctionUrlFront
 from pileus.kernel.credentials import Credentials
+from pileus.platform import clusters
 from pileus.platform.running import Closing, Platform, boot_id
 from pileus.services.lambda_ import downloads
 from pileus.services.lambda_.function_urls import FunctionUrls
@@ -27,7 +28,7 @@ def build(platform: Platform) -> None:
         boot_id=boot_id(),
         pools=PoolSettings(idle_s=settings.idle_s, limits=limits),
     )
-    add_parts(kernel, platform.wing("node"), compute)
+    add_parts(kernel, platform.wing("node"), compute, clusters.build())
     platform.at_close(Closing.POOLS, kernel.part(Pools).close)
 
 

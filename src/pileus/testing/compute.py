@@ -13,6 +13,7 @@ from pileus.compute.code_store import CodeStore
 from pileus.compute.images.parts import add_layer_store
 from pileus.compute.log_shipping import LogShipper
 from pileus.compute.pools import PoolSettings
+from pileus.ports.kafka import Kafka
 from pileus.services.lambda_.parts import ComputeSettings, add_parts
 from pileus.testing.fake_nodes import FakeNodes, Program
 from pileus.testing.platform import MemoryPlatform
@@ -48,14 +49,20 @@ class ScriptedCompute:
     Attributes:
         programs: by handler name; may be added to at any time.
         nodes: of the latest life; ``nodes.links`` are its instances.
+        kafka: how event sources reach clusters, if they are to.
     """
 
     nodes: FakeNodes
 
     def __init__(
-        self, code_dir: Path, programs: Mapping[str, Program], pools: PoolSettings | None = None
+        self,
+        code_dir: Path,
+        programs: Mapping[str, Program],
+        pools: PoolSettings | None = None,
+        kafka: Kafka | None = None,
     ) -> None:
         self.programs = dict(programs)
+        self.kafka = kafka
         self._settings = ComputeSettings(code_dir, "test-boot", pools or PoolSettings())
 
     def __call__(self, platform: MemoryPlatform) -> None:
@@ -63,7 +70,7 @@ class ScriptedCompute:
         self.nodes = FakeNodes(platform.clock, self.programs)
         platform.kernel.add_part(LogShipper, LogShipper(platform.kernel))
         layers = add_layer_store(platform.kernel, self._settings.code_dir / "layers")
-        add_parts(platform.kernel, self.nodes, self._settings)
+        add_parts(platform.kernel, self.nodes, self._settings, self.kafka)
         # Unpacking goes on in threads, which virtual time must wait for.
         code = platform.kernel.part(CodeStore)
         platform.clock.watch(lambda: code.is_working or layers.is_working)

@@ -12,7 +12,8 @@ import pytest
 from pileus.ports.nodes import Exit, ExitReason, Invocation
 from pileus.testing.compute import ScriptedCompute, add_role
 from pileus.testing.fake_nodes import Answer, Program
-from pileus.testing.platform import MemoryPlatform
+from pileus.testing.memory_kafka import MemoryKafka
+from pileus.testing.platform import Disks, MemoryPlatform
 from pileus.values.errors import ServiceError
 
 FAILURE = {"errorMessage": "no", "errorType": "Exception", "requestId": "", "stackTrace": []}
@@ -68,13 +69,26 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture
-def compute(tmp_path: Path, recorder: Recorder) -> ScriptedCompute:
-    return ScriptedCompute(tmp_path, programs(recorder))
+def disks() -> Disks:
+    return Disks()
 
 
 @pytest.fixture
-async def platform(compute: ScriptedCompute) -> AsyncIterator[MemoryPlatform]:
-    platform = await MemoryPlatform.start(prepare=compute)
+def kafka(disks: Disks) -> MemoryKafka:
+    """A cluster with an empty topic ``orders``."""
+    kafka = MemoryKafka(disks.clock)
+    kafka.add_topic("orders")
+    return kafka
+
+
+@pytest.fixture
+def compute(tmp_path: Path, recorder: Recorder, kafka: MemoryKafka) -> ScriptedCompute:
+    return ScriptedCompute(tmp_path, programs(recorder), kafka=kafka)
+
+
+@pytest.fixture
+async def platform(disks: Disks, compute: ScriptedCompute) -> AsyncIterator[MemoryPlatform]:
+    platform = await MemoryPlatform.start(disks, prepare=compute)
     await add_role(platform)
     yield platform
     await platform.crash()

@@ -370,7 +370,11 @@ REFUSALS: list[tuple[dict[str, Any], tuple[str, int, str]]] = [
     ),
     (
         {"EventSourceArn": "arn:aws:kafka:us-east-1:000000000000:cluster/c/1"},
-        (*INVALID, "Pileus does not poll kafka event sources yet."),
+        (
+            *INVALID,
+            "Pileus has no Amazon MSK clusters. A Kafka cluster of your own is an event source with "
+            "SelfManagedEventSource.",
+        ),
     ),
     (
         {"StartingPosition": "LATEST"},

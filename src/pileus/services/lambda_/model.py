@@ -179,10 +179,28 @@ class LayerVersion(msgspec.Struct, kw_only=True):
     policy_revision: str = ""
 
 
-class Mapping(msgspec.Struct, kw_only=True):
-    """An event source mapping from a queue or a stream.
+class KafkaSource(msgspec.Struct, kw_only=True):
+    """The topic of a Kafka cluster that is not ours.
 
-    From ``start`` on the fields are those of streams; -1 stands for no limit.
+    Attributes:
+        group: consumer group; empty for one named like the mapping.
+        access: SourceAccessConfigurations in wire names.
+        pollers: ProvisionedPollerConfig in wire names; empty for on-demand mode.
+    """
+
+    servers: list[str]
+    topic: str
+    group: str = ""
+    access: list[dict[str, str]] = []
+    pollers: dict[str, Any] = {}
+
+
+class Mapping(msgspec.Struct, kw_only=True):
+    """An event source mapping from a queue, a stream, or a topic of Kafka (without ``source``).
+
+    From ``start`` on the fields are those of streams and topics; -1 stands for no limit, and for
+    the default ``window_s`` of a topic. ``trouble`` is why Lambda cannot go on, as
+    StateTransitionReason tells it.
     """
 
     id: str
@@ -206,6 +224,8 @@ class Mapping(msgspec.Struct, kw_only=True):
     age_max_s: int = -1
     tumbling_s: int = 0
     on_failure: str = ""
+    kafka: KafkaSource | None = None
+    trouble: str = ""
 
 
 class AsyncEvent(msgspec.Struct, kw_only=True):

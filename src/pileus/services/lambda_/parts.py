@@ -15,11 +15,13 @@ from pileus.compute.log_shipping import LogShipper
 from pileus.compute.pools import Pools, PoolServices, PoolSettings
 from pileus.compute.usage_records import meter_of
 from pileus.kernel.kernel import Kernel
+from pileus.ports.kafka import Kafka, KafkaAbsent
 from pileus.ports.nodes import Nodes
 from pileus.services.lambda_.async_invokes import AsyncInvokes
 from pileus.services.lambda_.code_sweep import CodeSweep
 from pileus.services.lambda_.durable.invoking import DurableExecutions
 from pileus.services.lambda_.function_urls import FunctionUrls
+from pileus.services.lambda_.kafka.following import KafkaSources
 from pileus.services.lambda_.provisioned import Provisioned
 from pileus.services.lambda_.queue_source import QueueSources
 from pileus.services.lambda_.running import Functions
@@ -40,10 +42,13 @@ class ComputeSettings(msgspec.Struct, frozen=True):
     pools: PoolSettings = msgspec.field(default_factory=PoolSettings)
 
 
-def add_parts(kernel: Kernel, nodes: Nodes, settings: ComputeSettings) -> None:
+def add_parts(
+    kernel: Kernel, nodes: Nodes, settings: ComputeSettings, kafka: Kafka | None = None
+) -> None:
     """Give the kernel pools of instances and what runs on them. The part LogShipper must be there.
 
-    Call it before the lambda room is asked for anything.
+    Call it before the lambda room is asked for anything. ``kafka`` is how clusters are reached;
+    without it mappings of topics are refused.
     """
     code = CodeStore(kernel.blobs, settings.code_dir, settings.boot_id)
     images = FunctionImages(kernel)
@@ -67,6 +72,7 @@ def add_parts(kernel: Kernel, nodes: Nodes, settings: ComputeSettings) -> None:
     kernel.add_part(DurableExecutions, durable)
     kernel.add_part(QueueSources, QueueSources(kernel, functions))
     kernel.add_part(StreamSources, StreamSources(kernel, functions))
+    kernel.add_part(KafkaSources, KafkaSources(kernel, functions, kafka or KafkaAbsent()))
     kernel.add_part(CodeSweep, CodeSweep(kernel, code, images))
     kernel.add_part(FunctionUrls, FunctionUrls(kernel))
     kernel.add_part(Provisioned, Provisioned(kernel, functions))

@@ -62,7 +62,7 @@ class QueueSources:
         """Poll for every queue that a mapping of this space names."""
         for _, raw in call.read(lambda view: view.state.range(("mapping",))):
             mapping = store.MAPPINGS.decode(raw)
-            if Arn.parse(mapping.source).service == "sqs":
+            if is_queue(mapping.source):
                 self.follow(call, mapping)
 
     async def _poll(
@@ -232,6 +232,11 @@ async def _as_lambda(
 ) -> Dictionary[str, Any]:
     principal = Principal.service("lambda.amazonaws.com", call.account)
     return (await call.invoke("sqs", operation, given, principal=principal)).output
+
+
+def is_queue(source: str) -> bool:
+    """Whether a mapping's source is polled for messages."""
+    return bool(source) and Arn.parse(source).service == "sqs"
 
 
 def queue_url(arn: str) -> str:

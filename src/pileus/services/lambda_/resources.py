@@ -230,21 +230,30 @@ async def _delete_url(call: StreamCall, request: ResourceRequest) -> None:
 _MAPPING = (
     "BatchSize", "BisectBatchOnFunctionError", "DestinationConfig", "Enabled", "EventSourceArn",
     "FilterCriteria", "FunctionName", "FunctionResponseTypes", "MaximumBatchingWindowInSeconds",
-    "MaximumRecordAgeInSeconds", "MaximumRetryAttempts", "ParallelizationFactor", "ScalingConfig",
+    "MaximumRecordAgeInSeconds", "MaximumRetryAttempts", "ParallelizationFactor",
+    "ProvisionedPollerConfig", "ScalingConfig", "SourceAccessConfigurations",
     "TumblingWindowInSeconds",
 )  # fmt: skip
 
-_START = ("StartingPosition", "StartingPositionTimestamp")
+_START = (
+    "SelfManagedEventSource", "SelfManagedKafkaEventSourceConfig", "StartingPosition",
+    "StartingPositionTimestamp", "Topics",
+)  # fmt: skip
 _MAPPING_DEFAULTS: dict[str, Any] = {
     "BisectBatchOnFunctionError": False, "DestinationConfig": {}, "Enabled": True,
     "FilterCriteria": {}, "FunctionResponseTypes": [], "MaximumBatchingWindowInSeconds": 0,
     "MaximumRecordAgeInSeconds": -1, "MaximumRetryAttempts": -1, "ParallelizationFactor": 1,
-    "ScalingConfig": {}, "TumblingWindowInSeconds": 0,
+    "ProvisionedPollerConfig": {}, "ScalingConfig": {}, "SourceAccessConfigurations": [],
+    "TumblingWindowInSeconds": 0,
 }  # fmt: skip
 
 
 async def _create_mapping(call: StreamCall, request: ResourceRequest) -> Resource:
     given = _chosen(request.properties, (*_MAPPING, *_START))
+    if source := given.get("SelfManagedEventSource"):
+        # Templates have a name of their own for what the API calls KAFKA_BOOTSTRAP_SERVERS.
+        servers = (source.get("Endpoints") or {}).get("KafkaBootstrapServers") or []
+        given["SelfManagedEventSource"] = {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": servers}}
     output = (await call.invoke("lambda", "CreateEventSourceMapping", given)).output
     return _mapping(output)
 

@@ -75,6 +75,7 @@ ROOM = Room(
         "lambda",
         "kinesis",
         "dynamodbstreams",
+        "secretsmanager",
     ),
     resource_types=(
         "AWS::Lambda::Function",

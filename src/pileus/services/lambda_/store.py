@@ -4,7 +4,8 @@
 ``version, name, number``     Configuration of a published version
 ``alias, name, alias``        Alias
 ``layer, name, number``       LayerVersion; ``layer_last, name`` the highest number ever given
-``mapping, id``               Mapping; ``shard, id, shard`` its progress (``streams/store.py``)
+``mapping, id``               Mapping; ``shard, id, shard`` its progress (``streams/store.py``),
+                              ``partition, id, number`` its places (``kafka/places.py``)
 ``provisioned, name, qualifier`` Provisioning
 ``code_signing, id``          CodeSigning
 ``pin, pin``                  ImagePin

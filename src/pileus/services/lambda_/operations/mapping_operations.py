@@ -8,8 +8,11 @@ from typing import Any
 from pileus.kernel.calls import Call, ReadCall, StreamCall, WriteCall
 from pileus.kernel.operations import Reply, read, stream
 from pileus.services.lambda_ import errors, paging, store
+from pileus.services.lambda_.kafka import places
+from pileus.services.lambda_.kafka.following import KafkaSources
 from pileus.services.lambda_.model import Mapping
 from pileus.services.lambda_.names import function_name
+from pileus.services.lambda_.operations import kafka_settings
 from pileus.services.lambda_.operations import mapping_settings as settings
 from pileus.services.lambda_.queue_source import QueueSources
 from pileus.services.lambda_.streams import store as shards
@@ -23,8 +26,10 @@ from pileus.values.times import utc
 async def create_event_source_mapping(
     call: StreamCall, request: Dictionary[str, Any], body: Body | None
 ) -> Reply:
-    """Let a queue's messages or a stream's records invoke a function."""
+    """Let messages of a queue, records of a stream or of a Kafka topic invoke a function."""
     mapping = settings.made(call, request)
+    if mapping.kafka is not None:
+        call.part(KafkaSources).check()
     await settings.check_source(call, mapping)
     begun: list[Progress] = []
     latest: dict[str, str] = {}
@@ -42,18 +47,27 @@ async def create_event_source_mapping(
 
     made = await call.write(step, once=True)
     kept = call.read(lambda view: store.find_mapping(view, made))
-    if is_stream(kept.source):
-        # A repetition of a call that was answered already must not begin at today's tip.
-        is_first = made == mapping.id
-        call.part(StreamSources).follow(call, kept, latest if is_first else None)
-    else:
-        call.part(QueueSources).follow(call, kept)
+    # A repetition of a call that was answered already must not begin at today's tip.
+    _follow(call, kept, latest if made == mapping.id else None)
     return Reply(_shown(call, kept, "Creating"), status=202)
+
+
+def _follow(call: StreamCall, mapping: Mapping, latest: dict[str, str] | None = None) -> None:
+    """Begin, change or end polling, as the mapping says now."""
+    if mapping.kafka is not None:
+        call.part(KafkaSources).follow(call, mapping)
+    elif is_stream(mapping.source):
+        call.part(StreamSources).follow(call, mapping, latest)
+    else:
+        call.part(QueueSources).follow(call, mapping)
 
 
 def _refuse_twins(write: WriteCall, mapping: Mapping) -> None:
     for _, raw in write.state.range(("mapping",)):
         other = store.MAPPINGS.decode(raw)
+        if mapping.kafka is not None:
+            kafka_settings.check_twin(mapping, mapping.kafka, other)
+            continue
         if (other.source, other.function, other.qualifier) == (
             mapping.source, mapping.function, mapping.qualifier,
         ):  # fmt: skip
@@ -65,7 +79,6 @@ def _shown(call: Call, mapping: Mapping, state: str = "") -> dict[str, Any]:
         "UUID": mapping.id,
         "BatchSize": mapping.batch_size,
         "MaximumBatchingWindowInSeconds": mapping.window_s,
-        "EventSourceArn": mapping.source,
         "FunctionArn": store.arn_of(call, mapping.function, mapping.qualifier),
         "EventSourceMappingArn": call.arn(f"event-source-mapping:{mapping.id}"),
         "LastModified": utc(mapping.modified_ms),
@@ -73,6 +86,8 @@ def _shown(call: Call, mapping: Mapping, state: str = "") -> dict[str, Any]:
         "StateTransitionReason": "USER_INITIATED",
         "FunctionResponseTypes": ["ReportBatchItemFailures"] if mapping.reports_failures else [],
     }
+    if mapping.source:
+        shown["EventSourceArn"] = mapping.source
     if mapping.last_result:
         shown["LastProcessingResult"] = mapping.last_result
     if mapping.filters:
@@ -81,6 +96,8 @@ def _shown(call: Call, mapping: Mapping, state: str = "") -> dict[str, Any]:
         shown["ScalingConfig"] = {"MaximumConcurrency": mapping.concurrency_max}
     if is_stream(mapping.source):
         shown |= _shown_of_stream(mapping)
+    if mapping.kafka is not None:
+        shown |= kafka_settings.shown(mapping, mapping.kafka)
     return shown
 
 
@@ -135,16 +152,14 @@ async def update_event_source_mapping(
     def step(write: WriteCall) -> Mapping:
         mapping = store.find_mapping(write, request["UUID"])
         settings.apply(write, mapping, request)
+        mapping.trouble = ""
         settings.timeout_s(write, mapping)
         mapping.modified_ms = write.now_ms
         store.put_mapping(write.state, mapping)
         return mapping
 
     mapping = await call.write(step)
-    if is_stream(mapping.source):
-        call.part(StreamSources).follow(call, mapping)
-    else:
-        call.part(QueueSources).follow(call, mapping)
+    _follow(call, mapping)
     state = "Updating"
     if was_enabled != mapping.is_enabled:
         state = "Enabling" if mapping.is_enabled else "Disabling"
@@ -161,9 +176,11 @@ async def delete_event_source_mapping(
         mapping = store.find_mapping(write, request["UUID"])
         write.state.delete(("mapping", mapping.id))
         shards.forget(write.state, mapping.id)
+        places.forget(write.state, mapping.id)
         return mapping
 
     mapping = await call.write(step)
     call.part(QueueSources).forget(mapping.id)
     call.part(StreamSources).forget(mapping.id)
+    call.part(KafkaSources).forget(mapping.id)
     return Reply(_shown(call, mapping, "Deleting"), status=202)

@@ -14,7 +14,8 @@ from pileus.languages.event_pattern import InvalidPattern, compile_pattern
 from pileus.services.lambda_ import errors, store
 from pileus.services.lambda_.model import Mapping
 from pileus.services.lambda_.names import function_name
-from pileus.services.lambda_.queue_source import queue_url
+from pileus.services.lambda_.operations import kafka_settings
+from pileus.services.lambda_.queue_source import is_queue, queue_url
 from pileus.services.lambda_.streams.model import AT_TIMESTAMP
 from pileus.services.lambda_.streams.reading import stream_arn
 from pileus.values.arns import Arn, is_arn
@@ -31,11 +32,8 @@ _OF_STREAMS = (
     "MaximumRetryAttempts", "ParallelizationFactor", "StartingPosition",
     "StartingPositionTimestamp", "TumblingWindowInSeconds",
 )  # fmt: skip
-_ABSENT = (
-    "AmazonManagedKafkaEventSourceConfig", "DocumentDBEventSourceConfig",
-    "ProvisionedPollerConfig", "Queues", "SelfManagedEventSource",
-    "SelfManagedKafkaEventSourceConfig", "SourceAccessConfigurations", "Topics",
-)  # fmt: skip
+_ABSENT = ("AmazonManagedKafkaEventSourceConfig", "DocumentDBEventSourceConfig", "Queues")
+_KAFKA_BATCH = 100
 _DESTINATIONS = ("sqs", "sns", "s3")
 _NUMBERS = {
     "BatchSize": "batch_size",
@@ -51,20 +49,36 @@ _NUMBERS = {
 
 def made(call: Call, request: Dictionary[str, Any]) -> Mapping:
     """A new mapping; raises InvalidParameterValueException."""
-    source = request.get("EventSourceArn") or ""
-    if not is_arn(source):
-        raise errors.invalid("Unrecognized event source.")
-    service = Arn.parse(source).service
-    if service not in _BATCH_DEFAULTS:
-        raise errors.invalid(f"Pileus does not poll {service} event sources yet.")
     name, qualifier = function_name(request["FunctionName"])
-    mapping = Mapping(id=call.new_id(), source=source, function=name, qualifier=qualifier)
-    mapping.batch_size = _BATCH_DEFAULTS[service]
+    mapping = Mapping(id=call.new_id(), source="", function=name, qualifier=qualifier)
     mapping.tags = dict(request.get("Tags") or {})
-    if service != "sqs":
+    source = request.get("EventSourceArn") or ""
+    if request.get("SelfManagedEventSource"):
+        if source:
+            raise errors.invalid("EventSourceArn and SelfManagedEventSource exclude each other.")
+        mapping.kafka = kafka_settings.source_of(request)
+        mapping.batch_size, mapping.window_s = _KAFKA_BATCH, kafka_settings.DEFAULT_WINDOW
+    else:
+        mapping.source = source
+        mapping.batch_size = _BATCH_DEFAULTS[_known_service(source)]
+    if not is_queue(mapping.source):
         _begin(call, mapping, request)
     apply(call, mapping, request)
     return mapping
+
+
+def _known_service(source: str) -> str:
+    if not is_arn(source):
+        raise errors.invalid("Unrecognized event source.")
+    service = Arn.parse(source).service
+    if service == "kafka":
+        raise errors.invalid(
+            "Pileus has no Amazon MSK clusters. A Kafka cluster of your own is an event source with "
+            "SelfManagedEventSource."
+        )
+    if service not in _BATCH_DEFAULTS:
+        raise errors.invalid(f"Pileus does not poll {service} event sources yet.")
+    return service
 
 
 def _begin(call: Call, mapping: Mapping, request: Dictionary[str, Any]) -> None:
@@ -82,7 +96,7 @@ def _begin(call: Call, mapping: Mapping, request: Dictionary[str, Any]) -> None:
                 "StartingPositionTimestamp is only valid for the starting position AT_TIMESTAMP."
             )
         return
-    if Arn.parse(mapping.source).service == "dynamodb":
+    if mapping.source and Arn.parse(mapping.source).service == "dynamodb":
         raise errors.invalid(f"Unsupported starting position for arn type: {mapping.source}")
     if moment is None:
         raise errors.invalid("StartingPositionTimestamp must be set for AT_TIMESTAMP.")
@@ -113,7 +127,13 @@ def apply(call: Call, mapping: Mapping, request: Dictionary[str, Any]) -> None:
     if request.get("DestinationConfig") is not None:
         mapping.on_failure = _destination(request["DestinationConfig"])
     _check_filters(mapping)
-    if Arn.parse(mapping.source).service == "sqs":
+    if mapping.kafka is not None:
+        kafka_settings.apply(mapping, mapping.kafka, request)
+        return
+    for name in kafka_settings.OF_KAFKA:
+        if request.get(name):
+            raise errors.invalid(f"Pileus does not implement {name} for this event source.")
+    if is_queue(mapping.source):
         _check_for_queue(mapping, request)
     else:
         _check_for_stream(mapping, request)
@@ -190,6 +210,9 @@ def timeout_s(call: ReadCall, mapping: Mapping) -> int:
 async def check_source(call: StreamCall, mapping: Mapping) -> None:
     """Raise InvalidParameterValueException unless function and source exist and fit each other."""
     timeout = call.read(lambda view: timeout_s(view, mapping))
+    if mapping.kafka is not None:
+        # As on AWS a cluster is looked for only when it is read.
+        return
     service = Arn.parse(mapping.source).service
     if service == "sqs":
         await _check_queue(call, mapping.source, timeout)

@@ -17,6 +17,7 @@ from pileus.services.lambda_ import running
 from pileus.services.lambda_ import store as mappings
 from pileus.services.lambda_.model import Mapping
 from pileus.services.lambda_.streams import store
+from pileus.services.lambda_.streams.attempts import Runner, note_result, target
 from pileus.services.lambda_.streams.model import (
     AT_TIMESTAMP,
     LATEST,
@@ -24,9 +25,9 @@ from pileus.services.lambda_.streams.model import (
     Progress,
     Shard,
 )
-from pileus.services.lambda_.streams.processing import Runner, note_result, target
 from pileus.services.lambda_.streams.reading import Source, source_of
 from pileus.services.lambda_.streams.shard_reading import ShardReader
+from pileus.services.lambda_.streams.under_way import UnderWay
 from pileus.values.arns import Arn
 from pileus.values.errors import ServiceError
 
@@ -43,7 +44,7 @@ class StreamSources:
         self._kernel = kernel
         self._functions = functions
         self._pollers = Pollers(kernel.clock, kernel.supervisor)
-        self._under_way: dict[str, set[asyncio.Task[Any]]] = {}
+        self._under_way = UnderWay(kernel.supervisor)
         self._latest: dict[str, dict[str, str]] = {}
 
     def follow(
@@ -76,9 +77,8 @@ class StreamSources:
     async def _poll(self, account: str, region: str, mapping: Mapping) -> None:
         """Follow until something goes wrong."""
         call = self._kernel.stream_call((account, region, "lambda"))
-        if left := self._under_way.get(mapping.id):
-            # A batch of the follower before this one is still with the function.
-            await asyncio.wait(set(left))
+        # A batch of the follower before this one may still be with the function.
+        await self._under_way.end(mapping.id)
         try:
             call.read(lambda view: target(view, mapping))
             await self._follow_shards(call, mapping)
@@ -91,16 +91,16 @@ class StreamSources:
         source = source_of(call, mapping)
 
         async def finish(work: Coroutine[Any, Any, T]) -> T:
-            return await self._finish(mapping, work)
+            return await self._under_way.finish(mapping.id, work)
 
-        runner = Runner(call, self._functions, mapping, source, finish)
+        runner = Runner(call, self._functions, mapping, finish)
         readers: dict[str, asyncio.Task[None]] = {}
         try:
             while True:
                 for progress in await self._ready(call, mapping, source):
                     if progress.shard not in readers:
                         latest = self._latest.get(mapping.id, {}).pop(progress.shard, "")
-                        reader = ShardReader(runner, progress, latest)
+                        reader = ShardReader(runner, source, progress, latest)
                         readers[progress.shard] = asyncio.create_task(reader.run())
                 if not readers:
                     await call.clock.sleep(_IDLE_S)
@@ -112,20 +112,6 @@ class StreamSources:
             for reader_task in readers.values():
                 reader_task.cancel()
             await asyncio.gather(*readers.values(), return_exceptions=True)
-
-    async def _finish(self, mapping: Mapping, work: Coroutine[Any, Any, T]) -> T:
-        """Run ``work`` to its end also when the follower is stopped meanwhile."""
-        task = self._kernel.supervisor.spawn(f"batch of {mapping.source}", work)
-        under_way = self._under_way.setdefault(mapping.id, set())
-        under_way.add(task)
-
-        def ended(task: asyncio.Task[T]) -> None:
-            under_way.discard(task)
-            if not under_way and self._under_way.get(mapping.id) is under_way:
-                del self._under_way[mapping.id]
-
-        task.add_done_callback(ended)
-        return await asyncio.shield(task)
 
     async def _ready(self, call: StreamCall, mapping: Mapping, source: Source) -> list[Progress]:
         """Take note of shards that came and went; those to be read now."""
@@ -160,7 +146,7 @@ def _is_over(known: dict[str, Progress], shard: str) -> bool:
 
 def is_stream(source: str) -> bool:
     """Whether a mapping's source is read shard by shard."""
-    return Arn.parse(source).service in SERVICES
+    return bool(source) and Arn.parse(source).service in SERVICES
 
 
 async def beginnings(call: StreamCall, mapping: Mapping) -> tuple[list[Progress], dict[str, str]]:

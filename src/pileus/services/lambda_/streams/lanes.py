@@ -10,15 +10,15 @@ from pileus.services.lambda_.streams.model import Record
 
 EVENT_BYTES_MAX = 6_291_456
 _FRAME_BYTES = 1024
-"""What a payload holds besides its records, at most."""
 
 
 class Lane:
-    """Records of some keys, in order."""
+    """Records of some keys, in order; ``frame_bytes`` is what an event holds besides, at most."""
 
-    def __init__(self, number: int, clock: Clock) -> None:
+    def __init__(self, number: int, clock: Clock, frame_bytes: int = _FRAME_BYTES) -> None:
         self.number = number
         self._clock = clock
+        self._frame_bytes = frame_bytes
         self._records: deque[Record] = deque()
         self._is_ended = False
         self._news: asyncio.Future[None] | None = None
@@ -60,14 +60,14 @@ class Lane:
                 return False
         return True
 
-    async def batch(self, size: int, window_s: int, tumbling_ms: int) -> list[Record]:
+    async def batch(self, size: int, window_s: float, tumbling_ms: int) -> list[Record]:
         """The next records, of one tumbling window where there are such.
 
         Comes when there are ``size`` of them or 6 MiB, when the first has waited for ``window_s``,
         or when no more can join it; empty only when the lane has ended.
         """
         await self.arrival()
-        until_ms = self._clock.now_ms() + window_s * 1000
+        until_ms = self._clock.now_ms() + round(window_s * 1000)
         while True:
             count, is_full = self._fitting(size, tumbling_ms)
             if is_full or self._is_ended or self._clock.now_ms() >= until_ms:
@@ -76,7 +76,7 @@ class Lane:
 
     def _fitting(self, size: int, tumbling_ms: int) -> tuple[int, bool]:
         """How many records make the next batch, and whether no further one may join them."""
-        size_bytes = _FRAME_BYTES
+        size_bytes = self._frame_bytes
         for count, record in enumerate(self._records):
             size_bytes += record.size_bytes + 1
             is_other = tumbling_ms and (

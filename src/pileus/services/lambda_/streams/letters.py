@@ -23,12 +23,26 @@ def tell(call: WriteCall, mapping: Mapping, shard: str, letter: Letter, role: st
     """Emit the record of a batch that failed to the mapping's destination, where it has one."""
     if not mapping.on_failure:
         return
-    document = _document(call, mapping, shard, letter)
+    events = orjson.dumps({"Records": [each.event for each in letter.records]}).decode()
+    send(call, mapping, _document(call, mapping, shard, letter), (shard, events), role)
+
+
+def send(
+    call: WriteCall,
+    mapping: Mapping,
+    document: dict[str, Any],
+    batch: tuple[str, str],
+    role: str,
+) -> None:
+    """Emit a document to the mapping's destination.
+
+    ``batch`` is where its records come from and what the function was given: a bucket gets both.
+    """
     target = Arn.parse(mapping.on_failure)
     if target.service == "s3":
-        events = orjson.dumps({"Records": [each.event for each in letter.records]}).decode()
+        place, events = batch
         body = orjson.dumps({**document, "payload": events})
-        name = _object_name(call, mapping, shard)
+        name = _object_name(call, mapping, place)
         service, operation = "s3", "PutObject"
         given: dict[str, Any] = {"Bucket": target.resource, "Key": name, "Body": body}
     else:
@@ -45,7 +59,8 @@ def tell(call: WriteCall, mapping: Mapping, shard: str, letter: Letter, role: st
     )
 
 
-def _document(call: WriteCall, mapping: Mapping, shard: str, letter: Letter) -> dict[str, Any]:
+def beginning(call: WriteCall, mapping: Mapping, letter: Letter) -> dict[str, Any]:
+    """What is told of every kind of source."""
     document: dict[str, Any] = {
         "requestContext": {
             "requestId": letter.request_id,
@@ -59,6 +74,11 @@ def _document(call: WriteCall, mapping: Mapping, shard: str, letter: Letter) -> 
         if letter.function_error:
             response["functionError"] = letter.function_error
         document["responseContext"] = response
+    return document
+
+
+def _document(call: WriteCall, mapping: Mapping, shard: str, letter: Letter) -> dict[str, Any]:
+    document = beginning(call, mapping, letter)
     is_kinesis = Arn.parse(mapping.source).service == "kinesis"
     records = letter.records
     document["version"] = "1.0"

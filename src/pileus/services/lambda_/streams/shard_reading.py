@@ -7,10 +7,12 @@ import logging
 from functools import lru_cache
 
 from pileus.languages.event_pattern import compile_pattern
+from pileus.services.lambda_.streams.attempts import Runner, target
 from pileus.services.lambda_.streams.checkpoints import Checkpoints
 from pileus.services.lambda_.streams.lanes import Lane
 from pileus.services.lambda_.streams.model import Batch, Progress, Record
-from pileus.services.lambda_.streams.processing import Processor, Runner, target
+from pileus.services.lambda_.streams.processing import Processor
+from pileus.services.lambda_.streams.reading import Source
 from pileus.values.errors import ServiceError
 
 _log = logging.getLogger("pileus.sources")
@@ -24,13 +26,14 @@ _matcher = lru_cache(maxsize=512)(compile_pattern)
 class ShardReader:
     """Reads a shard to its end. ``latest`` is an iterator to begin with, or empty."""
 
-    def __init__(self, runner: Runner, progress: Progress, latest: str) -> None:
+    def __init__(self, runner: Runner, source: Source, progress: Progress, latest: str) -> None:
         self._runner = runner
+        self._source = source
         self._mapping = runner.mapping
         self._progress = progress
         self._latest = latest
         self._checkpoints = Checkpoints(progress, self._mapping.parallel)
-        self._processor = Processor(runner, self._checkpoints)
+        self._processor = Processor(runner, source, self._checkpoints)
         self._lanes = [Lane(n, runner.call.clock) for n in range(self._mapping.parallel)]
         self._tests = [_matcher(pattern) for pattern in self._mapping.filters]
         self._has_room = asyncio.Event()
@@ -57,7 +60,7 @@ class ShardReader:
     # -- reading -------------------------------------------------------------------------------
 
     async def _read(self) -> None:
-        source, shard = self._runner.source, self._progress.shard
+        source, shard = self._source, self._progress.shard
         read_to = self._progress.last
         iterator = self._latest or await source.iterator(self._progress, read_to)
         role = self._runner.call.read(lambda view: target(view, self._mapping)[1].role)

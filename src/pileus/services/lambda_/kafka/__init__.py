@@ -1,0 +1,1 @@
+"""Topics of a self-managed Apache Kafka cluster as event sources."""
