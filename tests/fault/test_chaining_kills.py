@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import time
 from collections import Counter
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from pileus.deploy.accounts import environment_of
+from tests.conformance.commands import is_ci
 from tests.conformance.live import PYTHON, LivePlatform
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chaining_kills")]
@@ -22,14 +25,20 @@ EFFECTS = {"reserve", "charge", "deliver", "link", *(f"pack-{item}" for item in 
 
 
 class Chaining:
-    """The app on one platform."""
+    """The app on one platform, its activities in one language, in a stage of that name."""
 
-    def __init__(self, platform: LivePlatform) -> None:
+    def __init__(self, platform: LivePlatform, language: str) -> None:
         self.platform = platform
+        self.language = language
+        self.account = environment_of(language).account
+
+    def _where(self) -> list[str]:
+        given = ["--stage", self.language, "--param", f"activities={self.language}"]
+        return ["--config", str(APP / "serverless.yml"), *given]
 
     def deploy(self) -> None:
         done = subprocess.run(
-            [PYTHON, "-m", "pileus.cli.main", "deploy", "--config", str(APP / "serverless.yml")],
+            [PYTHON, "-m", "pileus.cli.main", "deploy", *self._where()],
             cwd=ROOT,
             env=self.platform.environment(),
             capture_output=True,
@@ -45,7 +54,7 @@ class Chaining:
         command = [PYTHON, "-m", "pileus.cli.main", "invoke", "-f", "Orchestrator", "--async"]
         named = ["--durable-execution-name", order, "-d", event]
         return subprocess.run(
-            [*command, *named, "--config", str(APP / "serverless.yml")],
+            [*command, *named, *self._where()],
             env=self.platform.environment(),
             capture_output=True,
             text=True,
@@ -54,13 +63,15 @@ class Chaining:
         ).stdout.strip()
 
     def call(self, operation: str, **given: Any) -> Any:
-        return getattr(self.platform.client("lambda", read_timeout=60), operation)(**given)
+        return getattr(self.platform.client("lambda", self.account, read_timeout=60), operation)(
+            **given
+        )
 
     def begin(self, order: str) -> str:
         """The same order begins once, however often it is asked for."""
         reply = self.call(
             "invoke",
-            FunctionName="chaining-dev-Orchestrator:durable",
+            FunctionName=f"chaining-{self.language}-Orchestrator:durable",
             InvocationType="Event",
             DurableExecutionName=order,
             Payload=json.dumps({"order": order, "items": ITEMS}),
@@ -69,12 +80,13 @@ class Chaining:
 
     def approve(self, order: str) -> None:
         event = {"link": self.effects(order)["link"][0], "by": "Ada"}
-        reply = self.call("invoke", FunctionName="chaining-dev-Approve", Payload=json.dumps(event))
+        name = f"chaining-{self.language}-Approve"
+        reply = self.call("invoke", FunctionName=name, Payload=json.dumps(event))
         assert json.loads(reply["Payload"].read()) == {"status": "approved"}
 
     def effects(self, order: str) -> dict[str, tuple[str, int]]:
         """What happened to an order: value and number of calls by effect."""
-        answer = self.platform.client("dynamodb").query(
+        answer = self.platform.client("dynamodb", self.account).query(
             TableName="chaining-effects",
             KeyConditionExpression="#o = :o",
             ExpressionAttributeNames={"#o": "order"},
@@ -122,9 +134,12 @@ def until(look: Callable[[], Any], what: str, timeout_s: float = 60.0) -> Any:
     return found
 
 
-@pytest.fixture(scope="module")
-def app(live_platform: LivePlatform) -> Chaining:
-    made = Chaining(live_platform)
+@pytest.fixture(scope="module", params=["python", "node"])
+def app(live_platform: LivePlatform, request: pytest.FixtureRequest) -> Chaining:
+    for program in ("node", "npm") if request.param == "node" else ():
+        if shutil.which(program) is None and not is_ci():
+            pytest.skip(f"{program}, which runs the activities, is not on the path")
+    made = Chaining(live_platform, request.param)
     made.deploy()
     return made
 
@@ -176,8 +191,10 @@ def test_kill_at_every_step(app: Chaining) -> None:
     ]
     for name, is_reached in moments:
         until(is_reached, name)
+        # What is finished when it is looked at is counted for good when it is counted after that.
+        names = app.finished(arn)
         effects = app.effects(order)
-        finished = {effect: effects[effect][1] for effect in app.finished(arn)}
+        finished = {effect: effects[effect][1] for effect in names}
         app.kill()
     _check(app, order, arn, len(moments))
     effects = app.effects(order)
