@@ -62,7 +62,6 @@ class Result(msgspec.Struct, frozen=True):
     function_error: str
     duration_ns: int
     init_ns: int | None
-    billed_ms: int
     memory_peak_mb: int
     written: Sequence[Sequence[LogLine]]
     log_stream: str

@@ -27,6 +27,7 @@ from pileus.compute.calls import (
     Target,
     Usage,
 )
+from pileus.compute.reports import billed_ms
 from pileus.compute.scaling import ConcurrencyGate, ScalingLimits
 from pileus.compute.session import Session
 from pileus.ports.chance import Chance
@@ -122,6 +123,7 @@ class Pools:
         self._gates: dict[str, ConcurrencyGate] = {}
         self._figures: dict[tuple[str, str], FunctionFigures] = {}
         self._unmetered: list[tuple[Target, Result, tuple[int, int]]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._reaper: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -141,7 +143,13 @@ class Pools:
             session = self._take_idle(pool)
             if session is None:
                 return await self._invoke_cold(pool, target, call, gate)
-            return await self._use(pool, session, session.invoke(call), gate)
+            pool.busy.add(session)
+            try:
+                result = await session.invoke(call)
+            finally:
+                self._put_back(pool, session)
+            self._meter_soon(target, result, gate)
+            return result
         finally:
             gate.leave(target.function)
 
@@ -272,33 +280,30 @@ class Pools:
         if not gate.take_start(target.function, self._clock.mono_ns()):
             self._throttled(target, scaling.RATE_EXCEEDED)
         session = await self._new_session(target)
+        pool.busy.add(session)
         try:
-            return await self._use(pool, session, session.invoke_cold(call), gate)
+            result = await session.invoke_cold(call)
         except NoCapacity as full:
             self._meter(Usage(target, self._clock.now_ms(), throttle=scaling.ACCOUNT_EXCEEDED))
             raise errors.no_capacity() from full
-
-    async def _use(
-        self,
-        pool: _Pool,
-        session: Session,
-        work: Coroutine[Any, Any, Result],
-        gate: ConcurrencyGate,
-    ) -> Result:
-        """Await ``work`` (an invocation of ``session``) and put the session where it belongs."""
-        target = session.target
-        pool.busy.add(session)
-        try:
-            result = await work
         finally:
-            pool.busy.discard(session)
-            self._give_back(pool, session)
-        # The caller does not wait for the bookkeeping: it is done at the loop's next turn.
+            self._put_back(pool, session)
+        self._meter_soon(target, result, gate)
+        return result
+
+    def _put_back(self, pool: _Pool, session: Session) -> None:
+        """A session's invocation is over."""
+        pool.busy.discard(session)
+        self._give_back(pool, session)
+
+    def _meter_soon(self, target: Target, result: Result, gate: ConcurrencyGate) -> None:
+        """The caller does not wait for the bookkeeping: it is done at the loop's next turn."""
         if not self._unmetered:
-            asyncio.get_running_loop().call_soon(self._meter_results)
+            if self._loop is None:
+                self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(self._meter_results)
         running = (gate.running(target.function), gate.running_sum)
         self._unmetered.append((target, result, running))
-        return result
 
     async def _new_session(self, target: Target) -> Session:
         services = self._services
@@ -410,7 +415,7 @@ class Pools:
                     is_error=bool(result.function_error),
                     duration_ns=result.duration_ns,
                     init_ns=result.init_ns or 0,
-                    billed_ms=result.billed_ms,
+                    billed_ms=billed_ms(result.duration_ns, result.init_ns),
                     memory_peak_mb=result.memory_peak_mb,
                     concurrency=concurrency,
                     concurrency_sum=concurrency_sum,

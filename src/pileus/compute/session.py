@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -101,10 +102,10 @@ class Session:
         run.init_ns = self.link.init_ns
         return await self._run(run, 0)
 
-    async def invoke(self, call: Call) -> Result:
+    def invoke(self, call: Call) -> Coroutine[Any, Any, Result]:
         """Run one invocation on the warm instance."""
         self._written = []
-        return await self._run(_Run(call), 0)
+        return self._run(_Run(call), 0)
 
     async def close(self) -> None:
         """End the instance and give its place back."""
@@ -190,7 +191,6 @@ class Session:
             function_error=error,
             duration_ns=duration_ns,
             init_ns=run.init_ns,
-            billed_ms=reports.billed_ms(duration_ns, run.init_ns),
             memory_peak_mb=outcome.memory_peak_mb,
             written=written,
             log_stream=self.log_stream,

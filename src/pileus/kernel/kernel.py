@@ -134,7 +134,13 @@ class Kernel:
                 resource = bound.room.resource_arn(context, operation, input)
                 for guard in self.guards:
                     guard(context, service, operation, resource)
-            reply = await self._run(bound, context, input, body)
+            if bound.code.kind == "stream":
+                # Not by way of ``_run``: what waits is resumed through every function in between.
+                call = StreamCall(self, context, bound.room.space(context.account, context.region))
+                result = await bound.code.run(call, input, body)
+            else:
+                result = await self._run(bound, context, input)
+            reply = result if isinstance(result, Reply) else Reply(result or {})
             if bound.room.namespace and self.measures.is_on:
                 self.measures.call(bound.room, context, operation, input, reply.output)
             return reply
@@ -153,31 +159,21 @@ class Kernel:
                 )
 
     async def _run(
-        self,
-        bound: BoundOperation,
-        context: CallContext,
-        input: Mapping[str, Any],
-        body: Body | None,
-    ) -> Reply:
+        self, bound: BoundOperation, context: CallContext, input: Mapping[str, Any]
+    ) -> Any:
+        """A read or a write: a :class:`Reply`, or its output."""
         code, space = bound.code, bound.room.space(context.account, context.region)
-        if code.kind == "stream":
-            result = await code.run(StreamCall(self, context, space), input, body)
-        else:
-            extra: tuple[Any, ...] = ()
-            if code.prepare is not None:
-                if (seen := self.remembered(context, space)) is not None:
-                    # What is prepared looks at what is there, and would refuse what it made itself.
-                    return Reply(orjson.loads(seen) or {})
-                extra = (await code.prepare(StreamCall(self, context, space), input),)
-            if code.kind == "read":
-                result = self.read(context, space, lambda call: code.run(call, input, *extra))
-            else:
-                result = await self._write_until_answered(
-                    context, space, lambda call: code.run(call, input, *extra)
-                )
-        if isinstance(result, Reply):
-            return result
-        return Reply(result or {})
+        extra: tuple[Any, ...] = ()
+        if code.prepare is not None:
+            if (seen := self.remembered(context, space)) is not None:
+                # What is prepared looks at what is there, and would refuse what it made itself.
+                return orjson.loads(seen)
+            extra = (await code.prepare(StreamCall(self, context, space), input),)
+        if code.kind == "read":
+            return self.read(context, space, lambda call: code.run(call, input, *extra))
+        return await self._write_until_answered(
+            context, space, lambda call: code.run(call, input, *extra)
+        )
 
     async def _write_until_answered(
         self, context: CallContext, space: Space, step: Callable[[WriteCall], Any]

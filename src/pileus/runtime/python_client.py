@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import resource
+import select
 import socket
 import sys
 from collections.abc import Callable
@@ -108,8 +109,14 @@ def _event_answer(handler: Handler) -> Answer:
 
 def _answer_invocations(link: socket.socket, sink: LogSink, answer: Answer) -> None:
     buffer, known_trace = b"", ""
+    # Whoever sleeps in a stream socket's recv is also woken when the other side has taken what was
+    # sent last, finds nothing and sleeps again: two switches a call. poll looks at why it is woken.
+    waiting = select.poll()
+    waiting.register(link, select.POLLIN)
     # What an idle instance does for a call runs with cold caches: the fewer steps, the better.
     while True:
+        if not buffer:
+            waiting.poll()
         frame, buffer = _next_frame(link, buffer)
         if frame is None:
             return

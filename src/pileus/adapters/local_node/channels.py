@@ -128,7 +128,7 @@ class FrameChannel(asyncio.Protocol):
         peak, _, request_id = header.partition(b"\0")
         if not peak.isdigit():
             self._runtime.on_nonsense("a frame without its memory figure")
-        elif kind in (frames.RESULT, frames.ERROR):
+        elif kind == frames.RESULT or kind == frames.ERROR:
             text = request_id.decode("ascii", "replace")
             self._runtime.on_answer(text, payload, kind == frames.ERROR, int(peak))
         elif kind == frames.READY:

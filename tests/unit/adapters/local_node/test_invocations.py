@@ -199,6 +199,15 @@ async def test_threads_of_a_handler_do_not_keep_it_from_ending(house: House) -> 
     assert json.loads(result.payload)["errorType"] == "Runtime.ExitError"
 
 
+async def test_an_instance_sleeps_once_a_call(house: House) -> None:
+    source = "import resource\ndef handler(event, context):\n"
+    source += "    return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw\n"
+    target, calls = house.target(source), 100
+    slept = [int((await house.call(target, {})).payload) for _ in range(calls)]
+    # Twice would be: woken by an event, and once more by its answer having been read.
+    assert slept[-1] - slept[0] < 1.5 * calls
+
+
 async def test_layers_are_on_the_path(house: House, tmp_path: Path) -> None:
     layers = tmp_path / "layers"
     (layers / "python").mkdir(parents=True)

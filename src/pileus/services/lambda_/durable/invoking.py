@@ -103,7 +103,7 @@ class DurableExecutions:
             ),
         )
         payload, error = await self.outcome(call, execution)
-        return Result(payload, error, 0, None, 0, 0, (), "")
+        return Result(payload, error, 0, None, 0, (), "")
 
     async def outcome(self, call: StreamCall, execution: Execution) -> tuple[bytes, str]:
         """What a synchronous caller gets when the execution has ended: payload and error kind.

@@ -62,7 +62,7 @@ async def invoke(call: StreamCall, request: Mapping[str, Any], body: Body | None
         client_context=client_context(request),
     )
     scope = scope_of(call.account, call.region)
-    result = await call.part(Functions).invoke(scope, function, version, compute_call)
+    result = await call.part(Functions).invoke_once(scope, function, version, compute_call)
     output: dict[str, Any] = {
         "StatusCode": 200,
         "ExecutedVersion": version.version,
