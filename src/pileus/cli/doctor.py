@@ -132,7 +132,7 @@ async def _probe(settings: Settings, run_dir: Path) -> list[Finding]:
         "sandbox",
         verdict,
         f"tier {can.tier.value}{how}: {can.tier.description}",
-        "" if verdict is Verdict.GOOD else why,
+        "" if verdict is Verdict.GOOD else _told(why, can.tier),
     )
     details = f"Landlock ABI {can.landlock_abi or 'none'}"
     if can.cgroup_version:
@@ -149,6 +149,11 @@ async def _probe(settings: Settings, run_dir: Path) -> list[Finding]:
             "memory limits are kept by watching each function instead of by the kernel",
         ),
     ]
+
+
+def _told(why: str, tier: Tier) -> str:
+    """Why a machine gives no better tier, and what that means."""
+    return f"{why}. In tier {tier.value} {tier.weakness}" if tier.weakness else why
 
 
 def _port(settings: Settings) -> Finding:

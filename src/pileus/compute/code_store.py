@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from pileus.compute.packages import Packages
+from pileus.compute.packages import Packages, check_archive
 from pileus.ports.blobs import Blobs
+from pileus.runtime.removal import remove_tree
 
 _GONE = ".gone"
 
@@ -78,6 +78,15 @@ class CodeStore:
         finally:
             self._under_way -= 1
 
+    async def check(self, blob: str) -> None:
+        """Read the archive's list. Raises PackageError when it cannot be used, BlobNotFound."""
+        path = await self.archive(blob)
+        self._under_way += 1
+        try:
+            await asyncio.to_thread(check_archive, path)
+        finally:
+            self._under_way -= 1
+
     async def forget(self, blob: str) -> None:
         """Delete the archive and the folders that only it was unpacked to.
 
@@ -93,7 +102,7 @@ class CodeStore:
             folder.rename(gone)
             self._under_way += 1
             try:
-                await asyncio.to_thread(shutil.rmtree, gone)
+                await asyncio.to_thread(remove_tree, gone)
             finally:
                 self._under_way -= 1
 
@@ -116,5 +125,5 @@ class CodeStore:
     def _begin(self) -> None:
         """Make the folder of this boot, and drop those of earlier ones."""
         root_dir = self._archives.parent
-        shutil.rmtree(root_dir, ignore_errors=True)
+        remove_tree(root_dir)
         self._archives.mkdir(parents=True, exist_ok=True)

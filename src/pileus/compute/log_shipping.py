@@ -21,6 +21,10 @@ from pileus.values.errors import ServiceError
 _log = logging.getLogger("pileus.logs")
 GATHER_S = 0.25
 _PENDING_MAX = 200_000
+_STREAM_LINES_MAX = 20_000
+_STREAM_CHARACTERS_MAX = 16 * 1024**2
+_CHARACTERS_MAX = 64 * 1024**2
+"""Of what functions print and the store has not taken yet: one stream, and all together."""
 _KNOWN_MAX = 10_000
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
 _BATCH_EVENTS_MAX = 10_000
@@ -32,14 +36,35 @@ _Stream = tuple[str, str, str, str]
 """Scope, function, log group, name."""
 
 
+class _Waiting:
+    """What one stream has to send."""
+
+    __slots__ = ("characters", "count", "dropped", "written")
+
+    def __init__(self) -> None:
+        self.written: list[Sequence[LogLine]] = []
+        self.count = self.characters = self.dropped = 0
+
+    def lines(self, now_ms: int) -> list[LogLine]:
+        """All of them, and a word about those that are missing."""
+        lines = [line for some in self.written for line in some]
+        if self.dropped:
+            told = f"PILEUS {self.dropped} lines were dropped: they came faster than can be kept"
+            lines.append(LogLine(now_ms, told))
+        return lines
+
+
 class LogShipper:
-    """Takes lines at any time; ``dropped`` counts those that found the buffer full or no store."""
+    """Takes lines at any time; ``dropped`` counts those that found the buffer full or no store.
+
+    A function that prints without end loses lines of its own, not those of others.
+    """
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._pending: dict[_Stream, list[Sequence[LogLine]]] = defaultdict(list)
+        self._pending: dict[_Stream, _Waiting] = defaultdict(_Waiting)
         self._known: set[_Stream] = set()
-        self._count = 0
+        self._count = self._characters = 0
         self._task: asyncio.Task[None] | None = None
         self.dropped = 0
 
@@ -51,10 +76,29 @@ class LogShipper:
         if self._count + len(lines) > _PENDING_MAX:
             self.dropped += len(lines)
             return
-        self._pending[(target.scope, target.function, group, stream)].append(lines)
-        self._count += len(lines)
+        waiting = self._pending[(target.scope, target.function, group, stream)]
+        # What is no list is a few lines of the platform's own, not put into words yet.
+        if isinstance(lines, list) and not self._has_room(waiting, lines):
+            self.dropped += len(lines)
+            waiting.dropped += len(lines)
+        else:
+            waiting.written.append(lines)
+            waiting.count += len(lines)
+            self._count += len(lines)
         if self._task is None or self._task.done():
             self._task = self._kernel.supervisor.spawn("log shipper", self._ship())
+
+    def _has_room(self, waiting: _Waiting, lines: list[LogLine]) -> bool:
+        characters = sum(len(line.text) for line in lines)
+        if (
+            waiting.count + len(lines) > _STREAM_LINES_MAX
+            or waiting.characters + characters > _STREAM_CHARACTERS_MAX
+            or self._characters + characters > _CHARACTERS_MAX
+        ):
+            return False
+        waiting.characters += characters
+        self._characters += characters
+        return True
 
     async def _ship(self) -> None:
         while self._pending:
@@ -63,10 +107,10 @@ class LogShipper:
 
     async def flush(self) -> None:
         """Send everything gathered so far."""
-        pending, self._pending = self._pending, defaultdict(list)
-        self._count = 0
-        for stream, written in pending.items():
-            lines = [line for some in written for line in some]
+        pending, self._pending = self._pending, defaultdict(_Waiting)
+        self._count = self._characters = 0
+        for stream, waiting in pending.items():
+            lines = waiting.lines(self._kernel.clock.now_ms())
             self._show(stream, lines)
             for events in batches(lines):
                 await self._send(stream, events)

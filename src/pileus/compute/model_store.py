@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
 
 from pileus.compute.code_store import CodeStore
 from pileus.compute.errors import PackageError
+from pileus.compute.packages import link_outside
 from pileus.ports.blobs import Blobs
+from pileus.runtime.removal import remove_tree
 
 UNPACKED_BYTES_MAX = 10 * 1024**3
 """AWS's bound is the instance's volume; ours keeps one model from filling the disk."""
@@ -102,14 +103,21 @@ def extract_model(archive: Path, folder: Path, bytes_max: int) -> int:
     target = folder / MODEL_DIR
     target.mkdir(parents=True, mode=0o755)
     written = 0
+    links: list[Path] = []
     try:
         with tarfile.open(archive, "r:*") as bundle:
             for count, member in enumerate(bundle):
                 if count >= _ENTRIES_MAX:
                     raise PackageError(f"The archive holds more than {_ENTRIES_MAX} files.")
                 written += _extract_member(bundle, member, target, bytes_max - written)
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+                if member.issym():
+                    links.append(target / member.name)
+    except (tarfile.TarError, EOFError, zlib.error, OSError, RecursionError) as error:
+        # Links in a circle are what the reader follows without end.
         raise PackageError(f"The model archive cannot be unpacked: {error}") from error
+    stray = link_outside(target, links)
+    if stray:
+        raise PackageError(f"The link {stray!r} points outside the archive.")
     return written
 
 
@@ -127,8 +135,7 @@ def _extract_member(
     if target.is_symlink() or target.is_file():
         target.unlink()
     if member.issym():
-        place = os.path.normpath(target.parent / member.linkname)
-        if member.linkname.startswith("/") or not Path(place).is_relative_to(folder):
+        if member.linkname.startswith("/"):
             raise PackageError(f"The link {member.name!r} points outside the archive.")
         target.symlink_to(member.linkname)
         return 0
@@ -183,7 +190,7 @@ def _remove(folder: Path) -> None:
     """Delete a folder; it is out of the way at once, however long that takes."""
     gone = folder.with_name(folder.name + _GONE)
     if gone.exists():
-        shutil.rmtree(gone)
+        remove_tree(gone)
     if folder.exists():
         folder.rename(gone)
-        shutil.rmtree(gone)
+        remove_tree(gone)

@@ -2,7 +2,9 @@
 
 Three attacks from a web page the user happens to visit are refused here: a cross-origin POST or
 WebSocket (the ``Origin`` header; WebSockets know no same-origin policy), DNS rebinding (a foreign
-name that resolves to this machine shows in ``Host``), and framing (the headers below).
+name that resolves to this machine shows in ``Host``), and framing (the headers below). A fourth comes
+from inside: functions and containers reach the platform's port, and the page shows what none of them
+may see.
 """
 
 from __future__ import annotations
@@ -48,6 +50,8 @@ class Guard(msgspec.Struct, frozen=True):
 
     def refusal(self, request: HttpRequest, *, is_socket: bool = False) -> HttpResponse | None:
         """The answer that turns ``request`` away, or None when it may pass."""
+        if not request.is_loopback and not self.token:
+            return text_answer(403, "The console is not for functions and containers.\n")
         host = request.host
         if not self._is_ours(host):
             return text_answer(

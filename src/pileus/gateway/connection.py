@@ -101,10 +101,11 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.peer = peer[0] if isinstance(peer, tuple) and peer else ""
         self._is_loopback = self._server.is_loopback(self.peer, self.listener)
-        self._server.connections.add(self)
+        if not self._server.opened(self):
+            self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._server.connections.discard(self)
+        self._server.closed(self)
         if self._arriving is not None and self._arriving.body is not None:
             self._arriving.body.end(broken_off())
         self._pending.clear()
@@ -363,7 +364,7 @@ class Connection(asyncio.Protocol):
         if self._task is None and self._server.open_websocket(
             exchange.request, self._transport, rest
         ):
-            self._server.connections.discard(self)
+            self._server.closed(self)
             return
         # Not claimed: an ordinary answer, after which the bytes that follow mean nothing to us.
         exchange.keeps_alive = False

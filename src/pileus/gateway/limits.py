@@ -13,6 +13,7 @@ class Limits(msgspec.Struct, frozen=True):
         header_bytes: names and values together; beyond this the answer is 431.
         buffered_bytes: a body announced to be at most this long is handed over whole.
         window_bytes: a streamed body is no longer read from the socket beyond this backlog.
+        door_connections: open at once through one sandbox's door; what comes beyond is closed.
         pipelined: requests taken in while one is being answered.
         header_s: from a request's first byte to the end of its headers.
         body_s: without a byte of an announced body, or without the peer taking one of ours.
@@ -26,6 +27,7 @@ class Limits(msgspec.Struct, frozen=True):
     buffered_bytes: int = 64 * 1024
     window_bytes: int = 256 * 1024
     drained_bytes: int = 256 * 1024
+    door_connections: int = 512
     pipelined: int = 16
     header_s: float = 20.0
     body_s: float = 60.0

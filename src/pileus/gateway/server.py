@@ -87,6 +87,7 @@ class Server:
         self._clock = clock
         self._opener = open_websocket
         self._listeners: dict[str, asyncio.Server] = {}
+        self._door_counts: dict[str, int] = {}
         self._websockets: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.Task[None] | None = None
         self._loopback: dict[str, bool] = {"": True}
@@ -110,6 +111,7 @@ class Server:
     async def add_socket(self, listening: socket.socket, name: str) -> None:
         """Serve a listening socket handed over by a sandbox, until :meth:`remove_socket`."""
         self._begin()
+        self._door_counts[name] = 0
         self._listeners[name] = await self.loop.create_server(
             lambda: Connection(self, name), sock=listening
         )
@@ -117,6 +119,7 @@ class Server:
     def remove_socket(self, name: str) -> None:
         """Close a listener added under ``name`` and its connections; unknown names are ignored."""
         listener = self._listeners.pop(name, None)
+        self._door_counts.pop(name, None)
         if listener is not None:
             listener.close()
             for connection in [each for each in self.connections if each.listener == name]:
@@ -161,6 +164,23 @@ class Server:
         self.date_line = f"Date: {http_date(utc(self._clock.now_ms()))}\r\n"
 
     # ------------------------------------------------------------ for connections
+
+    def opened(self, connection: Connection) -> bool:
+        """Note a new connection; False where its door has too many: a sandbox must not use up the
+        descriptors that all others need."""
+        self.connections.add(connection)
+        count = self._door_counts.get(connection.listener)
+        if count is None:
+            return True
+        self._door_counts[connection.listener] = count + 1
+        return count < self.limits.door_connections
+
+    def closed(self, connection: Connection) -> None:
+        """Forget a connection that is gone."""
+        self.connections.discard(connection)
+        count = self._door_counts.get(connection.listener)
+        if count is not None:
+            self._door_counts[connection.listener] = count - 1
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
         """The app's answer; 500 for what it should not have raised."""

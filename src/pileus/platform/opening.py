@@ -44,6 +44,7 @@ async def start(settings: Settings) -> Platform:
     Raises:
         InvalidSetting: a host beyond loopback (the default credentials would be open to all).
         FolderInUse: another platform runs on the data folder.
+        SandboxTooWeak: the machine gives no sandbox as strong as asked for.
         OSError: the port cannot be bound.
     """
     if settings.host not in _LOOPBACK:
@@ -53,6 +54,13 @@ async def start(settings: Settings) -> Platform:
         )
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     lock = FolderLock(settings.data_dir)
+    if settings.tier != "C":
+        # Lazy on purpose: the sandbox is a part of the start that few ask for.
+        try:
+            await importlib.import_module("pileus.platform.walls").require(settings)
+        except BaseException:
+            lock.release()
+            raise
     kernel = _kernel(settings)
     app = GatewayApp(_aws_front(kernel, settings))
     server = Server(app, kernel.clock, open_websocket=_open_websocket)

@@ -24,6 +24,9 @@ RUNTIME_API_PORT = 9001
 OLD_ROOT = "/.host"
 OPEN_FILES_MAX = 1024
 PROCESSES_MAX = 1024
+_INODES_PER_MIB = 256
+"""One for each page: empty files take memory as well, which no size bounds."""
+_MIB = 1 << 20
 
 _NAMESPACES = (
     linux.CLONE_NEWNS
@@ -145,6 +148,8 @@ class Plan:
         resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES_MAX, OPEN_FILES_MAX))
         if self.limit_processes:
             resource.setrlimit(resource.RLIMIT_NPROC, (PROCESSES_MAX, PROCESSES_MAX))
+        if self.tier != "A":  # /tmp is a folder of the host; one file at least has its bound
+            resource.setrlimit(resource.RLIMIT_FSIZE, (start["tmp_mb"] * _MIB,) * 2)
         self.drop_power()
         linux.set_dumpable(True)
         if self.tier == "A":
@@ -154,14 +159,16 @@ class Plan:
             shown = [*self.shown, *self.libraries, *start["late_shown"], "/proc"]
             shown += [start["code_dir"], start["layers_dir"], start["runtime_dir"]]
             ports = [port for port in (self.gateway_port, start["runtime_api_port"]) if port]
-            landlock.restrict(filter(None, shown), [start["tmp_dir"], "/dev"], ports)
+            devices = [f"/dev/{name}" for name in _DEVICES]
+            landlock.restrict(filter(None, shown), [start["tmp_dir"], *devices], ports)
         if self.program:
             linux.load_seccomp(self.program)
 
 
 def _size_tmp(size_mb: int) -> None:
     flags = linux.MS_REMOUNT | linux.MS_NOSUID | linux.MS_NODEV
-    linux.mount("", "/tmp", "", flags, f"size={size_mb}m,mode=1777")
+    options = f"size={size_mb}m,nr_inodes={size_mb * _INODES_PER_MIB},mode=1777"
+    linux.mount("", "/tmp", "", flags, options)
 
 
 def _make_place(path: str, *, is_dir: bool) -> None:

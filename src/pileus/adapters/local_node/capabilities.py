@@ -19,11 +19,23 @@ class Tier(enum.Enum):
         """One line for people."""
         return _DESCRIPTIONS[self]
 
+    @property
+    def weakness(self) -> str:
+        """What it does not keep from happening, for people; empty for the strongest."""
+        return _WEAKNESSES[self]
+
 
 _DESCRIPTIONS = {
     Tier.A: "own namespaces, read-only root, Landlock and seccomp",
     Tier.B: "Landlock and seccomp without namespaces",
     Tier.C: "resource limits only",
+}
+_WEAKNESSES = {
+    Tier.A: "",
+    Tier.B: "functions see which processes run on this machine, and fill its disk with what they "
+    "put into /tmp; UDP, Unix sockets and System V IPC are refused; containers do not run",
+    Tier.C: "functions read and write what the platform's own user may, reach every port and the "
+    "network, and may end its processes: run only code you trust; containers do not run",
 }
 
 

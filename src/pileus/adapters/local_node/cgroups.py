@@ -7,6 +7,7 @@ outside go on holding for everything it starts.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
@@ -39,6 +40,10 @@ class Group(Protocol):
 
     def oom_kills(self) -> int:
         """Processes the kernel ended for want of memory."""
+        ...
+
+    def end(self) -> None:
+        """Let nothing more begin in it and kill what is there, wherever it has hidden."""
         ...
 
     def remove(self) -> bool:
@@ -89,6 +94,9 @@ class _GroupV1(msgspec.Struct):
     def oom_kills(self) -> int:
         return _field(self.memory_dir / "memory.oom_control", "oom_kill")
 
+    def end(self) -> None:
+        _end(self.pids_dir)
+
     def remove(self) -> bool:
         return _remove_dirs((self.memory_dir, self.pids_dir))
 
@@ -113,6 +121,9 @@ class _GroupV2(msgspec.Struct):
 
     def oom_kills(self) -> int:
         return _field(self.folder / "memory.events", "oom_kill")
+
+    def end(self) -> None:
+        _end(self.folder)
 
     def remove(self) -> bool:
         return _remove_dirs((self.folder,))
@@ -216,6 +227,15 @@ def _sweep(folders: Iterable[Path]) -> None:
             owner = group.name[len(_PREFIX) :].split("-")[0]
             if owner.isdigit() and not Path("/proc", owner).exists():
                 _remove_dirs((group,))
+
+
+def _end(folder: Path) -> None:
+    (folder / "pids.max").write_text("0")
+    for pid in (folder / "cgroup.procs").read_text().split():
+        try:
+            os.kill(int(pid), signal.SIGKILL)
+        except ProcessLookupError:
+            continue
 
 
 def _open_entrance(path: Path) -> int:

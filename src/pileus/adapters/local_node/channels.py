@@ -15,6 +15,8 @@ _PAYLOAD_BYTES_MAX = frames.RESPONSE_BYTES_MAX + 1024 * 1024
 
 _COPIED_BYTES_MAX = 16 * 1024
 """Larger events are written as they are, behind their head."""
+_FIGURE_DIGITS_MAX = 12
+"""Of a memory figure in KiB."""
 
 
 class Runtime(Protocol):
@@ -66,7 +68,9 @@ class FrameChannel(asyncio.Protocol):
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._buffer = b""
+        self._partial = bytearray()
+        self._needed_bytes = frames.PREFIX_BYTES
+        self._is_broken = False
         self._transport: asyncio.WriteTransport | None = None
         self._is_held = False
 
@@ -109,25 +113,43 @@ class FrameChannel(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by the event loop."""
-        buffer = self._buffer + data if self._buffer else data
-        at = 0
-        while len(buffer) - at >= frames.PREFIX_BYTES:
-            payload_size, kind, header_size = frames.PREFIX.unpack_from(buffer, at)
+        if self._is_broken:
+            return
+        partial = self._partial
+        if partial:
+            # Code inside decides in how many pieces a frame comes: each is looked at once only.
+            partial += data
+            if len(partial) < self._needed_bytes:
+                return
+            data = bytes(partial)
+            partial.clear()
+        at, needed = 0, frames.PREFIX_BYTES
+        while len(data) - at >= frames.PREFIX_BYTES and not self._is_broken:
+            payload_size, kind, header_size = frames.PREFIX.unpack_from(data, at)
             if payload_size > _PAYLOAD_BYTES_MAX:
-                self._runtime.on_nonsense(f"a frame announced {payload_size} bytes")
+                self._break(f"a frame announced {payload_size} bytes")
                 return
             start = at + frames.PREFIX_BYTES + header_size
             end = start + payload_size
-            if len(buffer) < end:
+            if len(data) < end:
+                needed = end - at
                 break
-            self._take(kind, buffer[at + frames.PREFIX_BYTES : start], buffer[start:end])
+            self._take(kind, data[at + frames.PREFIX_BYTES : start], data[start:end])
             at = end
-        self._buffer = buffer[at:] if at else buffer
+        self._needed_bytes = needed
+        if at < len(data):
+            partial += data[at:]
+
+    def _break(self, detail: str) -> None:
+        """Nothing that still comes counts."""
+        self._is_broken = True
+        self._partial.clear()
+        self._runtime.on_nonsense(detail)
 
     def _take(self, kind: int, header: bytes, payload: bytes) -> None:
         peak, _, request_id = header.partition(b"\0")
-        if not peak.isdigit():
-            self._runtime.on_nonsense("a frame without its memory figure")
+        if not peak.isdigit() or len(peak) > _FIGURE_DIGITS_MAX:
+            self._break("a frame without its memory figure")
         elif kind == frames.RESULT or kind == frames.ERROR:
             text = request_id.decode("ascii", "replace")
             self._runtime.on_answer(text, payload, kind == frames.ERROR, int(peak))
@@ -144,4 +166,4 @@ class FrameChannel(asyncio.Protocol):
             text, _, content_type = request_id.decode("utf-8", "replace").partition("\0")
             self._runtime.on_part(text, content_type, payload, int(peak))
         else:
-            self._runtime.on_nonsense(f"a frame of unknown kind {kind}")
+            self._break(f"a frame of unknown kind {kind}")

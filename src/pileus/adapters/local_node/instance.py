@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import fcntl
 import os
 import signal
 import socket
-import termios
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +19,7 @@ import msgspec
 from pileus.adapters.local_node.cgroups import Group
 from pileus.adapters.local_node.channels import Channel, FrameChannel
 from pileus.adapters.local_node.image_roots import launch_error
-from pileus.adapters.local_node.log_reader import LogReader
+from pileus.adapters.local_node.log_reader import LogPipe
 from pileus.adapters.local_node.processes import kill_tree, resident_bytes
 from pileus.adapters.local_node.runtime_api import RuntimeApi, too_large
 from pileus.ports.clock import Clock
@@ -39,11 +37,9 @@ from pileus.ports.nodes import (
 )
 from pileus.runtime import frames, messages
 
-_READ_BYTES = 8 * 1024
 _MIB = 1 << 20
 _NS_PER_S = 1_000_000_000
 _TIMER_S_MIN = 0.001
-_NO_BYTES = bytes(4)
 
 Door = Callable[[socket.socket, str], Callable[[], None]]
 """Takes the listener inside an instance's network and the instance's name; what it returns is
@@ -102,7 +98,7 @@ class Instance:
         self._listeners: list[socket.socket] = []
         self._channel: Channel | None = None
         self._close_door: Callable[[], None] | None = None
-        self._log_reader = LogReader()
+        self._log = LogPipe(ends.log, self._emit)
         self._log_sink: LogSink | None = None
         self._initialised: asyncio.Future[None] | None = None
         self._answer: asyncio.Future[Outcome] | None = None
@@ -114,7 +110,6 @@ class Instance:
         self._started_ns = 0
         self._deadline_ns = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._waiting_bytes = bytearray(4)
         self._ending: ExitReason | None = None
         self._failure = ""
         self._not_launched: Exit | None = None
@@ -151,7 +146,7 @@ class Instance:
         self._log_sink = log
         self._initialised = self._loop.create_future()
         self._started_ns = self._clock.mono_ns()
-        self._loop.add_reader(self._ends.log, self._drain_log)
+        self._loop.add_reader(self._ends.log, self._read_log)
         timer = self._loop.call_later(spec.init_timeout_s, self.kill, ExitReason.TIMED_OUT)
         try:
             if message["speaks_http"]:
@@ -238,7 +233,7 @@ class Instance:
             self._ends.control.shutdown(socket.SHUT_RDWR)
             return
         if not self._owns_namespaces:
-            kill_tree(self._pid)
+            self._end_tree()
         try:
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
         except ProcessLookupError:
@@ -251,7 +246,7 @@ class Instance:
             return
         self._note_peak(peak_kib)
         self.init_ns = self._clock.mono_ns() - self._started_ns
-        self._drain_log()
+        self._log.drain()
         self.shareable = shareable
         self.state = State.READY
         if not self._initialised.done():
@@ -259,8 +254,11 @@ class Instance:
 
     def on_init_error(self, document: bytes, peak_kib: int) -> None:
         """From the channel: the init phase failed and says why."""
+        if self.state is not State.STARTING:
+            self.on_nonsense("an init error after the init phase")
+            return
         self._note_peak(peak_kib)
-        self._drain_log()
+        self._log.drain()
         if self._initialised is not None and not self._initialised.done():
             failed = self._init_failed(document, Exit(ExitReason.EXITED, code=1))
             self._initialised.set_exception(failed)
@@ -274,8 +272,8 @@ class Instance:
             return
         duration_ns = self._clock.mono_ns() - self._started_ns
         self._note_peak(peak_kib)
-        if self._has_output():
-            self._drain_log()
+        if self._log.has_output():
+            self._log.drain()
         assert self.spec is not None
         if self.memory_peak_mb > self.spec.memory_mb:
             self.kill(ExitReason.OUT_OF_MEMORY)
@@ -325,7 +323,8 @@ class Instance:
 
     def on_nonsense(self, detail: str) -> None:
         """From the channel: the runtime broke the protocol; the instance cannot be trusted."""
-        self._emit([f"the runtime broke the protocol: {detail}"])
+        if self._ending is None:
+            self._emit([f"the runtime broke the protocol: {detail}"])
         self.kill(ExitReason.PROTOCOL)
 
     async def _serve_http(self, message: dict[str, Any]) -> None:
@@ -411,11 +410,11 @@ class Instance:
         if self._pidfd >= 0:
             self._loop.remove_reader(self._pidfd)
         if self._log_sink is not None:
-            self._drain_log()
+            self._log.drain()
             self._loop.remove_reader(self._ends.log)
-            self._emit(self._log_reader.finish())
+            self._log.finish()
         if not self._owns_namespaces and self._pid:
-            kill_tree(self._pid)
+            self._end_tree()
         exit = self._classify(exit)
         self.state = State.GONE
         self._release()
@@ -428,6 +427,12 @@ class Instance:
             outcome = Outcome(self._last_error, True, duration_ns, self.memory_peak_mb, told)
             self._answer.set_result(outcome)
         self.exited.set_result(exit)
+
+    def _end_tree(self) -> None:
+        """Where no namespace does it: what descends from process 1, and what has left it."""
+        kill_tree(self._pid)
+        if self.group is not None:
+            self.group.end()
 
     def _classify(self, exit: Exit) -> Exit:
         if self._ending is ExitReason.OUT_OF_MEMORY:
@@ -466,21 +471,10 @@ class Instance:
         if peak_mb > self.memory_peak_mb:
             self.memory_peak_mb = peak_mb
 
-    def _has_output(self) -> bool:
-        """Whether bytes wait in the log: asking costs less than a read that finds nothing."""
-        fcntl.ioctl(self._ends.log, termios.FIONREAD, self._waiting_bytes)
-        return self._waiting_bytes != _NO_BYTES
-
-    def _drain_log(self) -> None:
-        while True:
-            try:
-                data = os.read(self._ends.log, _READ_BYTES)
-            except BlockingIOError:
-                return
-            if not data:
-                self._loop.remove_reader(self._ends.log)
-                return
-            self._emit(self._log_reader.feed(data))
+    def _read_log(self) -> None:
+        self._log.read()
+        if self._log.is_ended:
+            self._loop.remove_reader(self._ends.log)
 
     def _emit(self, records: list[str]) -> None:
         if records and self._log_sink is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -50,6 +49,7 @@ from pileus.ports.nodes import (
     RuntimeUnavailable,
 )
 from pileus.runtime import sandbox
+from pileus.runtime.removal import remove_tree
 
 _MIB = 1 << 20
 _WATCH_EVERY_S = 0.05
@@ -110,6 +110,7 @@ class LocalNodes:
         self._links: dict[int, Instance] = {}
         self._epoch = 0
         self._busy = asyncio.Event()
+        self._removals: set[asyncio.Future[None]] = set()
         self._watch: asyncio.Task[None] | None = None
         self._trimmer: asyncio.Task[None] | None = None
 
@@ -225,6 +226,7 @@ class LocalNodes:
                 task.cancel()
         self._leases.clear()
         await self._forks.close()
+        await asyncio.gather(*self._removals)
 
     def fork_servers(self) -> Sequence[ForkServer]:
         """The zygotes alive now, for measuring."""
@@ -233,7 +235,9 @@ class LocalNodes:
     def _forget(self, epoch: int, tmp_dir: Path) -> None:
         self._links.pop(epoch, None)
         if tmp_dir.exists():  # only where /tmp could not be a file system of its own
-            shutil.rmtree(tmp_dir)
+            removal = asyncio.get_running_loop().run_in_executor(None, remove_tree, tmp_dir)
+            self._removals.add(removal)
+            removal.add_done_callback(self._removals.discard)
 
     async def _server_for(self, spec: InstanceSpec) -> ForkServer:
         interpreter, tier = await self._surroundings(spec)

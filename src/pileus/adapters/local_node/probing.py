@@ -50,7 +50,7 @@ class Prober:
         """The seccomp program of a tier; empty for C. Raises OSError, ImportError."""
         if tier is Tier.C:
             return ""
-        return str(seccomp_filter.filter_path(self._run_dir, allows_udp=tier is Tier.A))
+        return str(seccomp_filter.filter_path(self._run_dir, has_namespaces=tier is Tier.A))
 
     @property
     def found(self) -> Capabilities | None:

@@ -22,8 +22,16 @@ from pileus.runtime import frames
 
 _VERSION = "/2018-06-01/runtime/"
 _EXTENSIONS = "/2020-01-01/extension/"
+_INIT_IS_OVER = (
+    "State transition from Ready to InitError failed for runtime. Error: State transition is not "
+    "allowed"
+)
 _NO_EXTENSIONS = "Pileus runs no Lambda extensions; this one is ignored."
 _BODY_BYTES_MAX = frames.RESPONSE_BYTES_MAX
+_HEAD_BYTES_MAX = 64 * 1024
+"""Of a request's line and headers."""
+_CONNECTIONS_MAX = 128
+"""Of one instance; a runtime that works on several things at once needs a few."""
 _TOO_LARGE = "Function.ResponseSizeTooLarge"
 _TOO_LARGE_TOLD = (
     f"Response payload size exceeded maximum allowed payload size ({_BODY_BYTES_MAX} bytes)."
@@ -71,11 +79,13 @@ class RuntimeApi:
             self._server.close()
             self._server = None
         for connection in list(self._connections):
-            connection.close()
+            connection.abort()
 
     def opened(self, connection: _Connection) -> None:
         """A connection came."""
         self._connections.add(connection)
+        if len(self._connections) > _CONNECTIONS_MAX:
+            connection.close()
 
     def closed(self, connection: _Connection) -> None:
         """A connection went."""
@@ -94,6 +104,8 @@ class RuntimeApi:
         steps = path[len(_VERSION) :].split("/")
         if method == "GET" and steps == ["invocation", "next"]:
             self._next(connection)
+        elif method == "POST" and steps == ["init", "error"] and self._is_ready:
+            connection.reply_error(HTTPStatus.FORBIDDEN, "InvalidStateTransition", _INIT_IS_OVER)
         elif method == "POST" and steps == ["init", "error"]:
             connection.reply(HTTPStatus.ACCEPTED, b'{"status":"OK"}\n')
             self._runtime.on_init_error(body, 0)
@@ -104,6 +116,9 @@ class RuntimeApi:
             connection.reply_error(HTTPStatus.NOT_FOUND, "InvalidRequest", detail)
 
     def _next(self, connection: _Connection) -> None:
+        if connection in self._waiting:
+            connection.close()  # an answer is due on it already
+            return
         self._waiting.append(connection)
         if not self._is_ready:
             self._is_ready = True
@@ -176,7 +191,11 @@ class _Connection(asyncio.Protocol):
         self._url = b""
         self._body: list[bytes] = []
         self._body_bytes = 0
+        self._head_bytes: int | None = 0
+        """What came of the head under way; None between head and end of a request."""
         self._is_held = False
+        self._is_blocked = False
+        self._is_paused = False
         self._content_type, self._is_streaming = "", False
         self._error_type, self._error_body = "", b""
 
@@ -189,11 +208,29 @@ class _Connection(asyncio.Protocol):
         self._api.closed(self)
 
     def data_received(self, data: bytes) -> None:
+        if self._transport is None:
+            return
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self.reply_error(HTTPStatus.BAD_REQUEST, "InvalidRequest", str(error))
             self.close()
+            return
+        if self._head_bytes is not None and self._head_bytes > _HEAD_BYTES_MAX:
+            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            self.reply_error(status, "InvalidRequest", status.phrase)
+            self.close()
+
+    def pause_writing(self) -> None:
+        """Whoever takes no answers asks no more questions."""
+        self._is_blocked = True
+        self._apply_pause()
+
+    def resume_writing(self) -> None:
+        self._is_blocked = False
+        self._apply_pause()
 
     def on_message_begin(self) -> None:
         self._url, self._body, self._body_bytes = b"", [], 0
@@ -217,6 +254,9 @@ class _Connection(asyncio.Protocol):
         elif lower == b"lambda-runtime-function-error-body":
             self._error_body = value
 
+    def on_headers_complete(self) -> None:
+        self._head_bytes = None
+
     def on_body(self, body: bytes) -> None:
         if self._is_streaming:
             self._api.part(self, self._path(), self._content_type, body)
@@ -229,6 +269,7 @@ class _Connection(asyncio.Protocol):
         return self._url.decode("ascii", "replace").partition("?")[0]
 
     def on_message_complete(self) -> None:
+        self._head_bytes = 0
         if self._is_streaming and _answered(self._path()):
             self._api.streamed(self, self._path(), self._trailing_error())
             return
@@ -266,12 +307,24 @@ class _Connection(asyncio.Protocol):
 
     def hold(self, is_held: bool) -> None:
         """Read no more until the hold is lifted."""
-        if self._transport is not None and is_held != self._is_held:
-            self._is_held = is_held
+        self._is_held = is_held
+        self._apply_pause()
+
+    def _apply_pause(self) -> None:
+        is_paused = self._is_held or self._is_blocked
+        if self._transport is not None and is_paused != self._is_paused:
+            self._is_paused = is_paused
             transport = cast(asyncio.Transport, self._transport)
-            (transport.pause_reading if is_held else transport.resume_reading)()
+            (transport.pause_reading if is_paused else transport.resume_reading)()
 
     def close(self) -> None:
-        """Drop the connection."""
+        """Drop the connection; what it was told already still goes out."""
+        self._api.closed(self)
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+
+    def abort(self) -> None:
+        """Drop the connection of an instance that is gone."""
         if self._transport is not None:
             self._transport.abort()

@@ -8,6 +8,7 @@ import os
 import platform
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from pileus.runtime import linux
 
@@ -22,37 +23,50 @@ _FORBIDDEN_NAMES = (
     "syslog umount2 unshare userfaultfd vhangup"
 )
 _FORBIDDEN = _FORBIDDEN_NAMES.split()
+_SHARED_NAMES = "mq_open mq_unlink msgctl msgget msgrcv msgsnd semctl semget semop semtimedop shmat shmctl shmget"
+_SHARED = _SHARED_NAMES.split()
+"""Of System V and message queues there is one set for all that have no namespace of their own."""
 _HARMLESS_PERSONALITY = 0xFFFFFFFF  # asking for the present one
-_AF_NETLINK, _AF_PACKET, _AF_ALG, _AF_VSOCK = 16, 17, 38, 40
-_AF_INET, _AF_INET6 = 2, 10
-_SOCK_DGRAM, _SOCK_RAW, _SOCK_TYPE_MASK = 2, 3, 0xF
-_REVISION = 1
+_AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
+_OTHER_FAMILIES = (0, *range(3, _AF_INET6))
+"""Below the last known one; what is above is refused as a whole."""
+_OTHER_TYPES = (2, 3, 4, 5, 6, 10)
+_SOCK_TYPE_MASK = 0xF
+_IPPROTO_TCP = 6
+_MSG_FASTOPEN = 0x20000000
+_INT_MASK = 0xFFFFFFFF
+"""Of arguments that the kernel reads as 32 bits, whatever stands above them."""
+_TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
+_F_SETPIPE_SZ = 1031
+_REVISION = 2
 
 
-def filter_path(run_dir: Path, *, allows_udp: bool) -> Path:
+def filter_path(run_dir: Path, *, has_namespaces: bool) -> Path:
     """The file that holds the BPF program, made when missing.
 
-    ``allows_udp`` is for instances with a network namespace of their own. Raises OSError or
-    ImportError when libseccomp is not to be had.
+    ``has_namespaces`` is for processes with a network and an IPC namespace of their own; others are
+    left TCP, which Landlock can bound. Raises OSError or ImportError when libseccomp is not to be
+    had.
     """
-    recipe = f"{_REVISION} {platform.machine()} {allows_udp} {' '.join(_FORBIDDEN)}"
+    names = " ".join((*_FORBIDDEN, *_SHARED))
+    recipe = f"{_REVISION} {platform.machine()} {has_namespaces} {names}"
     digest = hashlib.sha256(recipe.encode()).hexdigest()[:16]
     path = run_dir / f"seccomp-{digest}.bpf"
     if not path.exists():
         run_dir.mkdir(parents=True, exist_ok=True)
         scratch = path.with_suffix(f".{os.getpid()}")
-        scratch.write_bytes(_build(allows_udp))
+        scratch.write_bytes(_build(has_namespaces))
         scratch.replace(path)
     return path
 
 
-def _build(allows_udp: bool) -> bytes:
+def _build(has_namespaces: bool) -> bytes:
     # Loaded here because the library is only needed once per machine.
     import pyseccomp as seccomp  # noqa: PLC0415
 
     rules = seccomp.SyscallFilter(seccomp.ALLOW)
     denied = seccomp.ERRNO(errno.EPERM)
-    for name in _FORBIDDEN:
+    for name in _FORBIDDEN if has_namespaces else (*_FORBIDDEN, *_SHARED):
         if name == "personality":
             argument = seccomp.Arg(0, seccomp.NE, _HARMLESS_PERSONALITY)
             rules.add_rule(denied, name, argument)
@@ -71,22 +85,42 @@ def _build(allows_udp: bool) -> bytes:
         rules.add_rule(denied, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, flag, flag))
     # clone3 hides its flags in memory; libc falls back to clone when it is absent.
     rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")
-    no_family = seccomp.ERRNO(errno.EAFNOSUPPORT)
-    for family in (_AF_NETLINK, _AF_PACKET, _AF_ALG, _AF_VSOCK):
-        rules.add_rule(no_family, "socket", seccomp.Arg(0, seccomp.EQ, family))
-    if not allows_udp:
-        for family in (_AF_INET, _AF_INET6):
-            for kind in (_SOCK_DGRAM, _SOCK_RAW):
-                rules.add_rule(
-                    seccomp.ERRNO(errno.EACCES),
-                    "socket",
-                    seccomp.Arg(0, seccomp.EQ, family),
-                    seccomp.Arg(1, seccomp.MASKED_EQ, _SOCK_TYPE_MASK, kind),
-                )
+    # A full pipe must not be made longer: the node reads so much of its log before an answer.
+    rules.add_rule(denied, "fcntl", seccomp.Arg(1, seccomp.MASKED_EQ, _INT_MASK, _F_SETPIPE_SZ))
+    for command in (_TIOCSTI, _TIOCLINUX):
+        rules.add_rule(denied, "ioctl", seccomp.Arg(1, seccomp.MASKED_EQ, _INT_MASK, command))
+    _bound_sockets(seccomp, rules, has_namespaces)
     with tempfile.TemporaryFile() as file:
         rules.export_bpf(file)
         file.seek(0)
         return file.read()
+
+
+def _bound_sockets(seccomp: Any, rules: Any, has_namespaces: bool) -> None:
+    """Families that are left; without a network namespace, TCP alone, opened by ``connect``."""
+    no_family = seccomp.ERRNO(errno.EAFNOSUPPORT)
+    for family in _OTHER_FAMILIES:
+        rules.add_rule(no_family, "socket", seccomp.Arg(0, seccomp.EQ, family))
+    rules.add_rule(no_family, "socket", seccomp.Arg(0, seccomp.GT, _AF_INET6))
+    if has_namespaces:
+        return
+    refused = seccomp.ERRNO(errno.EACCES)
+    # Landlock does not ask where a Unix socket of a path leads to.
+    rules.add_rule(refused, "socket", seccomp.Arg(0, seccomp.EQ, _AF_UNIX))
+    for family in (_AF_INET, _AF_INET6):
+        of_family = seccomp.Arg(0, seccomp.EQ, family)
+        for kind in _OTHER_TYPES:
+            is_kind = seccomp.Arg(1, seccomp.MASKED_EQ, _SOCK_TYPE_MASK, kind)
+            rules.add_rule(refused, "socket", of_family, is_kind)
+        # MPTCP and SCTP connect without a word to Landlock's rules of TCP.
+        for protocol in range(1, _IPPROTO_TCP):
+            is_protocol = seccomp.Arg(2, seccomp.EQ, protocol)
+            rules.add_rule(refused, "socket", of_family, is_protocol)
+        rules.add_rule(refused, "socket", of_family, seccomp.Arg(2, seccomp.GT, _IPPROTO_TCP))
+    # So does a send that opens its connection itself.
+    for name, place in (("sendto", 3), ("sendmsg", 2), ("sendmmsg", 3)):
+        flag = seccomp.Arg(place, seccomp.MASKED_EQ, _MSG_FASTOPEN, _MSG_FASTOPEN)
+        rules.add_rule(refused, name, flag)
 
 
 def _is_known(seccomp: object, name: str) -> bool:

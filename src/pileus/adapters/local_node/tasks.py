@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -34,6 +33,7 @@ from pileus.ports.tasks import Capacity, ContainerSpec, TaskRefused, TaskSpec
 from pileus.ports.tasks import Mount as MountSpec
 from pileus.runtime import messages
 from pileus.runtime.container_plan import ContainerPlan, Mount, TaskPlan
+from pileus.runtime.removal import remove_tree
 
 METADATA_ADDRESS = "169.254.170.2"
 """Where AWS's agents answer; SDKs know it by heart."""
@@ -199,7 +199,7 @@ class LocalTasks:
         while not groups.remove() and tries:
             self._pause.wait(_REMOVE_EVERY_S)
             tries -= 1
-        _remove_tree(folder)
+        remove_tree(folder)
 
     # -- containers -------------------------------------------------------------------------
 
@@ -317,7 +317,7 @@ def _record(folder: Path) -> dict[str, str] | None:
 def _make_folder(folder: Path, record: dict[str, str]) -> None:
     """The task's folder and its record at once: neither is there without the other."""
     fresh = folder.with_name(f"{folder.name}{_NEW}")
-    shutil.rmtree(fresh, ignore_errors=True)
+    remove_tree(fresh)
     fresh.mkdir(parents=True, mode=0o700)
     (fresh / _RECORD).write_text(json.dumps(record))
     fresh.rename(folder)
@@ -325,16 +325,6 @@ def _make_folder(folder: Path, record: dict[str, str]) -> None:
 
 def _has_containers(folder: Path) -> bool:
     return any(folder.glob(f"{CONTAINER_PREFIX}*"))
-
-
-def _remove_tree(folder: Path) -> None:
-    """Delete a folder in which containers (and overlayfs itself) may have closed folders to us."""
-    if os.getuid() != 0:
-        for place, names, _ in os.walk(folder):
-            for path in (os.path.join(place, name) for name in names):
-                if not os.path.islink(path):
-                    os.chmod(path, 0o700)
-    shutil.rmtree(folder)
 
 
 def _start_keeper() -> tuple[subprocess.Popen[bytes], socket.socket]:

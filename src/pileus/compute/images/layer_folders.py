@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shutil
-import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection
@@ -23,6 +21,7 @@ from pileus.compute.images.decompression import HashingRead, Read, decompressed
 from pileus.compute.images.errors import DigestMismatch, ImageRefused, NoRoom
 from pileus.compute.images.layer_unpacking import UnpackLimits, unpack_layer
 from pileus.compute.images.model import Layer
+from pileus.runtime.removal import remove_tree
 
 ROOT = "root"
 _MARKER = "complete"
@@ -205,17 +204,6 @@ class LayerFolders:
                 remove_tree(place.path)
         for _, marker in sorted(found, key=lambda pair: pair[0]):
             self._sizes[marker.diff_id] = marker.size_bytes
-
-
-def remove_tree(path: str) -> None:
-    """Delete a folder of an image's files, whatever their modes; nothing happens without one."""
-    if os.geteuid() != 0:
-        for above, _, _ in os.walk(path):
-            os.chmod(above, stat.S_IRWXU)
-    try:
-        shutil.rmtree(path)
-    except FileNotFoundError:
-        pass
 
 
 def flush_file_system(folder: str) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Callable
 from pathlib import PurePosixPath
@@ -20,6 +19,7 @@ import msgspec
 
 from pileus.compute.images.errors import ImageRefused
 from pileus.compute.images.tar_reader import Entry, TarReader
+from pileus.runtime.removal import remove_tree
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
@@ -93,7 +93,12 @@ class _Unpacking:
             self._take(_ENTRY_BYTES)
             if self._size.entries > self._limits.entries:
                 raise ImageRefused(f"the layer holds more than {self._limits.entries} entries")
-            self._place(entry, reader)
+            try:
+                self._place(entry, reader)
+            except OSError as error:
+                if error.errno != errno.ENAMETOOLONG:
+                    raise
+                raise ImageRefused(f"the entry {entry.name[:64]!r}… has too long a name") from error
         for path, entry in sorted(self._late.items(), reverse=True):
             if not os.path.islink(path) and os.path.isdir(path):
                 self._mark(path, entry)
@@ -174,7 +179,7 @@ class _Unpacking:
     def _clear(self, path: str) -> None:
         """Make way for what comes later in the archive and so wins."""
         if _is_folder(path):
-            shutil.rmtree(path)
+            remove_tree(path)
             gone = path + "/"
             for name in [n for n, p in self._folders.items() if f"{p}/".startswith(gone)]:
                 del self._folders[name]

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from pileus.compute.errors import PackageError
-from pileus.compute.packages import check_archive
 from pileus.kernel.calls import ReadCall, StreamCall
 from pileus.services.lambda_ import errors, store
 from pileus.services.lambda_.code_sweep import CodeSweep, code_prefix
@@ -64,7 +63,7 @@ async def store_code(call: StreamCall, given: Mapping[str, Any], operation: str)
     try:
         if size_bytes == 0:
             raise errors.invalid("Uploaded file must be a non-empty zip")
-        check_archive(await call.part(Functions).code.archive(blob))
+        await call.part(Functions).code.check(blob)
     except (PackageError, ServiceError) as error:
         await call.blobs.delete(blob)
         await call.part(Functions).code.forget(blob)

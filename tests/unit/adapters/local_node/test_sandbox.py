@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import json
 import os
 import socket
 import tempfile
@@ -11,104 +11,23 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.unit.adapters.local_node.inside import ask, free_port, instance
 
 from pileus.adapters.clock_system import SystemClock
 from pileus.adapters.local_node import LocalNodes, LocalNodeSettings, Tier
-from pileus.ports.nodes import InstanceSpec, Invocation, Link, NoCapacity
 
 pytestmark = pytest.mark.sandbox
-
-PROBES = """
-import ctypes, os, socket, subprocess, sys
-
-libc = ctypes.CDLL(None, use_errno=True)
-
-
-def system(*arguments):
-    if libc.syscall(*arguments) < 0:
-        raise OSError(ctypes.get_errno(), "syscall")
-    return "allowed"
-
-
-def connect(port):
-    with socket.socket() as client:
-        client.settimeout(2)
-        client.connect(("127.0.0.1", port))
-        return client.recv(16).decode()
-
-
-def forks(limit):
-    made = []
-    try:
-        for _ in range(limit):
-            pid = os.fork()
-            if pid == 0:
-                import time
-                time.sleep(30)
-                os._exit(0)
-            made.append(pid)
-        return "unbounded"
-    finally:
-        for pid in made:
-            os.kill(pid, 9)
-            os.waitpid(pid, 0)
-
-
-def attempt(event, context):
-    scope = dict(globals(), event=event)
-    try:
-        return repr(eval(event["try"], scope))
-    except BaseException as error:
-        return f"{type(error).__name__}: {getattr(error, 'errno', '')}"
-"""
 
 
 @pytest.fixture
 async def nodes(tmp_path: Path) -> AsyncIterator[dict[Tier, LocalNodes]]:
     made = {}
     for tier in (Tier.A, Tier.B):
-        settings = LocalNodeSettings(tmp_path / "run", gateway_port=_free_port(), tier=tier)
+        settings = LocalNodeSettings(tmp_path / "run", gateway_port=free_port(), tier=tier)
         made[tier] = LocalNodes(settings, SystemClock())
     yield made
     for one in made.values():
         await one.close()
-
-
-def _write_probes(code_dir: Path) -> None:
-    code_dir.mkdir(exist_ok=True)
-    (code_dir / "app.py").write_text(PROBES)
-
-
-@contextlib.asynccontextmanager
-async def _instance(
-    nodes: LocalNodes, code_dir: Path, memory_mb=512, **more
-) -> AsyncIterator[Link]:
-    _write_probes(code_dir)
-    spec = InstanceSpec(
-        "f", "python3.11", "app.attempt", str(code_dir), memory_mb=memory_mb, **more
-    )
-    try:
-        lease = await nodes.place(spec)
-        link = await nodes.start(lease, spec, lambda _: None)
-    except NoCapacity as refused:
-        pytest.skip(str(refused))
-    yield link
-    await link.stop()
-
-
-async def _ask(link: Link, expression: str, **event: object) -> str:
-    payload = json.dumps({"try": expression, **event}).encode()
-    outcome = await link.invoke(Invocation("r", payload, "arn", 2**52, 20.0))
-    assert not outcome.is_error, outcome
-    answer: str = json.loads(outcome.payload)
-    return answer
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 BOTH = [Tier.A, Tier.B]
@@ -126,16 +45,16 @@ REFUSED_SYSTEM_CALLS = {
 
 @pytest.mark.parametrize("tier", BOTH)
 async def test_refused_system_calls(nodes, tmp_path, tier) -> None:
-    async with _instance(nodes[tier], tmp_path / "code") as link:
+    async with instance(nodes[tier], tmp_path / "code") as link:
         for name, expression in REFUSED_SYSTEM_CALLS.items():
-            assert await _ask(link, expression) == "1", name
+            assert await ask(link, expression) == "1", name
         # clone(CLONE_NEWUSER | SIGCHLD), clone3, io_uring_setup and keyctl by number
         clone = {"x86_64": 56, "aarch64": 220}[os.uname().machine]
-        assert await _ask(link, f"system({clone}, 0x10000011, 0, 0, 0, 0)") == "PermissionError: 1"
-        assert await _ask(link, "system(435, 0, 0)") == "OSError: 38"
-        assert await _ask(link, "system(425, 1, 0)") == "PermissionError: 1"
-        assert (await _ask(link, "socket.socket(17, 3)")).endswith(": 97")
-        assert (await _ask(link, "socket.socket(16, 3)")).endswith(": 97")
+        assert await ask(link, f"system({clone}, 0x10000011, 0, 0, 0, 0)") == "PermissionError: 1"
+        assert await ask(link, "system(435, 0, 0)") == "OSError: 38"
+        assert await ask(link, "system(425, 1, 0)") == "PermissionError: 1"
+        assert (await ask(link, "socket.socket(17, 3)")).endswith(": 97")
+        assert (await ask(link, "socket.socket(16, 3)")).endswith(": 97")
 
 
 @pytest.mark.parametrize("tier", BOTH)
@@ -144,24 +63,24 @@ async def test_files_of_the_host_are_out_of_reach(nodes, tmp_path, tier) -> None
     secret.write_text("x")
     other = tmp_path / "other"
     async with (
-        _instance(nodes[tier], tmp_path / "code") as link,
-        _instance(nodes[tier], other) as _,
+        instance(nodes[tier], tmp_path / "code") as link,
+        instance(nodes[tier], other) as _,
     ):
         for path in (str(secret), str(other / "app.py"), "/etc/shadow", "/root/.bashrc"):
-            answer = await _ask(link, "open(event['path']).read()", path=path)
+            answer = await ask(link, "open(event['path']).read()", path=path)
             assert answer.startswith(("FileNotFoundError", "PermissionError")), path
-        answer = await _ask(link, "os.listdir('/root') + os.listdir('/home')")
+        answer = await ask(link, "os.listdir('/root') + os.listdir('/home')")
         assert answer.startswith(("FileNotFoundError", "PermissionError", "[]"))
 
 
 @pytest.mark.parametrize("tier", BOTH)
 async def test_own_code_is_read_only(nodes, tmp_path, tier) -> None:
-    async with _instance(nodes[tier], tmp_path / "code") as link:
+    async with instance(nodes[tier], tmp_path / "code") as link:
         for name in ("app.py", "new.py"):
-            answer = await _ask(link, f"open(os.environ['LAMBDA_TASK_ROOT'] + '/{name}', 'a')")
+            answer = await ask(link, f"open(os.environ['LAMBDA_TASK_ROOT'] + '/{name}', 'a')")
             assert answer.split(":")[0] in ("PermissionError", "OSError")
-        assert await _ask(link, "os.getcwd() == os.environ['LAMBDA_TASK_ROOT']") == "True"
-        answer = await _ask(link, "open('/usr/x', 'w')")
+        assert await ask(link, "os.getcwd() == os.environ['LAMBDA_TASK_ROOT']") == "True"
+        answer = await ask(link, "open('/usr/x', 'w')")
         assert answer.split(":")[0] in ("PermissionError", "OSError")
 
 
@@ -169,36 +88,36 @@ async def test_own_code_is_read_only(nodes, tmp_path, tier) -> None:
 async def test_host_ports_are_out_of_reach(nodes, tmp_path, tier) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        async with _instance(nodes[tier], tmp_path / "code") as link:
-            answer = await _ask(link, f"connect({port})")
+        async with instance(nodes[tier], tmp_path / "code") as link:
+            answer = await ask(link, f"connect({port})")
             assert answer.split(":")[0] in ("ConnectionRefusedError", "PermissionError")
 
 
 async def test_processes_of_the_host_are_out_of_sight(nodes, tmp_path) -> None:
-    async with _instance(nodes[Tier.A], tmp_path / "code") as link:
+    async with instance(nodes[Tier.A], tmp_path / "code") as link:
         seen = "sorted(int(n) for n in os.listdir('/proc') if n.isdigit())"
-        assert await _ask(link, seen) == "[1, 2]"
-        assert (await _ask(link, f"os.kill({os.getpid()}, 0)")).startswith("ProcessLookupError")
-        assert (await _ask(link, "open('/proc/1/environ').read()")).startswith("PermissionError")
-        assert (await _ask(link, "open('/proc/1/mem').read()")).startswith("PermissionError")
-        assert (await _ask(link, "os.listdir('/proc/1/root')")).startswith("PermissionError")
-        answer = await _ask(link, "open('/proc/sys/kernel/core_pattern', 'w')")
+        assert await ask(link, seen) == "[1, 2]"
+        assert (await ask(link, f"os.kill({os.getpid()}, 0)")).startswith("ProcessLookupError")
+        assert (await ask(link, "open('/proc/1/environ').read()")).startswith("PermissionError")
+        assert (await ask(link, "open('/proc/1/mem').read()")).startswith("PermissionError")
+        assert (await ask(link, "os.listdir('/proc/1/root')")).startswith("PermissionError")
+        answer = await ask(link, "open('/proc/sys/kernel/core_pattern', 'w')")
         assert answer.split(":")[0] in ("PermissionError", "OSError")
 
 
 async def test_processes_of_the_host_cannot_be_signalled_in_tier_b(nodes, tmp_path) -> None:
-    async with _instance(nodes[Tier.B], tmp_path / "code") as link:
-        answer = await _ask(link, f"os.kill({os.getpid()}, 0)")
+    async with instance(nodes[Tier.B], tmp_path / "code") as link:
+        answer = await ask(link, f"os.kill({os.getpid()}, 0)")
         assert answer.startswith("PermissionError")
 
 
 async def test_identity_and_powers_are_gone(nodes, tmp_path) -> None:
-    async with _instance(nodes[Tier.A], tmp_path / "code") as link:
-        assert await _ask(link, "(os.getuid(), os.getgid(), os.getgroups())") in (
+    async with instance(nodes[Tier.A], tmp_path / "code") as link:
+        assert await ask(link, "(os.getuid(), os.getgid(), os.getgroups())") in (
             "(65534, 65534, [])",
             "(65534, 65534, [65534])",
         )
-        status = await _ask(
+        status = await ask(
             link,
             "{k: v.strip() for k, _, v in (l.partition(':') for l in open('/proc/self/status'))"
             " if k.startswith('Cap') or k in ('NoNewPrivs', 'Seccomp')}",
@@ -211,13 +130,13 @@ async def test_identity_and_powers_are_gone(nodes, tmp_path) -> None:
         if os.getuid() == 0:
             assert bounding == zero
         assert set(facts.values()) == {zero}
-        assert (await _ask(link, "os.setuid(0)")).startswith("PermissionError")
+        assert (await ask(link, "os.setuid(0)")).startswith("PermissionError")
 
 
 async def test_open_descriptors_are_the_streams_and_the_link(nodes, tmp_path) -> None:
-    async with _instance(nodes[Tier.A], tmp_path / "code") as link:
+    async with instance(nodes[Tier.A], tmp_path / "code") as link:
         names = eval(
-            await _ask(
+            await ask(
                 link,
                 "[os.readlink(f'/proc/self/fd/{n}') for n in os.listdir('/proc/self/fd')"
                 " if os.path.lexists(f'/proc/self/fd/{n}')]",
@@ -228,25 +147,25 @@ async def test_open_descriptors_are_the_streams_and_the_link(nodes, tmp_path) ->
 
 
 async def test_temporary_space_ends_at_its_size(nodes, tmp_path) -> None:
-    async with _instance(nodes[Tier.A], tmp_path / "code", tmp_mb=512) as link:
+    async with instance(nodes[Tier.A], tmp_path / "code", tmp_mb=512) as link:
         write = "open('/tmp/x', 'wb').write(bytes(1 << 20) * event['mb'])"
-        assert await _ask(link, write, mb=100) == str(100 << 20)
+        assert await ask(link, write, mb=100) == str(100 << 20)
         fill = "[open(f'/tmp/{i}', 'wb').write(bytes(64 << 20)) for i in range(9)]"
-        assert await _ask(link, fill) == "OSError: 28"
-        size = await _ask(link, "os.statvfs('/tmp').f_blocks * os.statvfs('/tmp').f_frsize >> 20")
+        assert await ask(link, fill) == "OSError: 28"
+        size = await ask(link, "os.statvfs('/tmp').f_blocks * os.statvfs('/tmp').f_frsize >> 20")
         assert size == "512"
 
 
 async def test_temporary_space_is_not_counted_as_memory(nodes, tmp_path) -> None:
-    async with _instance(nodes[Tier.A], tmp_path / "code", tmp_mb=2048) as link:
+    async with instance(nodes[Tier.A], tmp_path / "code", tmp_mb=2048) as link:
         fill = "sum(open(f'/tmp/{i}', 'wb').write(bytes(16 << 20)) for i in range(48)) >> 20"
-        assert await _ask(link, fill) == "768"
+        assert await ask(link, fill) == "768"
 
 
 async def test_forks_are_bounded(nodes, tmp_path) -> None:
-    async with _instance(nodes[Tier.A], tmp_path / "code", memory_mb=3008) as link:
-        assert await _ask(link, "forks(1500)") == "BlockingIOError: 11"
-        assert await _ask(link, "1 + 1") == "2"
+    async with instance(nodes[Tier.A], tmp_path / "code") as link:
+        assert await ask(link, "processes(1500)") == "BlockingIOError: 11"
+        assert await ask(link, "1 + 1") == "2"
 
 
 async def test_a_background_process_dies_with_its_instance(nodes, tmp_path) -> None:
@@ -256,12 +175,12 @@ async def test_a_background_process_dies_with_its_instance(nodes, tmp_path) -> N
         "'import time; print(True, flush=True); time.sleep(600)', "
         f"'{mark}'], stdout=-1, start_new_session=True).stdout.readline() == b'True\\n'"
     )
-    async with _instance(nodes[Tier.A], tmp_path / "code") as link:
-        assert await _ask(link, start) == "True"
+    async with instance(nodes[Tier.A], tmp_path / "code") as link:
+        assert await ask(link, start) == "True"
         assert _count_processes(mark) == 1
     assert _count_processes(mark) == 0
-    async with _instance(nodes[Tier.B], tmp_path / "code") as link:
-        assert await _ask(link, start) == "True"
+    async with instance(nodes[Tier.B], tmp_path / "code") as link:
+        assert await ask(link, start) == "True"
         assert _count_processes(mark) == 1
     assert _count_processes(mark) == 0
 
@@ -283,16 +202,13 @@ async def test_the_gateway_answers_through_its_listener(tmp_path) -> None:
         taken.append(listener)
         return lambda: gone.append(name)
 
-    port = _free_port()
+    port = free_port()
     settings = LocalNodeSettings(tmp_path / "run", gateway_port=port, tier=Tier.A)
     nodes = LocalNodes(settings, SystemClock(), door)
-    async with _instance(nodes, tmp_path / "code") as link:
+    async with instance(nodes, tmp_path / "code") as link:
         assert taken[0].getsockname() == ("127.0.0.1", port)
         taken[0].setblocking(True)
-        ask = _ask(link, f"connect({port})")
-        import asyncio
-
-        task = asyncio.create_task(ask)
+        task = asyncio.create_task(ask(link, f"connect({port})"))
         peer, _ = await asyncio.to_thread(taken[0].accept)
         with peer:
             peer.sendall(b"gateway")
@@ -308,7 +224,7 @@ async def test_shown_folders_appear_at_their_place(nodes, tmp_path) -> None:
     model.write_bytes(b"weights")
     for tier in BOTH:
         for shown in (str(model.parent), str(model)):
-            async with _instance(nodes[tier], tmp_path / "code", shown=(shown,)) as link:
-                assert await _ask(link, f"open({str(model)!r}, 'rb').read()") == "b'weights'"
-                answer = await _ask(link, f"open({str(model)!r}, 'wb')")
+            async with instance(nodes[tier], tmp_path / "code", shown=(shown,)) as link:
+                assert await ask(link, f"open({str(model)!r}, 'rb').read()") == "b'weights'"
+                answer = await ask(link, f"open({str(model)!r}, 'wb')")
                 assert answer.split(":")[0] in ("PermissionError", "OSError")

@@ -8,6 +8,7 @@ import pytest
 
 from pileus.compute.images.errors import ImageRefused
 from pileus.compute.images.layer_unpacking import UnpackedSize, UnpackLimits, unpack_layer
+from pileus.runtime.removal import remove_tree
 
 
 class Archive:
@@ -205,3 +206,17 @@ def test_sparse_files_are_refused_by_name(tmp_path: Path) -> None:
     headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
     with pytest.raises(ImageRefused, match="'a' is a sparse file"):
         Archive().add("a", content=b"x", pax_headers=headers).unpack(tmp_path / "root")
+
+
+@pytest.mark.parametrize("name", ["/".join(["d" * 250] * 20), "n" * 300], ids=["all", "one step"])
+def test_names_too_long_for_the_kernel_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ImageRefused, match="has too long a name"):
+        Archive().add(name, content=b"x").unpack(tmp_path / "root")
+    remove_tree(tmp_path / "root")
+    assert not (tmp_path / "root").exists()
+
+
+def test_a_deep_folder_is_replaced_by_a_file(tmp_path: Path) -> None:
+    archive = Archive().add("d/" * 1100 + "x", content=b"x").add("d", content=b"y")
+    archive.unpack(tmp_path / "root")
+    assert (tmp_path / "root" / "d").read_bytes() == b"y"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -19,9 +18,10 @@ import msgspec
 from pileus.compute.images.building.layer_writing import LayerWriter, written
 from pileus.compute.images.decompression import Read
 from pileus.compute.images.errors import DigestMismatch
-from pileus.compute.images.layer_folders import LayerFolders, remove_tree
+from pileus.compute.images.layer_folders import LayerFolders
 from pileus.compute.images.manifests import digest_of
 from pileus.compute.images.model import Layer
+from pileus.runtime.removal import remove_tree
 
 _PIECE_BYTES = 1 << 20
 _NOTHING = b"null"
@@ -130,7 +130,7 @@ class BuildStore:
     def clear(self) -> None:
         """Delete everything."""
         for folder in (self.blobs_dir, self._steps):
-            shutil.rmtree(folder)
+            remove_tree(folder)
             folder.mkdir()
         self._folders.forget(())
 

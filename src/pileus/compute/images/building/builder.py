@@ -29,7 +29,6 @@ from pileus.compute.images.building.model import (
 )
 from pileus.compute.images.building.root_view import RootView
 from pileus.compute.images.building.settings import CHANGES, working_dir
-from pileus.compute.images.layer_folders import remove_tree
 from pileus.compute.images.layouts import manifest_bytes
 from pileus.compute.images.manifests import OCI_CONFIG, OCI_MANIFEST, own_platform
 from pileus.compute.images.references import HOST_IMAGE
@@ -41,6 +40,7 @@ from pileus.languages.dockerfile import (
     expand,
     words,
 )
+from pileus.runtime.removal import remove_tree
 from pileus.values.errors import PileusError
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
