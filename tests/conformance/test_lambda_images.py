@@ -407,6 +407,65 @@ def test_a_stack_with_a_function_of_an_image(images: Images) -> None:
     assert "ImageConfigResponse" not in found
 
 
+SERVICE = """
+service: shop
+provider:
+  name: aws
+  runtime: python3.12
+  ecr:
+    images:
+      own:
+        path: own
+        file: Dockerfile.own
+        buildArgs: {WORD: bought}
+functions:
+  own: {image: {name: own}, timeout: 20}
+  told: {image: {name: own, command: [app.other]}, timeout: 20}
+  pushed: {image: "000000000000.dkr.ecr.us-east-1.amazonaws.com/app:first", timeout: 20}
+"""
+DOCKERFILE = """
+FROM app:first
+ARG WORD
+ENV WORD=$WORD
+COPY app.py /srv/
+RUN ["/usr/local/bin/python3", "-m", "py_compile", "/srv/app.py"]
+"""
+BUILT = """
+import os
+
+
+def handler(event, context):
+    return os.environ["WORD"]
+
+
+def other(event, context):
+    return "other"
+"""
+
+
+@pytest.mark.sandbox
+def test_a_service_whose_image_is_built(images: Images, commands: Commands) -> None:
+    commands.write(serverless__yml=SERVICE, own___Dockerfile__own=DOCKERFILE, own___app__py=BUILT)
+    told = commands.pileus("deploy", "--json").json()
+    assert told["functions"]["own"] == "shop-dev-own"
+    words = {name: images.invoke(full)[0] for name, full in told["functions"].items()}
+    assert (words["own"], words["told"], words["pushed"]["word"]) == ("bought", "other", "first")
+    found = images.functions.get_function(FunctionName="shop-dev-own", Qualifier="1")
+    address = images.uri("serverless-shop-dev")
+    digest = found["Configuration"]["CodeSha256"]
+    assert found["Code"]["ImageUri"] == f"{address}@sha256:{digest}"
+    assert commands.pileus("deploy", "--json").json()["what"] == "unchanged"
+
+    changed = SERVICE.replace("bought", "sold")
+    commands.write(serverless__yml=changed)
+    assert commands.pileus("deploy", "--json").json()["what"] == "updated"
+    assert images.invoke("shop-dev-own")[0] == "sold"
+    assert images.invoke("shop-dev-own", Qualifier="1")[0] == "bought"
+    commands.pileus("remove")
+    repositories = images.platform.client("ecr").describe_repositories()["repositories"]
+    assert "serverless-shop-dev" not in [one["repositoryName"] for one in repositories]
+
+
 def test_a_platform_killed_with_calls_in_flight(
     make_platform: Callable[..., LivePlatform], python_base: bytes, tmp_path: Path
 ) -> None:

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import os
 from pathlib import Path
 
 from pileus.adapters.chance_system import SystemChance
 from pileus.adapters.clock_system import SystemClock
 from pileus.adapters.local_node.nodes import LocalNodes, LocalNodeSettings
 from pileus.adapters.local_node.tasks import LocalTasks, LocalTaskSettings
+from pileus.cli.connection import builds_dir
 from pileus.compute.images.building.model import RunRequest, Say
 from pileus.compute.tasks import run_in
+from pileus.deploy.image_building import Workshop
+from pileus.kernel.settings import parse_aliases
 from pileus.ports.tasks import ContainerSpec, TaskSpec
 from pileus.values.errors import PileusError
 
 _PROCESSES_MAX = 4096
+
+
+def own_workshop(say: Say) -> Workshop:
+    """This user's, with the aliases that PILEUS_IMAGE_ALIASES names."""
+    cache = builds_dir()
+    aliases = parse_aliases(os.environ.get("PILEUS_IMAGE_ALIASES", ""))
+    return Workshop(cache, SandboxedSteps(cache / "sandbox"), say, aliases)
 
 
 class StepNotRun(PileusError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from pileus.cli.connection import (
 from pileus.cli.display import DeploymentDisplay
 from pileus.deploy.accounts import DEFAULT_STAGE, environment_of
 from pileus.deploy.deployment import Deployed, ServiceDeployment
+from pileus.deploy.image_building import Workshop
 from pileus.deploy.template_file import deploy_template
 
 _SAID = {"created": "Deployed", "updated": "Updated", "unchanged": "No changes in"}
@@ -72,7 +74,13 @@ def _deploy_service(where: dict[str, Any], *, is_forced: bool, is_json: bool) ->
     started_ms = TIME.now_ms()
     folder = open_service(**where)
     with DeploymentDisplay(is_quiet=is_json) as display:
-        work = ServiceDeployment(folder, TIME, cache_dir(), display)
+
+        def workshop() -> Workshop:
+            # Lazy on purpose: few services build images, and sandboxes are long to import.
+            made: Workshop = import_module("pileus.cli.build_steps").own_workshop(display.detail)
+            return made
+
+        work = ServiceDeployment(folder, TIME, cache_dir(), display, workshop)
         deployed = work.run(is_forced=is_forced)
     if is_json:
         click.echo(json.dumps(dataclasses.asdict(deployed), indent=2))

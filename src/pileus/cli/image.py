@@ -9,12 +9,11 @@ from typing import Any
 
 import click
 
-from pileus.cli.build_steps import SandboxedSteps
+from pileus.cli.build_steps import own_workshop
 from pileus.cli.connection import builds_dir, open_api, pairs, stage_options
 from pileus.compute.images.building.build_store import BuildStore
 from pileus.deploy import images
-from pileus.deploy.image_building import CACHE_BYTES, BuildOrder, Workshop, build_image
-from pileus.kernel.settings import parse_aliases
+from pileus.deploy.image_building import CACHE_BYTES, BuildOrder, build_image
 
 
 @click.group("image")
@@ -71,17 +70,8 @@ def build(
     RUN steps run in the sandbox that tasks run in, without a network. A step that was made
     before, from the same files, is taken from the cache.
     """
-    cache = builds_dir()
-    order = BuildOrder(
-        folder,
-        tag,
-        file,
-        _arguments(arguments),
-        target,
-        parse_aliases(os.environ.get("PILEUS_IMAGE_ALIASES", "")),
-    )
-    workshop = Workshop(cache, SandboxedSteps(cache / "sandbox"), _say)
-    digest = build_image(open_api(**where), order, workshop)
+    order = BuildOrder(folder, tag, file, _arguments(arguments), target)
+    digest = build_image(open_api(**where), order, own_workshop(_say))
     click.echo(f"{tag}@{digest}")
 
 

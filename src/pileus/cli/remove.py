@@ -11,6 +11,7 @@ from pileus.cli.display import DeploymentDisplay
 from pileus.deploy import environments
 from pileus.deploy.accounts import DEFAULT_STAGE, environment_of
 from pileus.deploy.removal import remove_stack
+from pileus.deploy.service_images import remove_own, repository_of
 
 
 @click.command("remove")
@@ -31,12 +32,17 @@ def command(stack_name: str | None, empty_buckets: bool, **where: Any) -> None:
     """
     if stack_name:
         api, stack = open_api(where["stage"], where["region"], where["endpoint"]), stack_name
+        repositories = []
         environment = environment_of(where["stage"] or DEFAULT_STAGE)
     else:
         folder = open_service(**where)
         environment = folder.environment
-        api, stack = folder.api, folder.service.to_template(folder.options).stack.name
+        plan = folder.service.to_template(folder.options)
+        api, stack = folder.api, plan.stack.name
+        repositories = [repository_of(plan.service, plan.stage)]
     with DeploymentDisplay() as display:
         remove_stack(api, TIME, stack, display, with_contents=empty_buckets)
+        for name in remove_own(api, repositories):
+            display.detail(f"repository {name} deleted")
     environments.release(api, environment)
     click.echo(f"Removed {stack} (account {api.account}, {api.region})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,12 @@ from pileus.deploy import environments
 from pileus.deploy.api import Time
 from pileus.deploy.buckets import delete_objects, exists, upload
 from pileus.deploy.errors import DeployError, PackageTooLarge
+from pileus.deploy.image_building import Workshop
 from pileus.deploy.packaging import UNZIPPED_BYTES_MAX, Package, pack
 from pileus.deploy.progress import Progress
 from pileus.deploy.requirement_layers import Layers, RequirementLayer, attach, make_layers
 from pileus.deploy.service_folder import ServiceFolder
+from pileus.deploy.service_images import build_own, looked_up, repository_of
 from pileus.deploy.stacks import StackChange, StackOutcome, Stacks
 from pileus.deploy.support import SUPPORT
 from pileus.languages.serverless import Translation
@@ -55,6 +57,7 @@ class _Bundle:
     packages: Mapping[str, Package]
     layers: Layers
     base: str
+    images: Mapping[str, str]
 
     def keys(self) -> dict[str, Package]:
         """Package by object key."""
@@ -71,11 +74,18 @@ class ServiceDeployment:
 
     Args:
         cache_dir: where installed requirements are kept.
+        workshop: gives what builds images; None where none can be built.
     """
 
     def __init__(
-        self, folder: ServiceFolder, time: Time, cache_dir: Path, progress: Progress
+        self,
+        folder: ServiceFolder,
+        time: Time,
+        cache_dir: Path,
+        progress: Progress,
+        workshop: Callable[[], Workshop] | None = None,
     ) -> None:
+        self._workshop = workshop
         self._folder = folder
         self._time = time
         self._cache_dir = cache_dir
@@ -132,12 +142,33 @@ class ServiceDeployment:
         )
         _check_sizes(plan, packages, layers.made)
         _check_handlers(plan, packages, layers.made)
-        return _Bundle(packages, layers, plan.plan.folder.rsplit("/", 1)[0])
+        return _Bundle(
+            packages, layers, plan.plan.folder.rsplit("/", 1)[0], self._settle_images(plan)
+        )
+
+    def _settle_images(self, plan: Translation) -> dict[str, str]:
+        """Addresses with digests of the images that functions run."""
+        api = self._folder.api
+        settled = {}
+        for image in plan.plan.images:
+            if image.uri:
+                settled[image.key] = looked_up(api, image.uri)
+                continue
+            if self._workshop is None:
+                raise DeployError(f"provider.ecr.images.{image.key}: images cannot be built here")
+            self._progress.step(f"Building image {image.key}")
+            repository = repository_of(plan.service, plan.stage)
+            settled[image.key] = build_own(
+                api, image, self._folder.folder, repository, self._workshop()
+            )
+        return settled
 
     def _template(self, bundle: _Bundle, at_ms: int) -> str:
         """The whole template as text, its code under keys that name the content."""
         hashes = {name: package.sha256 for name, package in bundle.packages.items()}
-        translation = self._folder.service.to_template(self._folder.options, hashes, at_ms)
+        translation = self._folder.service.to_template(
+            self._folder.options, hashes, at_ms, bundle.images
+        )
         own = {
             artifact.key: bundle.key(bundle.packages[artifact.name])
             for artifact in translation.plan.artifacts

@@ -40,7 +40,6 @@ class BuildOrder(msgspec.Struct, frozen=True):
     Attributes:
         tag: what to call the image.
         file: the Dockerfile; None for the one in ``folder``.
-        aliases: names of other registries' images → ours.
     """
 
     folder: Path
@@ -48,15 +47,19 @@ class BuildOrder(msgspec.Struct, frozen=True):
     file: Path | None = None
     arguments: Mapping[str, str] = {}
     target: str = ""
-    aliases: Mapping[str, str] = {}
 
 
 class Workshop(msgspec.Struct, frozen=True):
-    """Where and with what builds are made."""
+    """Where and with what builds are made.
+
+    Attributes:
+        aliases: names of other registries' images → ours.
+    """
 
     cache_dir: Path
     run: RunStep
     say: Say
+    aliases: Mapping[str, str] = {}
 
 
 def build_image(api: Api, order: BuildOrder, workshop: Workshop) -> str:
@@ -81,7 +84,7 @@ def build_image(api: Api, order: BuildOrder, workshop: Workshop) -> str:
     )
     store = BuildStore(workshop.cache_dir, CACHE_BYTES)
     registry = RegistryClient(api)
-    bases = _Bases(registry, store, order.aliases)
+    bases = _Bases(registry, store, workshop.aliases)
     with store.locked():
         outside = Surroundings(bases.find, workshop.run, workshop.say)
         built = Builder(request, store, outside).build()

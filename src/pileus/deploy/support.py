@@ -23,7 +23,6 @@ SUPPORT = Support(
     runtimes=runtimes.FAMILIES,
     runtimes_told=runtimes.TOLD,
     absent={
-        "image": "functions from container images",
         "snapStart": "SnapStart",
     },
 )

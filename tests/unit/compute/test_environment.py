@@ -34,3 +34,13 @@ def test_configured_ones_win_over_defaults_but_not_over_reserved_ones() -> None:
 def test_custom_runtimes_have_their_family_s_name() -> None:
     identity = Identity("f", "1", "us-east-1", "provided.al2023", "x", 128, "g")
     assert variables(identity, {}, {})["AWS_EXECUTION_ENV"] == "AWS_Lambda_provided"
+
+
+def test_an_image_says_itself_where_things_are() -> None:
+    identity = Identity("f", "1", "us-east-1", "", "app.handler", 128, "g")
+    seen = variables(identity, {}, {}, image={"PATH": "/own", "AWS_REGION": "nowhere"})
+    assert (seen["PATH"], seen["AWS_REGION"]) == ("/own", "us-east-1")
+    assert (seen["LAMBDA_TASK_ROOT"], seen["LAMBDA_RUNTIME_DIR"]) == ("/var/task", "/var/runtime")
+    assert not {"AWS_EXECUTION_ENV", "LANG"} & seen.keys()
+    configured = {"PATH": "/mine"}
+    assert variables(identity, configured, {}, image={"PATH": "/own"})["PATH"] == "/mine"

@@ -1,6 +1,7 @@
 """serverless.yml into CloudFormation templates and packing plans, as the Serverless Framework."""
 
 from pileus.languages.serverless.errors import ServiceFileError
+from pileus.languages.serverless.images import ServiceImage
 from pileus.languages.serverless.packaging import Artifact, PackagePlan, Requirements
 from pileus.languages.serverless.service import (
     ServerlessService,
@@ -19,6 +20,7 @@ __all__ = [
     "Requirements",
     "ServerlessService",
     "ServiceFileError",
+    "ServiceImage",
     "Sources",
     "StackSettings",
     "Support",

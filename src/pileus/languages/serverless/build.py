@@ -19,6 +19,7 @@ class Build:
 
     Attributes:
         statements: IAM statements that events and destinations ask for, for the shared role.
+        images: addresses with digests of the images that functions run, by ``ServiceImage.key``.
         deployed_at_ms: epoch milliseconds; part of the ids that must change with each deployment.
     """
 
@@ -30,6 +31,7 @@ class Build:
     plan: PackagePlan
     code_hashes: dict[str, str]
     deployed_at_ms: int
+    images: dict[str, str] = field(default_factory=dict)
     resources: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     statements: list[dict[str, Any]] = field(default_factory=list)
@@ -42,6 +44,11 @@ class Build:
         """The deployed name of a function: its own, or ``service-stage-function``."""
         own = self.functions[name]["name"]
         return own.text() if own else f"{self.service}-{self.stage}-{name}"
+
+    def image_of(self, name: str) -> str | None:
+        """The address of the image that a function runs; None where only the stack will know."""
+        key = self.plan.function_images.get(name)
+        return None if key is None else self.images.get(key, key)
 
     def add(self, logical_id: str, kind: str, properties: dict[str, Any], **others: Any) -> None:
         """Add a resource; ``others`` are members beside Type and Properties."""

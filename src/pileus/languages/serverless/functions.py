@@ -16,6 +16,7 @@ from pileus.languages.serverless.build import (
     custom_role,
     role_logical_id,
 )
+from pileus.languages.serverless.images import image_properties
 from pileus.languages.serverless.names import arn_of, function_id, lambda_id
 from pileus.languages.serverless.reading import Reading, is_function
 
@@ -102,22 +103,7 @@ def add_function(build: Build, name: str) -> None:
 def _code(build: Build, name: str) -> dict[str, Any]:
     function = build.functions[name]
     if function["image"]:
-        image = function["image"]
-        uri = image["uri"] if isinstance(image.value, dict) else image
-        if not uri:
-            raise image.error("expected uri; images built by name are not supported")
-        result: dict[str, Any] = {
-            "Code": {"ImageUri": uri.text_or_function()},
-            "PackageType": "Image",
-        }
-        if isinstance(image.value, dict):
-            config = {
-                target: image[source].value
-                for source, target in _IMAGE_CONFIG.items()
-                if image[source]
-            }
-            result.update({"ImageConfig": config} if config else {})
-        return result
+        return image_properties(function, build.image_of(name))
     if not function["handler"]:
         raise function["handler"].error("expected module.function, found nothing")
     artifact = build.plan.of_function(name)
@@ -129,13 +115,6 @@ def _code(build: Build, name: str) -> dict[str, Any]:
         "Handler": function["handler"].text(r"[^\s]+", "module.function"),
         "Runtime": runtime.text(r"[a-z]+[0-9a-z.]*", "a runtime such as python3.12"),
     }
-
-
-_IMAGE_CONFIG = {
-    "command": "Command",
-    "entryPoint": "EntryPoint",
-    "workingDirectory": "WorkingDirectory",
-}
 
 
 def bucket_reference(build: Build) -> Any:
@@ -189,7 +168,7 @@ def _optional(build: Build, function: Reading) -> dict[str, Any]:
     if variables is not None:
         result["Environment"] = {"Variables": variables}
     layers = function["layers"] or provider["layers"]
-    if layers:
+    if layers and not function["image"]:
         result["Layers"] = [item.text_or_function() for item in layers.entries()]
     return result
 
@@ -263,6 +242,8 @@ def add_version(build: Build, name: str) -> None:
         return
     artifact = build.plan.of_function(name)
     code_hash = build.code_hashes.get(artifact.name, "") if artifact else ""
+    if function["image"]:
+        code_hash = (build.image_of(name) or "").partition("@sha256:")[2]
     logical_id = f"{function_id(name)}LambdaVersion{_digest(build, name, code_hash)}"
     properties: dict[str, Any] = {"FunctionName": {"Ref": lambda_id(name)}}
     if code_hash:

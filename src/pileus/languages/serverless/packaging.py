@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pileus.languages.serverless.images import ServiceImage, plan_images
 from pileus.languages.serverless.reading import Reading
 
 DEFAULT_EXCLUDES = (
@@ -63,11 +64,17 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class PackagePlan:
-    """Every artifact of a deployment, under one folder of the deployment bucket."""
+    """Every artifact of a deployment, under one folder of the deployment bucket, and its images.
+
+    Attributes:
+        function_images: keys of ``images`` by function.
+    """
 
     artifacts: tuple[Artifact, ...]
     folder: str
     requirements: Requirements
+    images: tuple[ServiceImage, ...] = ()
+    function_images: Mapping[str, str] = field(default_factory=dict)
 
     def of_function(self, name: str) -> Artifact | None:
         """The artifact a function runs; None for one that runs an image."""
@@ -116,7 +123,9 @@ def plan_package(
         artifacts.append(
             Artifact(file, f"{folder}/{file}", tuple(together), shared + only, ".", service_zip)
         )
-    return PackagePlan(tuple(artifacts + _layers(root, folder)), folder, _requirements(root))
+    images, keys = plan_images(root["provider"], functions)
+    every = tuple(artifacts + _layers(root, folder))
+    return PackagePlan(every, folder, _requirements(root), images, keys)
 
 
 def _patterns(package: Reading) -> tuple[str, ...]:

@@ -91,7 +91,8 @@ _PROVIDER = [
     "websocketsApiName",
     "alb",
 ]
-_IGNORED_PROVIDER = ("vpc", "alb", "ecr", "websocketsApiName")
+_IGNORED_PROVIDER = ("vpc", "alb", "websocketsApiName")
+_ECR = ("images", "scanOnPush")
 _KNOWN_PLUGINS = frozenset(
     ("serverless-localstack", "serverless-python-requirements", "serverless-dotenv-plugin")
 )
@@ -194,6 +195,7 @@ class ServerlessService:
         options: Options | None = None,
         code_hashes: Mapping[str, str] | None = None,
         deployed_at_ms: int = 0,
+        images: Mapping[str, str] | None = None,
     ) -> Translation:
         """Translate for one stage.
 
@@ -203,19 +205,21 @@ class ServerlessService:
                 versions change with the configuration only; translate once for the plan, pack,
                 and once more with the hashes.
             deployed_at_ms: epoch milliseconds, the deployment's folder in the bucket.
+            images: addresses with digests of the plan's images, by their keys.
 
         Raises:
             ServiceFileError: anything in the file that cannot be used.
         """
         root, stage, region = self.resolve(options)
         with self._told_with_line():
-            return self._translated(root, (stage, region), dict(code_hashes or {}), deployed_at_ms)
+            packed = (dict(code_hashes or {}), dict(images or {}))
+            return self._translated(root, (stage, region), packed, deployed_at_ms)
 
     def _translated(
         self,
         root: Reading,
         place: tuple[str, str],
-        code_hashes: dict[str, str],
+        packed: tuple[dict[str, str], dict[str, str]],
         deployed_at_ms: int,
     ) -> Translation:
         stage, region = place
@@ -225,7 +229,8 @@ class ServerlessService:
         folder = f"{prefix}/{name}/{stage}/{deployed_at_ms}-{iso8601(deployed_at_ms)}"
         functions = _functions(root["functions"])
         plan = plan_package(root, name, folder, functions)
-        build = Build(root, name, stage, region, functions, plan, code_hashes, deployed_at_ms)
+        hashes, images = packed
+        build = Build(root, name, stage, region, functions, plan, hashes, deployed_at_ms, images)
         template = full_template(build)
         return Translation(
             service=name,
@@ -279,6 +284,7 @@ def _check(root: Reading) -> None:
     for setting in _IGNORED_PROVIDER:
         if provider[setting]:
             provider[setting].warn("has no meaning here; ignored")
+    provider["ecr"].check_keys(*_ECR)
     for name in plugin_names(root):
         if name in _REFUSED_PLUGINS:
             raise root["plugins"].error(f"{name} {_REFUSED_PLUGINS[name]}")

@@ -40,7 +40,9 @@ def check_support(root: Reading, functions: Mapping[str, Reading], support: Supp
     """
     for name, function in functions.items():
         _check_settings(function, support)
-        _check_runtime(name, function["runtime"] or root["provider"]["runtime"], support)
+        if not function["image"]:
+            runtime = function["runtime"] or root["provider"]["runtime"]
+            _check_runtime(name, runtime, support)
         for entry in function["events"].entries():
             _check_event(name, entry, support)
 
