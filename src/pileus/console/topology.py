@@ -184,7 +184,7 @@ def _add_rule_links(topology: Topology, inventory: Inventory) -> None:
 
 def _add_function_links(topology: Topology, inventory: Inventory) -> None:
     for mapping in inventory.event_sources:
-        origin = normal_place(mapping["EventSourceArn"])
+        origin = _origin(topology, mapping)
         topology.add_link(origin, normal_place(mapping["FunctionArn"]), "poll")
     names = {node["name"]: place for place, node in topology.nodes.items() if node["kind"] != "bus"}
     for function in inventory.functions:
@@ -202,6 +202,17 @@ def _add_function_links(topology: Topology, inventory: Inventory) -> None:
             used = value if value in topology.nodes else names.get(value, "")
             if used:
                 topology.add_link(place, used, "uses")
+
+
+def _origin(topology: Topology, mapping: Mapping[str, Any]) -> str:
+    """What a mapping polls; topics of clusters that are not ours come onto the map with it."""
+    if mapping.get("EventSourceArn"):
+        return normal_place(mapping["EventSourceArn"])
+    servers = mapping["SelfManagedEventSource"]["Endpoints"]["KAFKA_BOOTSTRAP_SERVERS"]
+    (topic,) = mapping["Topics"]
+    place = f"kafka:{','.join(sorted(servers))}/{topic}"
+    topology.add_node(place, "topic", topic, detail="Kafka")
+    return place
 
 
 def _destination(topology: Topology, arn: str) -> str:

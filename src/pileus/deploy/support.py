@@ -15,6 +15,7 @@ SUPPORT = Support(
         "sqs",
         "sns",
         "stream",
+        "kafka",
         "eventBridge",
         "schedule",
         "cloudwatchEvent",

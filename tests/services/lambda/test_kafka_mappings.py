@@ -310,3 +310,45 @@ async def test_secret_without_its_parts_is_told(
     told = await shown(platform, made)
     assert told["LastProcessingResult"] == (f"PROBLEM: The secret {secret['ARN']} has no username.")
     assert told["StateTransitionReason"] == "ESM_CONFIG_NOT_VALID"
+
+
+# -- templates ---------------------------------------------------------------------------------
+
+
+def _template(**properties: Any) -> str:
+    mapping = {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "Properties": {
+            "FunctionName": "f",
+            "SelfManagedEventSource": {"Endpoints": {"KafkaBootstrapServers": SERVERS}},
+            "SelfManagedKafkaEventSourceConfig": {"ConsumerGroupId": "stack"},
+            "StartingPosition": "TRIM_HORIZON",
+            "Topics": ["orders"],
+            **properties,
+        },
+    }
+    return json.dumps({"Resources": {"Mapping": mapping}})
+
+
+async def test_template_makes_changes_and_removes_a_mapping(
+    platform: MemoryPlatform, function: Function, kafka: MemoryKafka
+) -> None:
+    pollers = {"ProvisionedPollerConfig": {"MinimumPollers": 1, "MaximumPollers": 2}}
+    given = {"StackName": "s", "TemplateBody": _template(**pollers)}
+    await platform("cloudformation", "CreateStack", **given)
+    await platform.clock.advance(MINUTE_MS)
+    (made,) = (await platform("lambda", "ListEventSourceMappings"))["EventSourceMappings"]
+    assert made["SelfManagedEventSource"] == SOURCE["SelfManagedEventSource"]
+    assert made["ProvisionedPollerConfig"] == pollers["ProvisionedPollerConfig"]
+    kafka.produce("orders", b"a")
+    await platform.clock.advance(SECOND_MS)
+    assert kafka.committed["stack", "orders"] == {0: 1}
+    given["TemplateBody"] = _template(BatchSize=7)
+    await platform("cloudformation", "UpdateStack", **given)
+    await platform.clock.advance(MINUTE_MS)
+    told = await shown(platform, made)
+    assert (told["BatchSize"], told["UUID"]) == (7, made["UUID"])
+    assert "ProvisionedPollerConfig" not in told
+    await platform("cloudformation", "DeleteStack", StackName="s")
+    await platform.clock.advance(MINUTE_MS)
+    assert (await platform("lambda", "ListEventSourceMappings"))["EventSourceMappings"] == []

@@ -12,6 +12,7 @@ from pileus.languages.serverless.events_bus import (
     add_schedule,
 )
 from pileus.languages.serverless.events_http import add_http, add_http_api
+from pileus.languages.serverless.events_kafka import add_kafka
 from pileus.languages.serverless.events_messages import (
     add_cloudwatch_logs,
     add_sns,
@@ -28,7 +29,7 @@ _PLAIN: dict[str, Callable[[Build, str, Reading], None]] = {
     "http": add_http,
     "httpApi": add_http_api,
 }
-KINDS = (*_PLAIN, "s3", "eventBridge", "schedule", "cloudwatchEvent", "cloudwatchLog")
+KINDS = (*_PLAIN, "s3", "eventBridge", "schedule", "cloudwatchEvent", "cloudwatchLog", "kafka")
 _S3_MEMBERS = ("bucket", "event", "rules", "existing")
 
 
@@ -39,6 +40,7 @@ def add_events(build: Build, name: str) -> None:
         ServiceFileError: an unknown kind of event, or one that is not well-formed.
     """
     logs: list[Reading] = []
+    topics: list[Reading] = []
     schedules = watched = stored = 1
     for index, entry in enumerate(_entries(build, name), 1):
         kind, event = _kind(entry)
@@ -54,9 +56,12 @@ def add_events(build: Build, name: str) -> None:
             watched += 1
         elif kind == "cloudwatchLog":
             logs.append(event)
+        elif kind == "kafka":
+            topics.append(event)
         else:
             _PLAIN[kind](build, name, event)
     add_cloudwatch_logs(build, name, logs)
+    add_kafka(build, name, topics)
 
 
 def _entries(build: Build, name: str) -> list[Reading]:

@@ -49,7 +49,8 @@ def _allow(build: Build, actions: list[str], resource: Any) -> None:
     build.statements.append({"Effect": "Allow", "Action": actions, "Resource": [resource]})
 
 
-def _filters(settings: Reading) -> dict[str, Any]:
+def filters(settings: Reading) -> dict[str, Any]:
+    """FilterCriteria out of ``filterPatterns``, where there are any."""
     patterns = settings["filterPatterns"].entries()
     if not patterns:
         return {}
@@ -76,11 +77,11 @@ def add_sqs(build: Build, name: str, event: Reading) -> None:
     properties["FunctionName"] = build.target(name)
     properties["Enabled"] = settings["enabled"].boolean(True)
     properties.update(_response_type(settings))
-    properties.update(_filters(settings))
+    properties.update(filters(settings))
     if settings["maximumConcurrency"]:
         count = settings["maximumConcurrency"].integer(2, 1000)
         properties["ScalingConfig"] = {"MaximumConcurrency": count}
-    _add_mapping(build, name, f"EventSourceMappingSQS{alphanumeric(queue)}", properties)
+    add_mapping(build, name, f"EventSourceMappingSQS{alphanumeric(queue)}", properties)
     _allow(build, _SQS_ACTIONS, arn)
 
 
@@ -94,9 +95,10 @@ def _response_type(settings: Reading) -> dict[str, Any]:
     }
 
 
-def _add_mapping(
+def add_mapping(
     build: Build, name: str, tail: str, properties: dict[str, Any], *needs: str
 ) -> None:
+    """Add an event source mapping of a function; ``tail`` ends its logical id."""
     depends = build.role_dependency(name) + build.alias_dependency(name) + list(needs)
     others = {"DependsOn": depends} if depends else {}
     logical_id = f"{function_id(name)}{tail}"
@@ -138,9 +140,9 @@ def add_stream(build: Build, name: str, event: Reading) -> None:
         properties["BisectBatchOnFunctionError"] = True
     properties.update(_response_type(settings))
     properties.update(_stream_destination(build, settings))
-    properties.update(_filters(settings))
+    properties.update(filters(settings))
     tail = f"EventSourceMapping{upper_first(kind)}{alphanumeric(stream)}"
-    _add_mapping(build, name, tail, properties, *needs)
+    add_mapping(build, name, tail, properties, *needs)
     _allow(build, [f"{kind}:{action}" for action in _STREAM_ACTIONS], arn)
     if needs:
         actions = ["kinesis:SubscribeToShard"]
