@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -89,9 +88,14 @@ class Registry:
         self._bound: dict[tuple[str, str], BoundOperation] = {}
         self.rooms: list[Room] = []
         for found in pkgutil.iter_modules(importlib.import_module(services).__path__):
+            if not found.ispkg:
+                continue
             manifest = f"{services}.{found.name}.room"
-            if found.ispkg and importlib.util.find_spec(manifest) is not None:
+            try:
                 self._add(importlib.import_module(manifest).ROOM)
+            except ModuleNotFoundError as error:
+                if error.name != manifest:
+                    raise  # something that a manifest imports: not a folder without one
 
     def _add(self, room: Room) -> None:
         self.rooms.append(room)

@@ -68,7 +68,8 @@ def epoch_s(amz_date: str) -> int | None:
     if not _AMZ_DATE.fullmatch(amz_date):
         return None
     try:
-        return int(datetime.strptime(amz_date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp())
+        # Not strptime: its first use imports calendars and compiles patterns for every locale.
+        return int(datetime.fromisoformat(amz_date).timestamp())
     except ValueError:
         return None
 
