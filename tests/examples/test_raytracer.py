@@ -29,6 +29,28 @@ def test_the_picture_is_that_of_one_process_bit_for_bit(app: Raytracer, tmp_path
     assert app.versions("dusk/scene.png") == 1
 
 
+def test_what_is_told_again_changes_nothing(app: Raytracer) -> None:
+    app.put("heard.zip", small_scene())
+    picture = app.picture("heard.zip")
+    render, tasks = app.render_of("heard.zip"), app.tasks("heard.zip")
+    until(app.has_rested, "the end of all steps")
+    for tile in range(TILES):
+        app.send_step({"start": [render, tile]})
+    for task in tasks:
+        app.send_step({"detail-type": "ECS Task State Change", "detail": task})
+        # The same, as if it had failed.
+        (container,) = task["containers"]
+        failed = {**task, "containers": [{**container, "exitCode": 1}]}
+        app.send_step({"detail-type": "ECS Task State Change", "detail": failed})
+    until(app.has_rested, "the end of all steps")
+    assert {task["taskArn"] for task in app.tasks("heard.zip")} == {
+        task["taskArn"] for task in tasks
+    }
+    assert app.versions("heard.png") == 1
+    assert app.get("heard.png") == picture
+    assert app.get("heard.error.json") is None
+
+
 def test_a_scene_put_again_gets_a_new_picture(app: Raytracer, tmp_path: Path) -> None:
     app.put("twice.zip", small_scene(seed=1))
     first = app.render_of("twice.zip")

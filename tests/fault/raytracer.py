@@ -19,7 +19,7 @@ from tests.conformance.live import PYTHON, LivePlatform
 ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "apps" / "raytracer"
 SCENES, WORK = "raytracer-scenes", "raytracer-work"
-TILES = 12
+TILES = 8
 
 
 def until(look: Callable[[], Any], what: str, timeout_s: float = 120.0) -> Any:
@@ -32,10 +32,10 @@ def until(look: Callable[[], Any], what: str, timeout_s: float = 120.0) -> Any:
 
 
 def small_scene(seed: int = 1, samples: int = 2) -> bytes:
-    """A scene.zip of 60 × 45 pixels in TILES tiles: the default scene, made small."""
+    """A scene.zip of 60 × 30 pixels in TILES tiles: the default scene, made small."""
     marbles = APP / "scenes" / "marbles"
     scene = json.loads((marbles / "scene.json").read_text())
-    scene["picture"] = {"width": 60, "height": 45, "samples": samples, "tile": 15, "seed": seed}
+    scene["picture"] = {"width": 60, "height": 30, "samples": samples, "tile": 15, "seed": seed}
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w") as archive:
         archive.writestr("scene.json", json.dumps(scene))
@@ -148,6 +148,20 @@ class Raytracer:
             given = {one["name"]: one["value"] for one in container["environment"]}
             found.setdefault(int(given["TILE"]), []).append(int(given["ATTEMPT"]))
         return {tile: sorted(numbers) for tile, numbers in sorted(found.items())}
+
+    def send_step(self, step: dict[str, Any]) -> None:
+        """Put a message into the queue of steps."""
+        sqs = self.platform.client("sqs")
+        url = sqs.get_queue_url(QueueName="raytracer-steps")["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(step, default=str))
+
+    def has_rested(self) -> bool:
+        """Whether no step waits or is being taken."""
+        sqs = self.platform.client("sqs")
+        url = sqs.get_queue_url(QueueName="raytracer-steps")["QueueUrl"]
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        return all(found[name] == "0" for name in names)
 
     def kill(self) -> None:
         """``kill -9`` of the platform, and its start."""
