@@ -338,6 +338,38 @@ def test_tasks_survive_a_killed_platform(make_platform: Callable[..., LivePlatfo
     assert [int(line) for line in dict.fromkeys(tasks.output(arn))] == list(range(60))
 
 
+ASKING = """
+import json, os, time, urllib.request
+address = "http://169.254.170.2" + os.environ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]
+for _ in range(40):
+    with urllib.request.urlopen(address, timeout=2) as reply:
+        print(json.loads(reply.read())["RoleArn"], flush=True)
+    time.sleep(0.1)
+import boto3
+print(boto3.client("sts").get_caller_identity()["Arn"])
+"""
+
+
+def test_a_task_has_its_keys_while_the_platform_is_away(
+    make_platform: Callable[..., LivePlatform],
+) -> None:
+    platform = make_platform()
+    tasks = Tasks(platform)
+    iam = platform.client("iam")
+    role = iam.create_role(RoleName="worker", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    arn = tasks.start(["python", "-c", ASKING], taskRoleArn=role)
+    tasks.until(arn, "RUNNING")
+    eventually(lambda: len(tasks.output(arn)) > 5)
+    platform.kill()
+    time.sleep(2.5)
+    platform.start()
+    told = tasks.until(arn, "STOPPED")
+    assert told["containers"][0]["exitCode"] == 0, tasks.output(arn)
+    *asked, last = tasks.output(arn)
+    assert set(asked) == {role}
+    assert last.startswith("arn:aws:sts::000000000000:assumed-role/worker/")
+
+
 def test_a_platform_that_ends_in_order_takes_its_tasks_along(
     make_platform: Callable[..., LivePlatform],
 ) -> None:

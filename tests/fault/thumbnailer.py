@@ -30,6 +30,13 @@ def need_what_the_base_is_made_of() -> None:
         pytest.fail(why) if os.environ.get("CI") == "true" else pytest.skip(why)
 
 
+def write_video(folder: Path) -> Path:
+    """The app's own sample, of four seconds."""
+    path = folder / "cat.mp4"
+    subprocess.run([PYTHON, str(APP / "sample.py"), str(path)], check=True)
+    return path
+
+
 def until(look: Callable[[], T], what: str, timeout_s: float = 120.0) -> T:
     """The first true answer of ``look``."""
     end_s = time.monotonic() + timeout_s

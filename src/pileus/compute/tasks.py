@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 import msgspec
@@ -44,14 +44,30 @@ from pileus.values.errors import ServiceError
 _KILL_GRACE_MS = 10_000
 _FAR_MS = 3_600_000
 _SIGNAL_BASE = 128
+ANSWERS_EVERY_S = 3600.0
+"""Answers hold for several times as long."""
 Report = Callable[[TaskReport], Awaitable[None]]
+Answers = Callable[[], Awaitable[Mapping[str, str]]]
 
 
 class TaskRun:
-    """Runs one task. ``service`` is the room's wire id, in whose name output is written."""
+    """Runs one task.
 
-    def __init__(self, kernel: Kernel, nodes: TaskNodes, service: str, plan: TaskPlan) -> None:
+    Args:
+        service: the room's wire id, in whose name output is written.
+        answers: what the node is to answer at the metadata address while the platform is away.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        nodes: TaskNodes,
+        service: str,
+        plan: TaskPlan,
+        answers: Answers | None = None,
+    ) -> None:
         self.plan = plan
+        self._answers = answers
         self._kernel = kernel
         self._clock = kernel.clock
         self._nodes = nodes
@@ -95,6 +111,7 @@ class TaskRun:
         try:
             if not await self._are_logs_open():
                 return self._report(self._handle.containers())
+            await self._leave_answers(self._handle)
             return await self._watch(self._handle, report)
         finally:
             for work in self._work:
@@ -104,6 +121,19 @@ class TaskRun:
         """Remove the task from the node: after its end is durable."""
         if self._handle is not None:
             await self._handle.close()
+
+    async def _leave_answers(self, handle: TaskHandle) -> None:
+        """Before anything runs that may ask, and fresh ones from time to time."""
+        if self._answers is None:
+            return
+        handle.leave_answers(await self._answers())
+
+        async def renew(answers: Answers) -> None:
+            while True:
+                await self._clock.sleep(ANSWERS_EVERY_S)
+                handle.leave_answers(await answers())
+
+        self._spawn(renew(self._answers))
 
     # -- the loop ---------------------------------------------------------------------------
 

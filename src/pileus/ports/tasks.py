@@ -209,6 +209,11 @@ class TaskHandle(Protocol):
         """
         ...
 
+    def leave_answers(self, answers: Mapping[str, str]) -> None:
+        """What the node itself answers at the metadata address, path → JSON, while no platform is
+        there. Kept in memory, in place of what was left before."""
+        ...
+
     async def close(self) -> None:
         """End every process and remove everything the task left on the node. Idempotent."""
         ...

@@ -3,7 +3,8 @@
 A process of its own session, single-threaded, that the platform starts and leaves alone. It waits for
 its containers, writes to disk how they ended, and answers whichever platform connects to its socket.
 The task's network is the keeper's own: it listens where the platform is reached from inside, and hands
-those listeners to every platform that connects, so that containers keep their door over a restart.
+those listeners to every platform that connects, so that containers keep their door over a restart. While
+none is connected it gives the answers that the last one left (``container_answers``).
 
 It ends when told to close, or, should the platform never come back, stays for what runs.
 """
@@ -21,6 +22,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pileus.runtime import container_process, container_root, linux, messages
+from pileus.runtime.container_answers import StandIn
 from pileus.runtime.container_output import READ_BYTES, OutputWriter
 from pileus.runtime.container_plan import PROTOCOL_VERSION, ContainerPlan, TaskPlan
 
@@ -86,6 +88,8 @@ class Keeper:
         self._is_closing = False
         linux.become_subreaper()
         self._listeners = self._make_network()
+        at_metadata = self._listeners[-1] if task.metadata_address else None
+        self._stand_in = StandIn(at_metadata, self._on, self._off)
         self._door = self._listen()
         wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -116,6 +120,7 @@ class Keeper:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             listener.listen(128)
+            listener.setblocking(False)
             listeners.append(listener)
         return listeners
 
@@ -186,6 +191,7 @@ class Keeper:
     def _add_channel(self, channel: socket.socket) -> None:
         channel.setblocking(False)
         self._on(channel.fileno(), lambda: self._hear(channel))
+        self._stand_in.step_back()
 
     def _hear(self, channel: socket.socket) -> None:
         try:
@@ -198,6 +204,8 @@ class Keeper:
             self._off(channel.fileno())
             del self._channels[channel.fileno()]
             channel.close()
+            if not self._channels:
+                self._stand_in.take_over()
             return
         operation = message["op"]
         if operation == "hello":
@@ -211,6 +219,8 @@ class Keeper:
             self._execute(message)
         elif operation == "output_read":
             self._note_read(message["container"], message["position"])
+        elif operation == "answers":
+            self._stand_in.answers = message["answers"]
         elif operation == "close":
             self._close()
 

@@ -81,6 +81,7 @@ class FakeTask:
     spec: TaskSpec
     is_lost: bool = False
     containers: dict[str, FakeContainer] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -198,6 +199,10 @@ class FakeTaskHandle:
     def forget_output(self, container: str, position: int) -> None:
         """See the port."""
         self._task.containers[container].forgotten = position
+
+    def leave_answers(self, answers: Mapping[str, str]) -> None:
+        """See the port."""
+        self._task.answers = dict(answers)
 
     async def close(self) -> None:
         """See the port."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from tests.conformance.live import LivePlatform
-from tests.fault.thumbnailer import Thumbnailer, need_what_the_base_is_made_of, until
+from tests.fault.thumbnailer import Thumbnailer, need_what_the_base_is_made_of, until, write_video
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("thumbnails")]
 Picture = npt.NDArray[np.int16]
@@ -26,11 +26,7 @@ def app(live_platform: LivePlatform, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import sample
-
-    path = tmp_path_factory.mktemp("video") / "cat.mp4"
-    sample.write(path)
-    return path
+    return write_video(tmp_path_factory.mktemp("video"))
 
 
 def pictures(content: bytes) -> list[Picture]:

@@ -162,6 +162,11 @@ class LocalTaskHandle:
         if self._channel is not None:
             self._send({"op": "output_read", "container": container, "position": position})
 
+    def leave_answers(self, answers: Mapping[str, str]) -> None:
+        """See the port."""
+        if self._channel is not None:
+            self._send({"op": "answers", "answers": dict(answers)})
+
     async def close(self) -> None:
         """See the port."""
         if self._is_closed:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pileus.kernel.credentials import issue
 from pileus.kernel.kernel import Kernel
 from pileus.services.ecs import store, telling
-from pileus.services.ecs.limits import LIMITS
 from pileus.services.ecs.model import Definition, Task
-from pileus.services.ecs.planning import Planner, role_of
+from pileus.services.ecs.planning import Planner
+from pileus.services.ecs.role_keys import keys_document
 from pileus.services.ecs.running import Known, TaskRunner
 from pileus.services.ecs.secret_values import CannotPlan
 from pileus.values.times import iso8601
@@ -45,29 +44,13 @@ class Metadata:
         kernel = self._kernel
         call = kernel.stream_call(known.space)
         task, definition = call.read(lambda view: _records(view, known.task_id))
-        role = role_of(task, definition, "taskRoleArn") if task and definition else ""
-        if not role or task is None or task.credentials == known.task_id:
+        if task is None or definition is None or task.credentials == known.task_id:
             return None
         scope = f"{call.account}/{call.region}"
         try:
-            principal = await kernel.part(Planner).assume(scope, role, task)
+            return await keys_document(kernel, kernel.part(Planner), scope, task, definition)
         except CannotPlan:
             return None
-        assert principal is not None
-        keys = issue(
-            kernel.signing_key,
-            kernel.chance.random_bytes,
-            principal,
-            kernel.clock.now_ms(),
-            LIMITS.keys_last_s,
-        )
-        return {
-            "RoleArn": role,
-            "AccessKeyId": keys.access_key_id,
-            "SecretAccessKey": keys.secret_key,
-            "Token": keys.session_token,
-            "Expiration": iso8601(keys.expires_ms or 0, millis=False),
-        }
 
 
 def _records(view: Any, task_id: str) -> tuple[Task | None, Definition | None]:

@@ -12,6 +12,7 @@ import logging
 from typing import Any
 
 import msgspec
+import orjson
 
 from pileus.compute import task_plan
 from pileus.compute.task_plan import TaskReport
@@ -23,6 +24,7 @@ from pileus.ports.tasks import Capacity, TaskNodes, TaskRefused, TaskSpec
 from pileus.services.ecs import lifecycle, model, store
 from pileus.services.ecs.model import Definition, Task
 from pileus.services.ecs.planning import Planner
+from pileus.services.ecs.role_keys import keys_document, keys_path
 from pileus.services.ecs.secret_values import CannotPlan
 
 _log = logging.getLogger("pileus.ecs")
@@ -181,7 +183,11 @@ class TaskRunner:
             await self._end(call, task, report)
             return
         await call.write_at_last(lambda write: lifecycle.pending(write, task.id), f"task {task.id}")
-        run = self._runs[task.id] = TaskRun(self._kernel, self._nodes, "ecs", plan)
+
+        async def answers() -> dict[str, str]:
+            return await self._answers(scope, task, definition)
+
+        run = self._runs[task.id] = TaskRun(self._kernel, self._nodes, "ecs", plan, answers)
         if refusal:  # some of its containers were started by an earlier platform, others never
             run.stop(task_plan.FAILED_TO_START, refusal)
         self._tell_stop(call, task.id)
@@ -195,6 +201,15 @@ class TaskRunner:
         await take(last)
         await self._end(call, task, last)
         await run.close()
+
+    async def _answers(self, scope: str, task: Task, definition: Definition) -> dict[str, str]:
+        """What containers ask for with little patience: their role's keys."""
+        try:
+            keys = await keys_document(self._kernel, self._planner, scope, task, definition)
+        except CannotPlan as error:
+            _log.warning("task %s gets no keys while the platform is away: %s", task.id, error)
+            return {}
+        return {keys_path(task): orjson.dumps(keys).decode()} if keys else {}
 
     async def _end(self, call: StreamCall, task: Task, last: TaskReport) -> None:
         used = await call.write_at_last(
