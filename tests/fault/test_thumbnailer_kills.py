@@ -66,6 +66,8 @@ def _check(
     assert app.thumbnail(key)
     task = app.stopped(key)
     assert task["containers"][0]["exitCode"] == 0, app.output(task)
-    line = f"*** New thumbnail: file {key}.jpg."
-    until(lambda: line in app.said("onNewThumbnail"), "onNewThumbnail")
     assert len(app.tasks(key)) == 1
+    if not key.startswith("picture-stored"):  # there the last second of logs may be lost
+        line = f"*** New thumbnail: file {key}.jpg."
+        until(lambda: line in app.said("onNewThumbnail"), "onNewThumbnail")
+        assert app.said("onNewThumbnail").count(line) == 1

@@ -37,7 +37,7 @@ def write_video(folder: Path) -> Path:
     return path
 
 
-def until(look: Callable[[], T], what: str, timeout_s: float = 120.0) -> T:
+def until(look: Callable[[], T], what: str, timeout_s: float = 240.0) -> T:
     """The first true answer of ``look``."""
     end_s = time.monotonic() + timeout_s
     while not (found := look()):
@@ -111,14 +111,15 @@ class Thumbnailer:
     def tasks(self, key: str) -> list[dict[str, Any]]:
         """The tasks that were started for a video."""
         ecs = self.platform.client("ecs")
-        arns = [
+        # A task may stop between the two questions, and is then in both answers.
+        arns = {
             arn
             for status in ("RUNNING", "STOPPED")
             for arn in ecs.list_tasks(cluster=STACK, desiredStatus=status)["taskArns"]
-        ]
+        }
         if not arns:
             return []
-        told = ecs.describe_tasks(cluster=STACK, tasks=arns)["tasks"]
+        told = ecs.describe_tasks(cluster=STACK, tasks=sorted(arns))["tasks"]
         return [task for task in told if _environment(task)["INPUT_VIDEO"] == key]
 
     def stopped(self, key: str) -> dict[str, Any]:
@@ -126,7 +127,7 @@ class Thumbnailer:
 
         def look() -> dict[str, Any] | None:
             found = self.tasks(key)
-            assert len(found) <= 1, found
+            assert len(found) <= 1, [(one["taskArn"], one["createdAt"]) for one in found]
             return found[0] if found and found[0]["lastStatus"] == "STOPPED" else None
 
         found = until(look, f"the end of the task for {key}")
