@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from pileus.compute.images.model import Image
-from pileus.ports.nodes import InstanceSpec, LogLine, TakePart
+from pileus.ports.nodes import InstanceSpec, LogLine, Restore, TakePart
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -54,6 +54,7 @@ class Result(msgspec.Struct, frozen=True):
     Attributes:
         function_error: empty, or ``Unhandled`` (the header ``X-Amz-Function-Error``).
         init_ns: the init phase, when this call waited for it.
+        restore: the same for an instance that is a copy of a snapshot.
         written: the invocation's records, from START to REPORT, as they were written.
         log_stream: name of the instance's log stream.
     """
@@ -65,6 +66,7 @@ class Result(msgspec.Struct, frozen=True):
     memory_peak_mb: int
     written: Sequence[Sequence[LogLine]]
     log_stream: str
+    restore: Restore | None = None
 
     @property
     def log(self) -> list[str]:
@@ -74,7 +76,7 @@ class Result(msgspec.Struct, frozen=True):
     @property
     def is_cold(self) -> bool:
         """Whether this call waited for a new instance."""
-        return self.init_ns is not None
+        return self.init_ns is not None or self.restore is not None
 
 
 class Usage(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import msgspec
 from msgspec.structs import replace
 
-from pileus.compute import errors, scaling
+from pileus.compute import errors, reports, scaling
 from pileus.compute.calls import (
     Call,
     Credentials,
@@ -32,7 +32,16 @@ from pileus.compute.scaling import ConcurrencyGate, ScalingLimits
 from pileus.compute.session import Session
 from pileus.ports.chance import Chance
 from pileus.ports.clock import Clock
-from pileus.ports.nodes import Exit, InitFailed, InstanceSpec, NoCapacity, Nodes, RuntimeUnavailable
+from pileus.ports.nodes import (
+    Exit,
+    InitFailed,
+    InstanceSpec,
+    LogLine,
+    NoCapacity,
+    Nodes,
+    RuntimeUnavailable,
+    SnapshotTaken,
+)
 from pileus.values.times import utc
 
 _log = logging.getLogger("pileus.compute")
@@ -164,6 +173,35 @@ class Pools:
         Raises NoCapacity, RuntimeUnavailable.
         """
         await self._services.nodes.prepare(spec)
+
+    async def take_snapshot(self, target: Target) -> SnapshotTaken:
+        """Initialise a version once, for its instances to be copies of; its log tells how.
+
+        Raises NoCapacity, RuntimeUnavailable, InitFailed.
+        """
+        stream = self._stream_name(target.version)
+        write = partial(self._services.write_log, target, stream)
+        credentials = await self._services.credentials(target)
+        spec = replace(target.spec, environment={**target.spec.environment, **credentials})
+        region = target.scope.partition("/")[2]
+        self._say(write, reports.init_start_line(spec.runtime, region))
+        try:
+            taken = await self._services.nodes.take_snapshot(spec, write)
+        except InitFailed as failed:
+            status = reports.status_of(failed.exit, reports.error_type(failed.document))
+            self._say(write, reports.init_report_line(failed.duration_ns, "init", status))
+            raise
+        self._say(write, reports.snapshot_line(taken.init_ns))
+        if taken.obstacle:
+            self._say(write, f"SNAPSTART\tState: Off\tReason: {taken.obstacle}")
+        return taken
+
+    async def drop_snapshots(self, name: str) -> None:
+        """End the snapshots of specs of a name; with a colon at its end, of all that begin so."""
+        await self._services.nodes.drop_snapshots(name)
+
+    def _say(self, write: Callable[[list[LogLine]], None], text: str) -> None:
+        write([LogLine(self._clock.now_ms(), text)])
 
     async def warm_up(self, target: Target, count: int) -> None:
         """Start instances until ``count`` are idle (provisioned capacity, models).

@@ -11,7 +11,8 @@ import math
 from collections.abc import Sequence
 from typing import overload
 
-from pileus.ports.nodes import Exit, ExitReason, LogLine
+from pileus.compute import runtimes
+from pileus.ports.nodes import Exit, ExitReason, LogLine, Restore
 from pileus.values.times import iso8601
 
 EXIT_ERROR = "Runtime.ExitError"
@@ -44,6 +45,36 @@ def start_line(request_id: str, version: str) -> str:
     return f"START RequestId: {request_id} Version: {version}"
 
 
+def init_start_line(runtime: str, region: str) -> str:
+    """The first line of a snapshot's init phase."""
+    return f"INIT_START {_runtime_version(runtime, region)}"
+
+
+def snapshot_line(init_ns: int) -> str:
+    """The last line of it."""
+    return f"INIT_REPORT Init Duration: {init_ns / _NS_PER_MS:.2f} ms"
+
+
+def restore_start_line(runtime: str, region: str) -> str:
+    """The first line of an instance that is a copy of a snapshot."""
+    return f"RESTORE_START {_runtime_version(runtime, region)}"
+
+
+def restore_report_line(restore: Restore | None, status: str = "") -> str:
+    """How long that took, or what went wrong.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/snapstart-monitoring.html
+    """
+    if restore is None:
+        return f"RESTORE_REPORT {status}"
+    return f"RESTORE_REPORT Restore Duration: {restore.duration_ns / _NS_PER_MS:.2f} ms"
+
+
+def _runtime_version(runtime: str, region: str) -> str:
+    name, arn = runtimes.version_name(runtime), runtimes.version_arn(region, runtime)
+    return f"Runtime Version: {name}\tRuntime Version ARN: {arn}"
+
+
 def end_line(request_id: str) -> str:
     """The line after the last output."""
     return f"END RequestId: {request_id}"
@@ -68,7 +99,7 @@ class RunLines(Sequence[LogLine]):
         request_id: str,
         start: tuple[int, str] | None,
         ended_ms: int,
-        figures: tuple[int, tuple[int, int], int | None, str],
+        figures: tuple[int, tuple[int, int], Beginning, str],
     ) -> None:
         self._request_id = request_id
         self._start = start
@@ -102,29 +133,41 @@ class RunLines(Sequence[LogLine]):
         return lines
 
 
-def billed_ms(duration_ns: int, init_ns: int | None) -> int:
-    """Whole milliseconds charged: the init phase counts, as AWS bills since August 2025."""
-    return max(1, math.ceil((duration_ns + (init_ns or 0)) / _NS_PER_MS))
+Beginning = int | Restore | None
+"""What a cold start waited for: an init phase, in nanoseconds, or a restore; None for a warm start."""
+
+
+def billed_ms(duration_ns: int, beginning: Beginning) -> int:
+    """Whole milliseconds charged: the init phase counts, as AWS bills since August 2025, or what the
+    function did in a restore."""
+    before_ns = beginning.billed_ns if isinstance(beginning, Restore) else beginning or 0
+    return max(1, math.ceil((duration_ns + before_ns) / _NS_PER_MS))
 
 
 def report_line(
     request_id: str,
     duration_ns: int,
     memory: tuple[int, int],
-    init_ns: int | None,
+    beginning: Beginning,
     status: str,
 ) -> str:
     """The REPORT line.
 
     Args:
         memory: size and peak, MB.
-        init_ns: the init phase of a cold start; None for a warm one.
+        beginning: of a cold start; None for a warm one.
         status: what :func:`status_of` says; empty for success.
     """
-    init = "" if init_ns is None else f"Init Duration: {init_ns / _NS_PER_MS:.2f} ms\t"
+    if isinstance(beginning, Restore):
+        init = (
+            f"Restore Duration: {beginning.duration_ns / _NS_PER_MS:.2f} ms\t"
+            f"Billed Restore Duration: {math.ceil(beginning.billed_ns / _NS_PER_MS)} ms\t"
+        )
+    else:
+        init = "" if beginning is None else f"Init Duration: {beginning / _NS_PER_MS:.2f} ms\t"
     return (
         f"REPORT RequestId: {request_id}\tDuration: {duration_ns / _NS_PER_MS:.2f} ms\t"
-        f"Billed Duration: {billed_ms(duration_ns, init_ns)} ms\tMemory Size: {memory[0]} MB\t"
+        f"Billed Duration: {billed_ms(duration_ns, beginning)} ms\tMemory Size: {memory[0]} MB\t"
         f"Max Memory Used: {min(memory)} MB\t{init}{status}"
     )
 
@@ -134,13 +177,23 @@ def init_report_line(duration_ns: int, phase: str, status: str) -> str:
     return f"INIT_REPORT Init Duration: {duration_ns / _NS_PER_MS:.2f} ms\tPhase: {phase}\t{status}"
 
 
-def status_of(exit: Exit | None, error_type: str = "") -> str:
+def status_of(exit: Exit | None, error: str = "") -> str:
     """``Status: …`` of a report; empty when nothing is wrong with the environment."""
     if exit is None:
         return ""
     if exit.reason is ExitReason.TIMED_OUT:
         return "Status: timeout"
-    return f"Status: error\tError Type: {error_type or exit_type(exit)}"
+    return f"Status: error\tError Type: {error or exit_type(exit)}"
+
+
+def error_type(document: bytes) -> str:
+    """The error type a runtime reported; empty when it reported none that can be read."""
+    try:
+        parsed = json.loads(document)
+    except ValueError:
+        return ""
+    kind = parsed.get("errorType") if isinstance(parsed, dict) else None
+    return kind if isinstance(kind, str) else ""
 
 
 def exit_type(exit: Exit) -> str:

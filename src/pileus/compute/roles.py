@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from pileus.compute.calls import Target
-from pileus.kernel.credentials import issue
+from pileus.kernel.credentials import Credential, issue
 from pileus.kernel.kernel import Kernel
 from pileus.values.context import CallContext, Principal
+from pileus.values.times import iso8601
 
 KEYS_LAST_S = 43_200
 """How long an instance's keys are valid; pools end instances well before."""
@@ -48,17 +49,31 @@ class Roles(msgspec.Struct, frozen=True):
         """Fresh keys of the target's role as environment variables; none without a role."""
         if not target.role:
             return {}
+        keys = await self._keys(target, session)
+        return {
+            "AWS_ACCESS_KEY_ID": keys.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": keys.secret_key,
+            "AWS_SESSION_TOKEN": keys.session_token,
+        }
+
+    async def document(self, target: Target, session: str) -> dict[str, str]:
+        """The same as SDKs take it from an address they are given."""
+        keys = await self._keys(target, session)
+        return {
+            "RoleArn": target.role,
+            "AccessKeyId": keys.access_key_id,
+            "SecretAccessKey": keys.secret_key,
+            "Token": keys.session_token,
+            "Expiration": iso8601(keys.expires_ms or 0, millis=False),
+        }
+
+    async def _keys(self, target: Target, session: str) -> Credential:
         principal = await self.assume(target.scope, target.role, session)
         kernel = self.kernel
-        keys = issue(
+        return issue(
             kernel.signing_key,
             kernel.chance.random_bytes,
             principal,
             kernel.clock.now_ms(),
             KEYS_LAST_S,
         )
-        return {
-            "AWS_ACCESS_KEY_ID": keys.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": keys.secret_key,
-            "AWS_SESSION_TOKEN": keys.session_token,
-        }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from pileus.compute import reports
+from pileus.compute import errors, reports
 from pileus.compute.calls import Call, ImageLayers, LogWriter, Result, Target
 from pileus.ports.clock import Clock
 from pileus.ports.nodes import (
@@ -22,9 +21,13 @@ from pileus.ports.nodes import (
     LogLine,
     Nodes,
     Outcome,
+    Restore,
+    RestoreFailed,
 )
+from pileus.values.errors import ServiceError
 
 UNHANDLED = "Unhandled"
+AFTER_RESTORE_ERROR = "Runtime.AfterRestoreError"
 _NS_PER_S = 1_000_000_000
 
 
@@ -32,7 +35,7 @@ class _Run(msgspec.Struct):
     """What one invocation has come to so far."""
 
     call: Call
-    init_ns: int | None = None
+    beginning: reports.Beginning = None
     init_failure: InitFailed | None = None
 
 
@@ -80,7 +83,8 @@ class Session:
         """Initialise and run the first invocation.
 
         A failed init phase is run again within the invocation, under the function's timeout, as
-        AWS does. Raises NoCapacity, RuntimeUnavailable.
+        AWS does. Raises NoCapacity, RuntimeUnavailable; ServiceError when a copy of a snapshot does
+        not come to life.
         """
         self._written = []
         run = _Run(call)
@@ -88,18 +92,22 @@ class Session:
         began_ns = self._clock.mono_ns()
         try:
             await self.open()
+        except RestoreFailed as failed:
+            raise self._restore_failed(failed) from failed
         except InitFailed as first:
             self._report_init(first, "init")
             began_ns = self._clock.mono_ns()
             try:
                 await self._start(replace(self._spec, init_timeout_s=timeout_s))
+            except RestoreFailed as failed:
+                raise self._restore_failed(failed) from failed
             except InitFailed as second:
                 self._report_init(second, "invoke")
                 run.init_failure = second
             spent_ns = self._clock.mono_ns() - began_ns
             return await self._run(run, spent_ns)
         assert self.link is not None
-        run.init_ns = self.link.init_ns
+        run.beginning = self.link.restore or self.link.init_ns
         return await self._run(run, 0)
 
     def invoke(self, call: Call) -> Coroutine[Any, Any, Result]:
@@ -130,6 +138,24 @@ class Session:
             await self.close()
             raise
         self.started_ns = self._clock.mono_ns()
+        if self.link.restore is not None:
+            self._say_restored(reports.restore_report_line(self.link.restore))
+
+    def _say_restored(self, text: str) -> None:
+        """Before the first invocation, and no part of its log."""
+        region = self.target.scope.partition("/")[2]
+        start = reports.restore_start_line(self._spec.runtime, region)
+        now_ms = self._clock.now_ms()
+        lines = [LogLine(now_ms, start), LogLine(now_ms, text)]
+        self._write_log(self.target, self.log_stream, lines)
+
+    def _restore_failed(self, failure: RestoreFailed) -> ServiceError:
+        error_type = "" if not failure.document else AFTER_RESTORE_ERROR
+        status = reports.status_of(failure.exit, error_type)
+        self._say_restored(reports.restore_report_line(None, status))
+        if failure.exit.reason is ExitReason.TIMED_OUT:
+            return errors.restore_timed_out()
+        return errors.restore_failed()
 
     async def _run(self, run: _Run, spent_ns: int) -> Result:
         """``spent_ns`` of the timeout went into a repeated init phase."""
@@ -174,14 +200,16 @@ class Session:
             line = reports.exit_line(failure.exit, request_id, timeout_s, self._clock.now_ms())
             self._say(line)
         outcome = Outcome(payload, True, spent_ns, failure.memory_peak_mb, failure.exit)
-        return self._finish(run, outcome, spent_ns, UNHANDLED, _type_of(failure.document))
+        return self._finish(run, outcome, spent_ns, UNHANDLED, reports.error_type(failure.document))
 
     def _finish(
         self, run: _Run, outcome: Outcome, duration_ns: int, error: str, error_type: str = ""
     ) -> Result:
         request_id, size_mb = run.call.request_id, self._spec.memory_mb
         status = reports.status_of(outcome.exit, error_type)
-        figures = (duration_ns, (size_mb, outcome.memory_peak_mb), run.init_ns, status)
+        figures = (duration_ns, (size_mb, outcome.memory_peak_mb), run.beginning, status)
+        beginning = run.beginning
+        restore = beginning if isinstance(beginning, Restore) else None
         start, self._held_start = self._held_start, None
         self._write(reports.RunLines(request_id, start, self._clock.now_ms(), figures))
         written, self._written = self._written, []
@@ -190,14 +218,15 @@ class Session:
             payload=outcome.payload,
             function_error=error,
             duration_ns=duration_ns,
-            init_ns=run.init_ns,
+            init_ns=None if isinstance(beginning, Restore) else beginning,
             memory_peak_mb=outcome.memory_peak_mb,
             written=written,
             log_stream=self.log_stream,
+            restore=restore,
         )
 
     def _report_init(self, failure: InitFailed, phase: str) -> None:
-        status = reports.status_of(failure.exit, _type_of(failure.document))
+        status = reports.status_of(failure.exit, reports.error_type(failure.document))
         self._say(reports.init_report_line(failure.duration_ns, phase, status))
 
     def _say(self, *texts: str) -> None:
@@ -215,13 +244,3 @@ class Session:
     def _write(self, lines: Sequence[LogLine]) -> None:
         self._written.append(lines)
         self._write_log(self.target, self.log_stream, lines)
-
-
-def _type_of(document: bytes) -> str:
-    """The error type a runtime reported; empty when it reported none that can be read."""
-    try:
-        parsed = json.loads(document)
-    except ValueError:
-        return ""
-    kind = parsed.get("errorType") if isinstance(parsed, dict) else None
-    return kind if isinstance(kind, str) else ""

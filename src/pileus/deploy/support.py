@@ -23,7 +23,5 @@ SUPPORT = Support(
     ),
     runtimes=runtimes.FAMILIES,
     runtimes_told=runtimes.TOLD,
-    absent={
-        "snapStart": "SnapStart",
-    },
+    absent={},
 )

@@ -15,6 +15,8 @@ FUNCTION_HOST = re.compile(
 )
 CODE = "code/"
 """Links to packages of functions and layers."""
+CREDENTIALS = "function-credentials"
+"""Where functions with SnapStart fetch their role's keys."""
 ANSWERS = "cfn-response/"
 """Where custom resources and wait conditions answer."""
 

@@ -8,6 +8,7 @@ from pileus.compute.pools import Pools, PoolSettings
 from pileus.compute.scaling import PROFILES
 from pileus.gateway.app import OWN_PREFIX
 from pileus.gateway.code_downloads import CodeDownloads
+from pileus.gateway.function_credentials import FunctionCredentials
 from pileus.gateway.function_urls import FunctionUrlFront
 from pileus.kernel.credentials import Credentials
 from pileus.platform import clusters
@@ -15,6 +16,7 @@ from pileus.platform.running import Closing, Platform, boot_id
 from pileus.services.lambda_ import downloads
 from pileus.services.lambda_.function_urls import FunctionUrls
 from pileus.services.lambda_.parts import ComputeSettings, add_parts
+from pileus.services.lambda_.running import Functions
 
 
 def build(platform: Platform) -> None:
@@ -47,3 +49,8 @@ def make_downloads(platform: Platform) -> CodeDownloads:
         return downloads.is_valid(kernel.signing_key, blob, query, kernel.clock.now_ms())
 
     return CodeDownloads(kernel.blobs, OWN_PREFIX + downloads.PATH, is_valid)
+
+
+def make_credentials(platform: Platform) -> FunctionCredentials:
+    """Keys of their role, for functions that hold a token."""
+    return FunctionCredentials(platform.kernel.part(Functions).tokens.document)

@@ -86,6 +86,7 @@ def _add_handlers(platform: Platform) -> None:
     app.add_claim(lambda request: addresses if claims.is_function_url(request) else None)
     app.add_handler(claims.FUNCTION_URLS, addresses)
     app.add_handler(claims.CODE, platform.late("functions", "make_downloads"))
+    app.add_handler(claims.CREDENTIALS, platform.late("functions", "make_credentials"))
     app.add_handler(claims.ANSWERS, platform.late("answers", "make_answers"))
     if platform.settings.twilio_account_sid and platform.settings.twilio_webhook:
         app.add_handler("sms/twilio", platform.late("texts", "make_webhook"))

@@ -70,6 +70,8 @@ class InstanceSpec(msgspec.Struct, frozen=True):
         preload: modules imported before the fork, shared by all instances that ask the same.
         image: what the instance sees instead of ``code_dir``, ``layers_dir``, ``shown`` and the node's
             own programs, read-only but for ``/tmp``; ``runtime`` is then ``provided``.
+        snapshot: not empty for instances that are copies of one initialised process (SnapStart):
+            specs that agree in it are copies of the same one.
     """
 
     name: str
@@ -87,6 +89,7 @@ class InstanceSpec(msgspec.Struct, frozen=True):
     preload: tuple[str, ...] = ()
     kind: InstanceKind = InstanceKind.FUNCTION
     image: ImageRoot | None = None
+    snapshot: str = ""
 
 
 Hold = Callable[[bool], None]
@@ -189,6 +192,35 @@ class InitFailed(PileusError):
         self.memory_peak_mb = memory_peak_mb
 
 
+class RestoreFailed(InitFailed):
+    """A copy of a snapshot did not come to life: what the function does after a restore raised (then
+    there is a document), took too long, or ended the process."""
+
+
+class Restore(msgspec.Struct, frozen=True):
+    """How a copy of a snapshot came to life.
+
+    Attributes:
+        duration_ns: from the request for it to its readiness.
+        billed_ns: of these, what its own runtime and the function's hooks took.
+    """
+
+    duration_ns: int
+    billed_ns: int
+
+
+class SnapshotTaken(msgspec.Struct, frozen=True):
+    """An initialised process that is kept.
+
+    Attributes:
+        init_ns: its init phase; 0 when it was there already.
+        obstacle: why instances are initialised one by one instead, as a sentence's end; or empty.
+    """
+
+    init_ns: int
+    obstacle: str = ""
+
+
 class Member(msgspec.Struct, frozen=True):
     """A node. ``memory_free_mb`` counts what leases have not taken of ``memory_mb``."""
 
@@ -228,6 +260,8 @@ class Link(Protocol):
 
     init_ns: int
     """Duration of the init phase."""
+    restore: Restore | None
+    """Set for a copy of a snapshot, which has no init phase."""
     exited: asyncio.Future[Exit]
     """Resolved once, when every process of the instance is gone."""
 
@@ -264,6 +298,20 @@ class Nodes(Protocol):
         does not depend on the function. Raises RuntimeUnavailable."""
         ...
 
+    async def take_snapshot(self, spec: InstanceSpec, log: LogSink) -> SnapshotTaken:
+        """Initialise the function of ``spec.snapshot`` once, in the sandbox its instances will have,
+        and keep the process; nothing where it is kept already.
+
+        A hint that costs memory: the node may end it at any time, and makes it again when an instance
+        is started. ``log`` gets the output. Raises InitFailed, NoCapacity, RuntimeUnavailable.
+        """
+        ...
+
+    async def drop_snapshots(self, name: str) -> None:
+        """End those of specs of this name, or whose names begin so when it ends with a colon. Their
+        copies end as well."""
+        ...
+
     async def place(self, spec: InstanceSpec) -> Lease:
         """Choose a node. Raises NoCapacity, RuntimeUnavailable."""
         ...
@@ -271,7 +319,8 @@ class Nodes(Protocol):
     async def start(self, lease: Lease, spec: InstanceSpec, log: LogSink) -> Link:
         """Make the instance and run its init phase.
 
-        ``log`` gets the output in order, also between invocations. Raises InitFailed,
+        ``log`` gets the output in order, also between invocations. With ``spec.snapshot`` the
+        instance is a copy, where that is possible. Raises InitFailed (RestoreFailed of a copy),
         LeaseLost, RuntimeUnavailable. One instance per lease; cancelling stops it.
         """
         ...

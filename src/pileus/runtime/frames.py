@@ -33,6 +33,10 @@ PART = 7
 """Instance to node: a piece of a streamed answer, which RESULT (of what is left) or ERROR ends. Header:
 peak memory in KiB, request id, content type or empty. Payload: the bytes."""
 
+SNAPSHOT = 8
+"""Instance to node instead of READY: it is initialised and would be copied. Header: peak memory in KiB.
+Payload: why it cannot be, or nothing."""
+
 RESPONSE_BYTES_MAX = 6_291_556
 """Largest response of a synchronous invocation (6 MB and a margin, as AWS's error names it)."""
 

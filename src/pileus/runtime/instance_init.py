@@ -17,12 +17,13 @@ import socket
 from typing import NoReturn
 
 from pileus.runtime import linux, messages, sandbox, worker
+from pileus.runtime.snapshot_keeper import Keeper
 
 
-def run(plan: sandbox.Plan, descriptors: list[int]) -> NoReturn:
+def run(plan: sandbox.Plan, descriptors: list[int], keeper: int = -1) -> NoReturn:
     """Become an instance. ``descriptors``: control, link, log, then the
     files that let this process into its control groups. It has one thread: a group's ``tasks`` lets
-    in no more than that."""
+    in no more than that. ``keeper``: where requests for copies arrive, for a snapshot."""
     control = socket.socket(fileno=descriptors[0])
     link, log, cgroups = descriptors[1], descriptors[2], descriptors[3:]
     try:
@@ -40,6 +41,8 @@ def run(plan: sandbox.Plan, descriptors: list[int]) -> NoReturn:
         for listener in listeners:
             listener.close()
         plan.enter_root()
+        if keeper >= 0:
+            _become_keeper(plan, control, (link, log), socket.socket(fileno=keeper))
         _become_init(plan, control, link, log)
     except BaseException as error:
         _tell(control, {"event": "failed", "reason": f"{type(error).__name__}: {error}"})
@@ -63,6 +66,24 @@ def _become_init(plan: sandbox.Plan, control: socket.socket, link: int, log: int
         else:
             _tell(control, {"event": "exited", "code": os.WEXITSTATUS(status)})
     os._exit(0)
+
+
+def _become_keeper(
+    plan: sandbox.Plan, control: socket.socket, streams: tuple[int, int], node: socket.socket
+) -> NoReturn:
+    """The same for a snapshot, whose process 1 also makes room for its copies."""
+    link, log = streams
+    door, their_door = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    reports = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pid = os.fork()
+    if pid == 0:
+        worker.run(plan, control, link, log, (their_door, reports[1]))
+    os.close(link)
+    os.close(log)
+    their_door.close()
+    plan.drop_power()
+    linux.set_dumpable(False)
+    Keeper(plan, pid, control, node, door, reports).keep()
 
 
 def _reap_until(pid: int, control: socket.socket) -> int | None:

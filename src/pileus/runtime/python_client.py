@@ -39,13 +39,16 @@ def serve(link: socket.socket, handler_name: str, kind: str = "function") -> NoR
     sink = LogSink(2)
     sink.attach()
     try:
-        answer = _initialise(link, sink, handler_name, kind)
-        _answer_invocations(link, sink, answer)
+        answer = load(link, sink, handler_name, kind)
+        LambdaContext.describe(os.environ)
+        sys.stdout.flush()
+        link.sendall(frames.encode(frames.READY, peak(), _shareable().encode()))
+        answer_invocations(link, sink, answer)
     except SystemExit as leaving:
-        _leave(_exit_status(leaving))
+        leave(exit_status(leaving))
     except (BrokenPipeError, ConnectionResetError):
-        _leave(0)
-    _leave(0)
+        leave(0)
+    leave(0)
 
 
 def find_handler(name: str) -> Handler:
@@ -83,21 +86,17 @@ def find_handler(name: str) -> Handler:
     return handler
 
 
-def _initialise(link: socket.socket, sink: LogSink, handler_name: str, kind: str) -> Answer:
+def load(link: socket.socket, sink: LogSink, handler_name: str, kind: str) -> Answer:
+    """Run the init phase; what fails in it is told the node, and then SystemExit is raised."""
     try:
         if kind == "model":
-            answer = model_server.load(handler_name)
-        else:
-            answer = _event_answer(find_handler(handler_name))
+            return model_server.load(handler_name)
+        return _event_answer(find_handler(handler_name))
     except Exception as error:
         report = errors.document(error, "")
         sink.write_error(report, errors.log_text(report))
-        link.sendall(frames.encode(frames.INIT_ERROR, _peak(), json.dumps(report).encode()))
+        link.sendall(frames.encode(frames.INIT_ERROR, peak(), json.dumps(report).encode()))
         raise SystemExit(1) from None
-    LambdaContext.describe(os.environ)
-    sys.stdout.flush()
-    link.sendall(frames.encode(frames.READY, _peak(), _shareable().encode()))
-    return answer
 
 
 def _event_answer(handler: Handler) -> Answer:
@@ -107,7 +106,8 @@ def _event_answer(handler: Handler) -> Answer:
     return lambda payload, context: writer.write(handler(documents.read_event(payload), context))
 
 
-def _answer_invocations(link: socket.socket, sink: LogSink, answer: Answer) -> None:
+def answer_invocations(link: socket.socket, sink: LogSink, answer: Answer) -> None:
+    """Serve the node's frames until it hangs up; what ends the process is raised."""
     buffer, known_trace = b"", ""
     # Whoever sleeps in a stream socket's recv is also woken when the other side has taken what was
     # sent last, finds nothing and sleeps again: two switches a call. poll looks at why it is woken.
@@ -219,8 +219,8 @@ def _set_trace(trace: str) -> None:
         del os.environ[_TRACE]
 
 
-def _peak() -> bytes:
-    """The same as it stands in a header."""
+def peak() -> bytes:
+    """Peak resident memory of this process as a frame's header has it."""
     return b"%d" % _peak_kib()
 
 
@@ -229,7 +229,7 @@ def _peak_kib() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def _exit_status(leaving: SystemExit) -> int:
+def exit_status(leaving: SystemExit) -> int:
     """The status ``sys.exit`` asks for, as the interpreter's own exit would compute it."""
     if leaving.code is None:
         return 0
@@ -239,7 +239,7 @@ def _exit_status(leaving: SystemExit) -> int:
     return 1
 
 
-def _leave(status: int) -> NoReturn:
+def leave(status: int) -> NoReturn:
     """Exit without the interpreter's teardown, which hangs after some libraries forked."""
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -50,6 +50,8 @@ class Plan:
         libraries: host packages shown read-only in ``/var/runtime``.
         gateway_port: port the instance reaches the gateway on; 0 for none.
         seccomp_path: file with the BPF program; empty in tier C.
+        snapshot_seccomp_path: the same for a snapshot, whose copies may enter the namespaces they
+            are handed.
         is_root: whether the platform runs as root.
         limit_processes: set RLIMIT_NPROC, because no cgroup bounds forks.
     """
@@ -60,15 +62,20 @@ class Plan:
     libraries: list[str]
     gateway_port: int
     seccomp_path: str
+    snapshot_seccomp_path: str
     is_root: bool
     limit_processes: bool
     program: bytes = b""
+    snapshot_program: bytes = b""
 
     def prepare(self) -> None:
         """In the zygote, once: read the filter, assemble the part of the tree all share."""
         if self.seccomp_path:
             with open(self.seccomp_path, "rb") as file:
                 self.program = file.read()
+        if self.snapshot_seccomp_path:
+            with open(self.snapshot_seccomp_path, "rb") as file:
+                self.snapshot_program = file.read()
         if self.tier != "A":
             return
         if not self.is_root:
@@ -92,6 +99,12 @@ class Plan:
         """Threads of the zygote; more than one makes forking unsafe."""
         return len(os.listdir(f"{OLD_ROOT if self.tier == 'A' else ''}/proc/self/task"))
 
+    def leave_user_namespace(self) -> None:
+        """A new user namespace that belongs to, and holds, the user every instance is."""
+        linux.set_dumpable(True)  # else /proc/self would not be its own
+        linux.unshare(linux.CLONE_NEWUSER)
+        linux.map_one_user(NOBODY, NOBODY, NOBODY, NOBODY)
+
     def leave_namespaces(self) -> list[socket.socket]:
         """In the first child: new namespaces; the listeners made inside the network one.
 
@@ -106,13 +119,13 @@ class Plan:
         ports = [self.gateway_port, RUNTIME_API_PORT] if self.gateway_port else [RUNTIME_API_PORT]
         return [_listen(port) for port in ports]
 
-    def enter_root(self) -> None:
+    def enter_root(self, tmp_mb: int = 1) -> None:
         """In process 1: own ``/proc`` and ``/tmp``."""
         if self.tier != "A":
             return
         quiet = linux.MS_NOSUID | linux.MS_NODEV
         linux.mount("proc", "/proc", "proc", quiet | linux.MS_NOEXEC)
-        linux.mount("tmpfs", "/tmp", "tmpfs", quiet, "size=1m,mode=1777")
+        linux.mount("tmpfs", "/tmp", "tmpfs", quiet, _tmp_options(tmp_mb))
 
     def show_code(self, start: dict[str, Any]) -> None:
         """In the worker: this function's code, layers and ``/tmp`` size; the host disappears."""
@@ -142,8 +155,12 @@ class Plan:
                 os.setresuid(NOBODY, NOBODY, NOBODY)
         linux.drop_capabilities()
 
-    def restrict(self, start: dict[str, Any]) -> None:
-        """In the worker, last: limits, identity, Landlock, seccomp."""
+    def restrict(self, start: dict[str, Any], *, is_snapshot: bool = False) -> None:
+        """In the worker, last: limits, identity, Landlock, seccomp.
+
+        A snapshot's Landlock leaves it what its mounts let it write: a copy has another ``/tmp``,
+        and restricts itself to that.
+        """
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES_MAX, OPEN_FILES_MAX))
         if self.limit_processes:
@@ -154,21 +171,26 @@ class Plan:
         linux.set_dumpable(True)
         if self.tier == "A":
             if linux.landlock_abi():
-                landlock.restrict(["/"], ["/tmp", "/proc", "/dev"])
+                writable = ["/"] if is_snapshot else ["/tmp", "/proc", "/dev"]
+                landlock.restrict(["/"], writable)
         elif self.tier == "B":
             shown = [*self.shown, *self.libraries, *start["late_shown"], "/proc"]
             shown += [start["code_dir"], start["layers_dir"], start["runtime_dir"]]
             ports = [port for port in (self.gateway_port, start["runtime_api_port"]) if port]
             devices = [f"/dev/{name}" for name in _DEVICES]
             landlock.restrict(filter(None, shown), [start["tmp_dir"], *devices], ports)
-        if self.program:
-            linux.load_seccomp(self.program)
+        program = self.snapshot_program if is_snapshot else self.program
+        if program:
+            linux.load_seccomp(program)
 
 
 def _size_tmp(size_mb: int) -> None:
     flags = linux.MS_REMOUNT | linux.MS_NOSUID | linux.MS_NODEV
-    options = f"size={size_mb}m,nr_inodes={size_mb * _INODES_PER_MIB},mode=1777"
-    linux.mount("", "/tmp", "", flags, options)
+    linux.mount("", "/tmp", "", flags, _tmp_options(size_mb))
+
+
+def _tmp_options(size_mb: int) -> str:
+    return f"size={size_mb}m,nr_inodes={size_mb * _INODES_PER_MIB},mode=1777"
 
 
 def _make_place(path: str, *, is_dir: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import resource
 import signal
 import socket
@@ -11,22 +10,42 @@ import sys
 import time
 from typing import Any, NoReturn
 
-from pileus.runtime import image_process, messages, python_client, sandbox
+from pileus.runtime import (
+    image_process,
+    messages,
+    python_client,
+    sandbox,
+    snapshot_source,
+    uniqueness,
+)
+from pileus.runtime.snapshot_source import Channels
 
 LINK = 3
 """Descriptor on which a program of ours finds its link."""
 
 
-def run(plan: sandbox.Plan, control: socket.socket, link: int, log: int) -> NoReturn:
-    """Wait for the start message, enter the function's surroundings, serve; never returns."""
+def run(
+    plan: sandbox.Plan,
+    control: socket.socket,
+    link: int,
+    log: int,
+    copying: tuple[socket.socket, socket.socket] | None = None,
+) -> NoReturn:
+    """Wait for the start message, enter the function's surroundings, serve; never returns.
+
+    Args:
+        copying: a snapshot's door and where it reports (``snapshot_source``); None for an instance.
+    """
     try:
         messages.send(control, {"event": "blank"})
         start, _ = messages.receive(control)
         if start is None:
             os._exit(0)
         plan.show_code(start)
-        _arrange_descriptors(log, (control.fileno(), link))
-        plan.restrict(start)
+        _arrange_descriptors(
+            log, [control.fileno(), link, *(each.fileno() for each in copying or ())]
+        )
+        plan.restrict(start, is_snapshot=copying is not None)
         if start["image"]:
             _launch(start, control)
         _enter(start)
@@ -36,18 +55,21 @@ def run(plan: sandbox.Plan, control: socket.socket, link: int, log: int) -> NoRe
     control.close()
     if start["command"]:
         _execute(start["command"], -1 if start["speaks_http"] else link)
+    if copying:
+        snapshot_source.serve(Channels(socket.socket(fileno=link), *copying), start)
     python_client.serve(socket.socket(fileno=link), start["handler"], start["kind"])
 
 
-def _arrange_descriptors(log: int, kept: tuple[int, int]) -> None:
+def _arrange_descriptors(log: int, kept: list[int]) -> None:
     """Standard output and error to the log; nothing else open but ``kept``."""
     os.dup2(log, 1)
     os.dup2(log, 2)
-    low, high = sorted(kept)
-    os.closerange(3, low)
-    os.closerange(low + 1, high)
+    first = 3
+    for descriptor in sorted(kept):
+        os.closerange(first, descriptor)
+        first = descriptor + 1
     # The zygote may hold more than an instance may have itself.
-    os.closerange(high + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    os.closerange(first, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def _enter(start: dict[str, Any]) -> None:
@@ -60,10 +82,7 @@ def _enter(start: dict[str, Any]) -> None:
     sys.argv[:] = [sys.executable]
     for name in [name for name in sys.modules if name.split(".")[0] == "pileus"]:
         del sys.modules[name]  # ours stay alive by reference; users may have their own
-    random.seed()
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        numpy.random.seed()
+    uniqueness.reseed()
 
 
 def _launch(start: dict[str, Any], control: socket.socket) -> NoReturn:

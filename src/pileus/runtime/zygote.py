@@ -5,7 +5,8 @@ descriptor 0. Nothing here may start a thread or open a client: forked children 
 locks without owners. Everything a child needs is imported before the first fork.
 
 Messages from the node: ``configure`` once, then ``spawn`` with the descriptors
-``[control, link, log, control groups' entrances…]`` of one instance each.
+``[control, link, log, control groups' entrances…]`` of one instance each; for the source of a
+snapshot (``keeps``) its keeper's channel comes first.
 """
 
 from __future__ import annotations
@@ -19,9 +20,17 @@ import socket
 import sys
 from typing import Any
 
-from pileus.runtime import instance_init, linux, messages, python_client, sandbox, worker
+from pileus.runtime import (
+    instance_init,
+    linux,
+    messages,
+    python_client,
+    sandbox,
+    snapshot_keeper,
+    worker,
+)
 
-_PRELOADED = (instance_init, python_client, worker)
+_PRELOADED = (instance_init, python_client, snapshot_keeper, worker)
 
 
 def main() -> None:
@@ -54,7 +63,7 @@ def _serve() -> None:
         request, descriptors = messages.receive(channel)
         if request is None:
             os._exit(0)
-        _spawn(channel, prepared, descriptors)
+        _spawn(channel, prepared, descriptors, keeps=bool(request.get("keeps")))
 
 
 def _configure(configuration: dict[str, Any]) -> sandbox.Plan:
@@ -74,7 +83,10 @@ def _configure(configuration: dict[str, Any]) -> sandbox.Plan:
     return plan
 
 
-def _spawn(channel: socket.socket, plan: sandbox.Plan, descriptors: list[int]) -> None:
+def _spawn(
+    channel: socket.socket, plan: sandbox.Plan, descriptors: list[int], *, keeps: bool
+) -> None:
+    keeper = descriptors.pop(0) if keeps else -1
     try:
         pid = os.fork()
     except OSError as error:
@@ -83,10 +95,11 @@ def _spawn(channel: socket.socket, plan: sandbox.Plan, descriptors: list[int]) -
         control.close()
         pid = -1
     if pid != 0:
-        for descriptor in descriptors:
-            os.close(descriptor)
+        for descriptor in (*descriptors, keeper):
+            if descriptor >= 0:
+                os.close(descriptor)
         return
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     channel.close()
-    instance_init.run(plan, descriptors)
+    instance_init.run(plan, descriptors, keeper)

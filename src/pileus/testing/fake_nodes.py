@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from pileus.ports.clock import Clock
 from pileus.ports.nodes import (
     ChangeKind,
@@ -22,10 +24,16 @@ from pileus.ports.nodes import (
     MemberChange,
     NoCapacity,
     Outcome,
+    Restore,
+    RestoreFailed,
     RuntimeUnavailable,
+    SnapshotTaken,
 )
 
 _BASE_MEMORY_MB = 30
+_SNAPSHOT_INIT_S_MIN = 130.0
+InstanceSnapshot = tuple[str, str]
+"""A spec's name and snapshot."""
 _UNBOUNDED_MB = 1 << 20
 _RUNTIMES = ("python3.11", "python3.12", "nodejs22.x", "provided")
 
@@ -60,6 +68,9 @@ class Program:
         init_s: duration of the init phase.
         init_error: the error document its init phase reports, or empty.
         init_exit: how its init phase ends the instance, or None.
+        restore_s: duration of a restore from a snapshot.
+        restore_error: the error document that hooks after a restore report, or empty.
+        obstacle: what stands against a snapshot, or empty.
         work: instead of ``handle`` for a handler that waits for something, such as the platform.
     """
 
@@ -68,6 +79,9 @@ class Program:
     init_output: Sequence[str] = ()
     init_error: bytes = b""
     init_exit: Exit | None = None
+    restore_s: float = 0.01
+    restore_error: bytes = b""
+    obstacle: str = ""
     work: Callable[[Invocation, int], Awaitable[Answer]] | None = None
 
 
@@ -81,6 +95,7 @@ class FakeLink:
     log: LogSink
     exited: asyncio.Future[Exit]
     init_ns: int = 0
+    restore: Restore | None = None
     calls: int = 0
     is_busy: bool = False
 
@@ -157,6 +172,20 @@ class FakeLink:
             self.end(exit)
             raise InitFailed(document, exit, self.init_ns, _BASE_MEMORY_MB)
 
+    async def copy(self, init_ns: int) -> None:
+        """Be a copy of a snapshot instead."""
+        began_ns = self.clock.mono_ns()
+        timed_out = self.program.restore_s > self.spec.init_timeout_s
+        await self.clock.sleep(min(self.program.restore_s, self.spec.init_timeout_s))
+        self.init_ns = init_ns
+        duration_ns = self.clock.mono_ns() - began_ns
+        self.restore = Restore(duration_ns, duration_ns)
+        if timed_out or self.program.restore_error:
+            exit = Exit(ExitReason.TIMED_OUT) if timed_out else Exit(ExitReason.EXITED, code=1)
+            document = b"" if timed_out else self.program.restore_error
+            self.end(exit)
+            raise RestoreFailed(document, exit, duration_ns, _BASE_MEMORY_MB)
+
     def _say(self, texts: Sequence[str]) -> None:
         if texts:
             self.log([LogLine(self.clock.now_ms(), text) for text in texts])
@@ -171,6 +200,7 @@ class FakeNodes:
         memory_mb: sum of all leases; 0 for no bound.
         links: every instance ever started, in order.
         prepared: every hint of an instance to come, in order.
+        snapshots: those kept, with the durations of their init phases.
     """
 
     clock: Clock
@@ -178,6 +208,7 @@ class FakeNodes:
     memory_mb: int = 0
     links: list[FakeLink] = field(default_factory=list)
     prepared: list[InstanceSpec] = field(default_factory=list)
+    snapshots: dict[InstanceSnapshot, int] = field(default_factory=dict)
     _leases: dict[int, Lease] = field(default_factory=dict)
     _running: dict[int, FakeLink] = field(default_factory=dict)
     _epoch: int = 0
@@ -218,8 +249,33 @@ class FakeNodes:
         self.links.append(link)
         self._running[lease.epoch] = link
         link.exited.add_done_callback(lambda _: self._running.pop(lease.epoch, None))
-        await link.initialise()
+        if spec.snapshot and not program.obstacle:
+            await self.take_snapshot(spec, log)
+            await link.copy(self.snapshots[_snapshot_of(spec)])
+        else:
+            await link.initialise()
         return link
+
+    async def take_snapshot(self, spec: InstanceSpec, log: LogSink) -> SnapshotTaken:
+        """See the port; what is kept are figures."""
+        _check_runtime(spec)
+        program = self.programs[spec.handler]
+        if program.obstacle:
+            return SnapshotTaken(0, program.obstacle)
+        if _snapshot_of(spec) in self.snapshots:
+            return SnapshotTaken(0)
+        exited = asyncio.get_running_loop().create_future()
+        limit_s = max(_SNAPSHOT_INIT_S_MIN, spec.timeout_s)
+        source = FakeLink(self.clock, replace(spec, init_timeout_s=limit_s), program, log, exited)
+        await source.initialise()
+        self.snapshots[_snapshot_of(spec)] = source.init_ns
+        return SnapshotTaken(source.init_ns)
+
+    async def drop_snapshots(self, name: str) -> None:
+        """See the port."""
+        for key in list(self.snapshots):
+            if key[0] == name or (name.endswith(":") and key[0].startswith(name)):
+                del self.snapshots[key]
 
     async def release(self, lease: Lease) -> None:
         """See the port."""
@@ -238,6 +294,10 @@ class FakeNodes:
     def running_count(self) -> int:
         """Instances alive now."""
         return sum(not link.exited.done() for link in self.links)
+
+
+def _snapshot_of(spec: InstanceSpec) -> InstanceSnapshot:
+    return spec.name, spec.snapshot
 
 
 def _check_runtime(spec: InstanceSpec) -> None:

@@ -112,7 +112,7 @@ class Instance:
 
         answer = python_client._event_answer(handler)
         self._thread = threading.Thread(
-            target=python_client._answer_invocations, args=(theirs, Sink(), answer)
+            target=python_client.answer_invocations, args=(theirs, Sink(), answer)
         )
         self._theirs = theirs
         self._thread.start()
@@ -265,5 +265,5 @@ def test_the_context_says_what_aws_s_says() -> None:
 def test_exit_codes_are_the_interpreter_s(monkeypatch, code, status, said) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
-    assert python_client._exit_status(SystemExit(code)) == status
+    assert python_client.exit_status(SystemExit(code)) == status
     assert stream.getvalue() == said

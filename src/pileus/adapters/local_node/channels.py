@@ -26,6 +26,10 @@ class Runtime(Protocol):
         """The init phase is over; ``shareable`` modules may be preloaded for later instances."""
         ...
 
+    def on_snapshot(self, peak_kib: int, obstacle: str) -> None:
+        """The init phase of a snapshot is over; ``obstacle`` says why it cannot be copied, or nothing."""
+        ...
+
     def on_init_error(self, document: bytes, peak_kib: int) -> None:
         """The init phase failed and says why."""
         ...
@@ -157,6 +161,8 @@ class FrameChannel(asyncio.Protocol):
             names = payload.decode("ascii", "replace")
             known = tuple(name for name in SHAREABLE if name in names.split(","))
             self._runtime.on_ready(int(peak), known)
+        elif kind == frames.SNAPSHOT:
+            self._runtime.on_snapshot(int(peak), payload.decode("utf-8", "replace"))
         elif kind == frames.INIT_ERROR:
             self._runtime.on_init_error(payload, int(peak))
         elif kind == frames.LAST_ERROR:

@@ -173,6 +173,7 @@ class ForkServers:
             libraries=skeleton.libraries,
             gateway_port=self._gateway_port,
             seccomp_path=self.prober.filter_path(tier),
+            snapshot_seccomp_path=self.prober.snapshot_filter_path(tier),
             is_root=os.getuid() == 0,
             limit_processes=cgroups is None,
         )

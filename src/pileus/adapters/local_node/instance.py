@@ -7,20 +7,23 @@ does with the tree arrives on the control channel; answers arrive on the runtime
 from __future__ import annotations
 
 import asyncio
-import enum
 import os
 import signal
 import socket
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from pileus.adapters.local_node.cgroups import Group
 from pileus.adapters.local_node.channels import Channel, FrameChannel
 from pileus.adapters.local_node.image_roots import launch_error
+from pileus.adapters.local_node.instance_state import Ends, State
 from pileus.adapters.local_node.log_reader import LogPipe
-from pileus.adapters.local_node.processes import kill_tree, resident_bytes
+from pileus.adapters.local_node.processes import (
+    kill_tree,
+    namespace_members,
+    pid_of,
+    resident_bytes,
+)
 from pileus.adapters.local_node.runtime_api import RuntimeApi, too_large
 from pileus.ports.clock import Clock
 from pileus.ports.nodes import (
@@ -33,6 +36,7 @@ from pileus.ports.nodes import (
     LogLine,
     LogSink,
     Outcome,
+    Restore,
     TakePart,
 )
 from pileus.runtime import frames, messages
@@ -44,25 +48,6 @@ _TIMER_S_MIN = 0.001
 Door = Callable[[socket.socket, str], Callable[[], None]]
 """Takes the listener inside an instance's network and the instance's name; what it returns is
 called when the instance is gone."""
-
-
-class State(enum.Enum):
-    """Where an instance is in its life."""
-
-    FORKING = "forking"
-    BLANK = "blank"
-    STARTING = "starting"
-    READY = "ready"
-    BUSY = "busy"
-    GONE = "gone"
-
-
-class Ends(msgspec.Struct):
-    """The node's ends of an instance's sockets."""
-
-    control: socket.socket
-    link: socket.socket
-    log: int
 
 
 class Instance:
@@ -81,6 +66,12 @@ class Instance:
         self.on_busy: Callable[[], object] = bool
         """Called whenever user code is about to run; the node sets it."""
         self.init_ns = 0
+        self.ready_ns = 0
+        """Of the init phase, what passed after the process was there."""
+        self.restore: Restore | None = None
+        self.obstacle = ""
+        self.base_bytes = 0
+        """Memory it shares with the snapshot it is a copy of, which its own group does not count."""
         self.memory_peak_mb = 0
         self.shareable: tuple[str, ...] = ()
         self._loop = asyncio.get_running_loop()
@@ -93,6 +84,7 @@ class Instance:
         self._ends = ends
         self._owns_namespaces = owns_namespaces
         self._pid = 0
+        self._is_copy = False
         self._pidfd = -1
         self._is_worker_up = False
         self._listeners: list[socket.socket] = []
@@ -108,6 +100,7 @@ class Instance:
         self._parts_bytes = 0
         self._last_error = b""
         self._started_ns = 0
+        self._blank_ns = 0
         self._deadline_ns = 0
         self._timer: asyncio.TimerHandle | None = None
         self._ending: ExitReason | None = None
@@ -125,12 +118,14 @@ class Instance:
     def resident_bytes(self) -> int:
         """Memory of all its processes, without ``/tmp``."""
         if self.group is not None:
-            return self.group.anonymous_bytes()
+            return self.group.anonymous_bytes() + self.base_bytes
+        if self._is_copy:
+            return sum(resident_bytes(pid) for pid in namespace_members(self._pid))
         return resident_bytes(self._pid)
 
     def has_outgrown(self, memory_bytes: int) -> bool:
         """Whether :meth:`resident_bytes` exceeds so many; looked at often, so cheaply."""
-        if self.group is not None and self.group.used_bytes() <= memory_bytes:
+        if self.group is not None and self.group.used_bytes() + self.base_bytes <= memory_bytes:
             return False
         return self.resident_bytes() > memory_bytes
 
@@ -159,6 +154,7 @@ class Instance:
             messages.send(self._ends.control, message)
             # The gateway's listener arrives before; code may call the gateway while it initialises.
             await asyncio.wait((self.blank,))
+            self._blank_ns = self._clock.mono_ns()
             self._open_door(door, spec.name)
             await self._initialised
         except OSError as error:
@@ -245,12 +241,20 @@ class Instance:
             self.on_nonsense("ready twice")
             return
         self._note_peak(peak_kib)
-        self.init_ns = self._clock.mono_ns() - self._started_ns
+        now_ns = self._clock.mono_ns()
+        self.init_ns = now_ns - self._started_ns
+        # The answer may be here before the loop has noticed that the process is.
+        self.ready_ns = now_ns - self._blank_ns if self._blank_ns else 0
         self._log.drain()
         self.shareable = shareable
         self.state = State.READY
         if not self._initialised.done():
             self._initialised.set_result(None)
+
+    def on_snapshot(self, peak_kib: int, obstacle: str) -> None:
+        """From the channel: the snapshot is initialised, and may be copied unless something is said."""
+        self.obstacle = obstacle
+        self.on_ready(peak_kib, ())
 
     def on_init_error(self, document: bytes, peak_kib: int) -> None:
         """From the channel: the init phase failed and says why."""
@@ -360,7 +364,10 @@ class Instance:
         if message is None:
             self._leaving(Exit(ExitReason.KILLED, signal=signal.SIGKILL))
         elif message["event"] == "forked":
-            self._forked(message["pid"], descriptors)
+            self._is_copy = "pid" not in message  # whoever made it knows other numbers
+            self._forked(
+                message["pid"] if "pid" in message else pid_of(descriptors[0]), descriptors
+            )
         elif message["event"] == "blank":
             self._is_worker_up = True
             self._note_blank()

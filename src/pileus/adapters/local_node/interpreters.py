@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+import pileus
 from pileus.ports.nodes import RuntimeUnavailable
 
 OLDEST_MINOR = 10
@@ -20,6 +21,8 @@ OLDEST_MINOR = 10
 _NEWEST_MINOR = 14
 _NAME = re.compile(r"python3\.(\d+)$")
 _BROUGHT_ALONG = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")
+_HOOKS_MODULE = Path(pileus.__file__).parent / "runtime" / "python" / "snapshot_restore_py.py"
+"""AWS's Python runtimes bring a module of this name along, too."""
 _QUESTION = (
     "import json,os,sys,sysconfig;p=sysconfig.get_paths();"
     "print(json.dumps([sys.version_info[1],os.path.realpath(sys.executable),sys.base_prefix,"
@@ -76,7 +79,7 @@ def runtime_libraries(interpreter: Interpreter) -> tuple[str, ...]:
     All of it is plain Python and serves other versions as well.
     """
     found = (Path(folder, name) for folder in interpreter.site_dirs for name in _BROUGHT_ALONG)
-    return tuple(str(path) for path in found if path.exists())
+    return (*(str(path) for path in found if path.exists()), str(_HOOKS_MODULE))
 
 
 def find_interpreters(names: Sequence[str] = ()) -> list[Interpreter]:

@@ -32,11 +32,19 @@ from pileus.adapters.local_node.node_interpreters import (
 )
 from pileus.adapters.local_node.node_sdk import NodeSdk
 from pileus.adapters.local_node.probing import Prober
-from pileus.adapters.local_node.starting import ignored_extensions, image_message, start_message
+from pileus.adapters.local_node.snapshots import Snapshots
+from pileus.adapters.local_node.starting import (
+    RESTORE_MESSAGE,
+    ignored_extensions,
+    image_message,
+    start_message,
+    without_snapshot,
+)
 from pileus.ports.clock import Clock
 from pileus.ports.nodes import (
     ChangeKind,
     ExitReason,
+    InitFailed,
     InstanceSpec,
     Lease,
     LeaseLost,
@@ -46,7 +54,10 @@ from pileus.ports.nodes import (
     Member,
     MemberChange,
     NoCapacity,
+    Restore,
+    RestoreFailed,
     RuntimeUnavailable,
+    SnapshotTaken,
 )
 from pileus.runtime import sandbox
 from pileus.runtime.removal import remove_tree
@@ -106,17 +117,22 @@ class LocalNodes:
             settings.run_dir, settings.gateway_port, clock, settings.blanks, settings.tier
         )
         self._image_roots = ImageRoots(settings.run_dir / "images")
+        self._busy = asyncio.Event()
+        self._snapshots = Snapshots(
+            self._server_for,
+            (door, self._note_busy),
+            (clock, lambda: self._forks.prober.cgroups, settings.blanks),
+        )
         self._leases: dict[int, Lease] = {}
         self._links: dict[int, Instance] = {}
         self._epoch = 0
-        self._busy = asyncio.Event()
         self._removals: set[asyncio.Future[None]] = set()
         self._watch: asyncio.Task[None] | None = None
         self._trimmer: asyncio.Task[None] | None = None
 
     def members(self) -> tuple[Member, ...]:
         """This machine."""
-        taken = sum(lease.memory_mb for lease in self._leases.values())
+        taken = self._taken_mb()
         total = self._settings.memory_mb or _machine_memory_mb()
         names = tuple(one.runtime for one in (*self._found, *(self._nodes_found or ())))
         free = max(0, total - taken)
@@ -169,11 +185,22 @@ class LocalNodes:
         interpreter, tier = await self._surroundings(spec)
         await self._forks.prepare(spec, interpreter, tier)
 
+    async def take_snapshot(self, spec: InstanceSpec, log: LogSink) -> SnapshotTaken:
+        """See the port."""
+        bound = self._settings.memory_mb
+        if bound and self._taken_mb() + spec.memory_mb > bound:
+            raise NoCapacity(f"{spec.memory_mb} MB asked for a snapshot of {spec.name}")
+        return await self._snapshots.take(spec, log)
+
+    async def drop_snapshots(self, name: str) -> None:
+        """See the port."""
+        await self._snapshots.drop(name)
+
     async def place(self, spec: InstanceSpec) -> Lease:
         """Reserve the memory. Raises NoCapacity, RuntimeUnavailable."""
         await self.resolve_runtime(spec.runtime)
         bound = self._settings.memory_mb
-        taken = sum(lease.memory_mb for lease in self._leases.values())
+        taken = self._taken_mb()
         if bound and taken + spec.memory_mb > bound:
             raise NoCapacity(f"{spec.memory_mb} MB asked, {bound - taken} of {bound} MB left")
         self._epoch += 1
@@ -188,6 +215,14 @@ class LocalNodes:
         for text in (await self._provide(spec), *ignored_extensions(spec)):
             if text:
                 log([LogLine(self._clock.now_ms(), text)])
+        if spec.snapshot:
+            copy = await self._start_copy(lease, spec, log)
+            if copy is not None:
+                return copy
+            obstacle = self._snapshots.obstacle(spec)
+            text = f"SNAPSTART\tState: Off\tReason: {obstacle}"
+            log([LogLine(self._clock.now_ms(), text)])
+            spec = without_snapshot(spec)
         server = await self._server_for(spec)
         tmp_dir = self._settings.run_dir / f"tmp-{lease.epoch}"
         if spec.image is not None:
@@ -196,6 +231,41 @@ class LocalNodes:
         else:
             message = start_message(spec, server, tmp_dir)
         instance = await server.take()
+        await self._settle_in(lease, spec, instance, tmp_dir)
+        await instance.start(spec, message, log, self._door)
+        self._forks.learn(spec, server, instance.shareable)
+        return instance
+
+    async def _start_copy(self, lease: Lease, spec: InstanceSpec, log: LogSink) -> Instance | None:
+        """A copy of the snapshot; None where something stands against it."""
+        began_ns = self._clock.mono_ns()
+        while True:
+            snapshot = await self._snapshots.find(spec, log)
+            if snapshot is None:
+                return None
+            try:
+                instance = await snapshot.take()
+            except NoCapacity:
+                if snapshot.is_alive:
+                    raise
+                continue  # it ended at this moment
+            break
+        tmp_dir = self._settings.run_dir / f"tmp-{lease.epoch}"
+        await self._settle_in(lease, spec, instance, tmp_dir)
+        try:
+            await instance.start(spec, RESTORE_MESSAGE, log, self._door)
+        except InitFailed as failed:
+            raise RestoreFailed(
+                failed.document, failed.exit, failed.duration_ns, failed.memory_peak_mb, str(failed)
+            ) from failed
+        duration_ns = self._clock.mono_ns() - began_ns
+        instance.restore = Restore(duration_ns, min(duration_ns, instance.ready_ns))
+        return instance
+
+    async def _settle_in(
+        self, lease: Lease, spec: InstanceSpec, instance: Instance, tmp_dir: Path
+    ) -> None:
+        """Bound an instance and note it under its lease. Raises LeaseLost."""
         if lease.epoch not in self._leases:
             await instance.stop()
             raise LeaseLost(f"lease {lease.epoch} was released meanwhile")
@@ -205,12 +275,16 @@ class LocalNodes:
             # /tmp lives in memory here, but is not counted as memory on AWS.
             bound = (spec.memory_mb + spec.tmp_mb) * _MIB
             instance.group.limit(bound, sandbox.PROCESSES_MAX)
-        instance.on_busy = self._busy.set
+        instance.on_busy = self._note_busy
+
+    def _note_busy(self) -> None:
+        self._busy.set()
         if self._watch is None:
             self._watch = asyncio.create_task(self._watch_memory())
-        await instance.start(spec, message, log, self._door)
-        self._forks.learn(spec, server, instance.shareable)
-        return instance
+
+    def _taken_mb(self) -> int:
+        leased = sum(lease.memory_mb for lease in self._leases.values())
+        return leased + self._snapshots.memory_mb
 
     async def release(self, lease: Lease) -> None:
         """Stop what runs under the lease and give its memory back."""
@@ -225,6 +299,7 @@ class LocalNodes:
             if task is not None:
                 task.cancel()
         self._leases.clear()
+        await self._snapshots.close()
         await self._forks.close()
         await asyncio.gather(*self._removals)
 
@@ -280,7 +355,7 @@ class LocalNodes:
             quiet += 1
             if quiet > _QUIET_LOOKS:
                 self._busy.clear()
-            for instance in list(self._links.values()):
+            for instance in [*self._links.values(), *self._snapshots.initialising]:
                 spec = instance.spec
                 if not instance.is_busy or spec is None:
                     continue
@@ -293,6 +368,7 @@ class LocalNodes:
     async def _trim(self) -> None:
         while True:
             await self._clock.sleep(_TRIM_EVERY_S)
+            await self._snapshots.trim()
             await self._forks.trim()
 
 

@@ -52,6 +52,14 @@ class Prober:
             return ""
         return str(seccomp_filter.filter_path(self._run_dir, has_namespaces=tier is Tier.A))
 
+    def snapshot_filter_path(self, tier: Tier) -> str:
+        """The program for snapshots; empty where there are none. Raises OSError, ImportError."""
+        if tier is not Tier.A:
+            return ""
+        return str(
+            seccomp_filter.filter_path(self._run_dir, has_namespaces=True, allows_setns=True)
+        )
+
     @property
     def found(self) -> Capabilities | None:
         """The answer where it is known already; asks nothing."""

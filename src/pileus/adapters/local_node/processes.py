@@ -33,6 +33,31 @@ def kill_tree(pid: int) -> None:
                 _signal(one, number)
 
 
+def pid_of(pidfd: int) -> int:
+    """The number of a process as seen from here; 0 or less when it is gone."""
+    for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines():
+        if line.startswith("Pid:"):
+            return int(line.split()[1])
+    return 0
+
+
+def namespace_members(pid: int) -> list[int]:
+    """Process 1 of a process namespace, and the others in it that have its parent."""
+    try:
+        own = os.readlink(f"/proc/{pid}/ns/pid")
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return [pid]
+    found = [pid]
+    for other in _children(int(status.rpartition(")")[2].split()[1])):
+        try:
+            if other != pid and os.readlink(f"/proc/{other}/ns/pid") == own:
+                found.append(other)
+        except OSError:
+            continue  # it has just ended
+    return found
+
+
 def resident_bytes(pid: int) -> int:
     """Resident memory of ``pid`` and everything below, shared pages counted in each."""
     total = 0

@@ -41,32 +41,33 @@ _F_SETPIPE_SZ = 1031
 _REVISION = 2
 
 
-def filter_path(run_dir: Path, *, has_namespaces: bool) -> Path:
+def filter_path(run_dir: Path, *, has_namespaces: bool, allows_setns: bool = False) -> Path:
     """The file that holds the BPF program, made when missing.
 
     ``has_namespaces`` is for processes with a network and an IPC namespace of their own; others are
-    left TCP, which Landlock can bound. Raises OSError or ImportError when libseccomp is not to be
-    had.
+    left TCP, which Landlock can bound. ``allows_setns`` is for snapshots, whose copies move into
+    namespaces that they are handed. Raises OSError or ImportError when libseccomp is not to be had.
     """
-    names = " ".join((*_FORBIDDEN, *_SHARED))
+    forbidden = [name for name in _FORBIDDEN if not (allows_setns and name == "setns")]
+    names = " ".join((*forbidden, *_SHARED))
     recipe = f"{_REVISION} {platform.machine()} {has_namespaces} {names}"
     digest = hashlib.sha256(recipe.encode()).hexdigest()[:16]
     path = run_dir / f"seccomp-{digest}.bpf"
     if not path.exists():
         run_dir.mkdir(parents=True, exist_ok=True)
         scratch = path.with_suffix(f".{os.getpid()}")
-        scratch.write_bytes(_build(has_namespaces))
+        scratch.write_bytes(_build(forbidden, has_namespaces))
         scratch.replace(path)
     return path
 
 
-def _build(has_namespaces: bool) -> bytes:
+def _build(forbidden: list[str], has_namespaces: bool) -> bytes:
     # Loaded here because the library is only needed once per machine.
     import pyseccomp as seccomp  # noqa: PLC0415
 
     rules = seccomp.SyscallFilter(seccomp.ALLOW)
     denied = seccomp.ERRNO(errno.EPERM)
-    for name in _FORBIDDEN if has_namespaces else (*_FORBIDDEN, *_SHARED):
+    for name in forbidden if has_namespaces else (*forbidden, *_SHARED):
         if name == "personality":
             argument = seccomp.Arg(0, seccomp.NE, _HARMLESS_PERSONALITY)
             rules.add_rule(denied, name, argument)

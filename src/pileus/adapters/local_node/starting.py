@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from pileus.adapters.local_node.fork_server import ForkServer
 from pileus.adapters.local_node.node_interpreters import NodeJs
 from pileus.ports.nodes import ImageRoot, InstanceSpec, RuntimeUnavailable
@@ -14,6 +16,10 @@ from pileus.runtime.worker import LINK
 
 _PATH = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
 _FOR_PYTHON = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+_OF_ONE_INSTANCE = ("AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME")
+_INITIALIZATION = "AWS_LAMBDA_INITIALIZATION_TYPE"
+RESTORE_MESSAGE: dict[str, Any] = {"environment": {}, "speaks_http": False}
+"""What a copy of a snapshot is told: it knows the rest."""
 _HEAP_PERCENT = 90
 _HTTP_HEADER_BYTES = 81_920
 _NO_BOOTSTRAP = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
@@ -70,6 +76,9 @@ def start_message(spec: InstanceSpec, server: ForkServer, tmp_dir: Path) -> dict
         "LAMBDA_RUNTIME_DIR": runtime_dir,
         "_HANDLER": spec.handler,
     }
+    if spec.snapshot:  # AWS does not tell such functions either
+        for name in _OF_ONE_INSTANCE:
+            environment.pop(name, None)
     if not is_custom and node is None:  # for Python processes that a handler starts
         environment.setdefault("PYTHONPATH", ":".join(own_path[1:]))
     if not is_walled:
@@ -97,6 +106,12 @@ def start_message(spec: InstanceSpec, server: ForkServer, tmp_dir: Path) -> dict
         "tmp_dir": str(tmp_dir),
         "tmp_mb": spec.tmp_mb,
     }
+
+
+def without_snapshot(spec: InstanceSpec) -> InstanceSpec:
+    """The same instance where no snapshot can be made."""
+    told = {**spec.environment, _INITIALIZATION: "on-demand"}
+    return replace(spec, environment=told)
 
 
 def ignored_extensions(spec: InstanceSpec) -> list[str]:

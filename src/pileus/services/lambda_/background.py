@@ -11,6 +11,7 @@ from pileus.services.lambda_.function_urls import FunctionUrls
 from pileus.services.lambda_.kafka.following import KafkaSources
 from pileus.services.lambda_.provisioned import Provisioned
 from pileus.services.lambda_.queue_source import QueueSources
+from pileus.services.lambda_.snapshots import Snapshots
 from pileus.services.lambda_.streams.following import StreamSources
 
 
@@ -22,5 +23,6 @@ async def start(call: StreamCall) -> None:
     call.part(StreamSources).recover(call)
     call.part(KafkaSources).recover(call)
     call.part(FunctionUrls).recover(call)
+    call.part(Snapshots).recover(call)
     call.part(Provisioned).recover(call)
     call.part(CodeSweep).ask(call)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ import orjson
 from pileus.compute import runtimes
 from pileus.compute.environment import RESERVED
 from pileus.kernel.calls import Call
-from pileus.services.lambda_ import errors, store
+from pileus.services.lambda_ import errors, snapstart, store
 from pileus.services.lambda_.durable.limits import DURABLE_LIMITS
 from pileus.services.lambda_.limits import LIMITS
 from pileus.services.lambda_.model import Configuration, Durable, Function, Layer
@@ -24,13 +23,13 @@ _NEED_HANDLER_AND_RUNTIME = (
 )
 
 
-def check(request: Mapping[str, Any]) -> None:
-    """Refuse what Lambda refuses, and by name what is not built yet."""
+def check(request: Mapping[str, Any], latest: Configuration | None = None) -> None:
+    """Refuse what Lambda refuses, and by name what is not built yet. ``latest`` is the function as it
+    is, for a change."""
+    snapstart.check(latest, request)
     runtime = request.get("Runtime")
     if runtime and not runtimes.is_run(runtime):
         raise errors.invalid(f"Pileus does not run functions of the runtime {runtime} yet.")
-    if (request.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions":
-        raise errors.invalid("Pileus does not implement SnapStart yet.")
     variables = (request.get("Environment") or {}).get("Variables") or {}
     taken = sorted(name for name in variables if name in RESERVED)
     if taken:
@@ -116,6 +115,8 @@ def apply(
         configuration.has_environment = True
     if layers is not None:
         configuration.layers = list(layers)
+    if apply_on := (request.get("SnapStart") or {}).get("ApplyOn"):
+        configuration.snap_start = apply_on == snapstart.PUBLISHED_VERSIONS
     if request.get("Architectures"):
         configuration.architectures = list(request["Architectures"])
     if (letters := request.get("DeadLetterConfig")) is not None:
@@ -163,11 +164,10 @@ def shown(
         "Version": version,
         "TracingConfig": {"Mode": configuration.tracing},
         "RevisionId": configuration.revision,
-        "State": "Active",
         "LastUpdateStatus": "Successful",
         "Architectures": configuration.architectures,
         "EphemeralStorage": {"Size": configuration.tmp_mb},
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        **snapstart.shown(configuration),
         "LoggingConfig": {
             "LogFormat": configuration.log_format,
             "LogGroup": log_group(function.name, configuration),
@@ -214,7 +214,7 @@ def durable_shown(durable: Durable) -> dict[str, Any]:
 
 def runtime_arn(call: Call, runtime: str) -> str:
     """The ARN of the one version of a runtime that there is here."""
-    return f"arn:aws:lambda:{call.region}::runtime:{hashlib.sha256(runtime.encode()).hexdigest()}"
+    return runtimes.version_arn(call.region, runtime)
 
 
 def base64_sha256(digest: bytes) -> str:

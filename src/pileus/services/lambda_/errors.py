@@ -196,6 +196,28 @@ def callback_closed() -> ServiceError:
     )
 
 
+def without_snap_start(feature: str) -> ServiceError:
+    """Something that functions with SnapStart cannot have."""
+    return invalid(f"{feature} is not supported for SnapStart enabled functions.")
+
+
+def snapshot_not_ready() -> ServiceError:
+    return ServiceError(
+        "SnapStartNotReadyException",
+        "Lambda is initializing your function. It will be ready to invoke once your function state "
+        "becomes ACTIVE.",
+        status=409,
+        fields=_USER,
+    )
+
+
+def not_in_state(state: str) -> ServiceError:
+    return conflict(
+        "The operation cannot be performed at this time. The function is currently in the following "
+        f"state: {state}"
+    )
+
+
 def unusable_package(message: str) -> ServiceError:
     return ServiceError("InvalidZipFileException", message, status=502)
 

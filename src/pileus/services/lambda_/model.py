@@ -65,7 +65,9 @@ class Configuration(msgspec.Struct, kw_only=True):
     Where ``code`` is an image, ``runtime`` and ``handler`` are empty and there are no layers;
     ``image_config`` is ImageConfig in wire names.
 
-    ``has_environment`` is true once one was given, if only an empty one: it is shown from then on.
+    ``snap_obstacle`` is why a version's instances are no copies of a snapshot although ``snap_start``
+    asks for it; ``state_reason`` text and code. ``has_environment`` is true once one was given, if
+    only an empty one: it is shown from then on.
     """
 
     version: str
@@ -91,6 +93,10 @@ class Configuration(msgspec.Struct, kw_only=True):
     image_config: dict[str, Any] = {}
     modified_ms: int = 0
     revision: str = ""
+    snap_start: bool = False
+    snap_obstacle: str = ""
+    state: str = "Active"
+    state_reason: tuple[str, str] | None = None
 
 
 class AsyncConfiguration(msgspec.Struct, kw_only=True):

@@ -25,6 +25,7 @@ from pileus.services.lambda_.kafka.following import KafkaSources
 from pileus.services.lambda_.provisioned import Provisioned
 from pileus.services.lambda_.queue_source import QueueSources
 from pileus.services.lambda_.running import Functions
+from pileus.services.lambda_.snapshots import Snapshots
 from pileus.services.lambda_.streams.following import StreamSources
 
 
@@ -75,4 +76,5 @@ def add_parts(
     kernel.add_part(KafkaSources, KafkaSources(kernel, functions, kafka or KafkaAbsent()))
     kernel.add_part(CodeSweep, CodeSweep(kernel, code, images))
     kernel.add_part(FunctionUrls, FunctionUrls(kernel))
+    kernel.add_part(Snapshots, Snapshots(kernel, functions))
     kernel.add_part(Provisioned, Provisioned(kernel, functions))

@@ -12,7 +12,9 @@ from typing import Any
 
 from pileus.kernel.calls import StreamCall
 from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing, tags_gone
+from pileus.services.lambda_ import errors, snapstart
 from pileus.services.lambda_.names import function_name
+from pileus.services.lambda_.snapshots import Snapshots
 from pileus.values.errors import ServiceError
 
 _SETTINGS = (
@@ -105,7 +107,8 @@ async def _update_function(call: StreamCall, request: ResourceRequest) -> Resour
     change = {key: value for key, value in after.items() if before.get(key) != value}
     empty = {"Environment": {"Variables": {}}, "Layers": [], "Description": "",
              "ImageConfig": {},
-             "DeadLetterConfig": {"TargetArn": ""}, "Timeout": 3, "MemorySize": 128}  # fmt: skip
+             "DeadLetterConfig": {"TargetArn": ""}, "Timeout": 3, "MemorySize": 128,
+             "SnapStart": {"ApplyOn": "None"}}  # fmt: skip
     change.update(
         {key: value for key, value in empty.items() if key in before and key not in after}
     )
@@ -150,8 +153,19 @@ async def _create_version(call: StreamCall, request: ResourceRequest) -> Resourc
     arn = output["FunctionArn"]
     made = Resource(arn, {"FunctionArn": arn, "Version": output["Version"]})
     with completing(made):
+        await _wait_for_snapshot(call, output)
         await _provision(call, request, output["Version"])
     return made
+
+
+async def _wait_for_snapshot(call: StreamCall, output: Mapping[str, Any]) -> None:
+    """A version with SnapStart is there when it is active."""
+    if output["State"] != snapstart.PENDING:
+        return
+    name, version = output["FunctionName"], output["Version"]
+    found = await call.part(Snapshots).settled(call, name, version)
+    if found is not None and found.state_reason is not None:
+        raise errors.invalid(f"Version {version} of {name} failed: {found.state_reason[0]}")
 
 
 async def _provision(call: StreamCall, request: ResourceRequest, qualifier: str) -> None:

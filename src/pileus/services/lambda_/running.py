@@ -22,14 +22,22 @@ from pileus.compute.pools import Pools
 from pileus.compute.roles import Roles
 from pileus.kernel.kernel import Kernel
 from pileus.ports.blobs import BlobNotFound, BlobsUnavailable
-from pileus.ports.nodes import ImageRoot, InstanceSpec, NoCapacity, RuntimeUnavailable
+from pileus.ports.nodes import (
+    ImageRoot,
+    InstanceSpec,
+    NoCapacity,
+    RuntimeUnavailable,
+    SnapshotTaken,
+)
 from pileus.services.lambda_ import configuration as configurations
-from pileus.services.lambda_ import errors
+from pileus.services.lambda_ import errors, snapstart
 from pileus.services.lambda_.model import Configuration, Function
+from pileus.services.lambda_.names import LATEST
+from pileus.services.lambda_.role_tokens import RoleTokens
 from pileus.values.errors import ServiceError
 
 _log = logging.getLogger("pileus.lambda")
-_PROVISIONED = "provisioned-concurrency"
+_ON_DEMAND, _PROVISIONED, _SNAP_START = "on-demand", "provisioned-concurrency", "snap-start"
 
 
 class DurableRunner(Protocol):
@@ -54,6 +62,7 @@ class Functions:
     def __init__(self, kernel: Kernel, code: CodeStore, images: FunctionImages) -> None:
         self._kernel = kernel
         self._roles = Roles(kernel, "lambda")
+        self.tokens = RoleTokens(kernel, self._roles)
         self._host = HostEnvironment.own()
         self._targets: dict[tuple[str, str, str], Target] = {}
         self.code = code
@@ -80,6 +89,7 @@ class Functions:
             ServiceError: throttled, or a runtime this machine lacks.
         """
         try:
+            snapstart.check_callable(version)
             target = self._known_target(scope, function, version)
             if target is None:
                 target = await self._target(scope, function, version)
@@ -105,6 +115,20 @@ class Functions:
         told = {**target.spec.environment, "AWS_LAMBDA_INITIALIZATION_TYPE": _PROVISIONED}
         spec = msgspec.structs.replace(target.spec, environment=told)
         await self.pools.provision(msgspec.structs.replace(target, spec=spec), count)
+
+    async def take_snapshot(
+        self, scope: str, function: Function, version: Configuration
+    ) -> SnapshotTaken:
+        """Initialise a version with SnapStart once, for its instances to be copies of.
+
+        Raises InitFailed, NoCapacity, RuntimeUnavailable, ServiceError.
+        """
+        try:
+            return await self.pools.take_snapshot(await self._target(scope, function, version))
+        except PackageError as error:
+            raise errors.unusable_package(str(error)) from error
+        except BlobNotFound as error:
+            raise errors.code_gone(function.name, version.version) from error
 
     def expect(self, scope: str, function: Function, version: Configuration) -> None:
         """Make ready for a version's first call what does not depend on the call; returns at once.
@@ -138,11 +162,18 @@ class Functions:
         """End the instances of a function that changed (or of one version that is gone)."""
         self._drop_targets(scope, name, version)
         await self.pools.retire(scope, name, version)
+        if version is not None:
+            await self._drop_snapshots(f"{scope}/{name}:{version}")
 
     async def forget(self, scope: str, name: str) -> None:
         """End the instances of a function that is gone."""
         self._drop_targets(scope, name, None)
         await self.pools.forget(scope, name)
+        await self._drop_snapshots(f"{scope}/{name}:")
+
+    async def _drop_snapshots(self, name: str) -> None:
+        self.tokens.forget(name)
+        await self.pools.drop_snapshots(name)
 
     def _drop_targets(self, scope: str, name: str, version: str | None) -> None:
         for key in list(self._targets):
@@ -196,6 +227,10 @@ class Functions:
         has_host = len(blobs) < len(version.layers)
         layers_dir = str(await self.code.folder(blobs)) if blobs else ""
         identity = _identity(scope, function, version, version.handler)
+        snapshot = ""
+        if version.snap_start and version.version != LATEST:
+            snapshot = f"{scope}/{function.name}:{version.version}/{version.revision}"
+            identity = msgspec.structs.replace(identity, initialization=_SNAP_START)
         return InstanceSpec(
             name=f"{scope}/{function.name}:{version.version}",
             runtime=version.runtime,
@@ -208,6 +243,7 @@ class Functions:
             memory_mb=version.memory_mb,
             tmp_mb=version.tmp_mb,
             timeout_s=version.timeout_s,
+            snapshot=snapshot,
         )
 
     def _image_spec(
@@ -241,6 +277,8 @@ class Functions:
     async def credentials(self, target: Target) -> Mapping[str, str]:
         """The role's short-lived keys as environment variables; what Pools asks for."""
         with _as_invalid_role():
+            if target.spec.snapshot:
+                return await self.tokens.variables(target)
             return await self._roles.variables(target, target.function)
 
     async def check_role(self, scope: str, role: str, function: str) -> None:

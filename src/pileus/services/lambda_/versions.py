@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from pileus.kernel.calls import ReadCall, WriteCall
-from pileus.services.lambda_ import errors, store
+from pileus.services.lambda_ import errors, snapstart, store
 from pileus.services.lambda_.model import Configuration, Function
 from pileus.services.lambda_.names import is_version
 
@@ -27,7 +27,7 @@ def published(call: ReadCall, name: str) -> list[Configuration]:
 def publish(call: WriteCall, function: Function, description: str) -> Configuration:
     """A new version of what ``$LATEST`` is; the last one again when nothing changed since.
 
-    The caller stores the function afterwards.
+    The caller stores the function afterwards, and lets snapshots begin after the commit.
     """
     if function.published_revision == function.latest.revision:
         raw = call.state.get(("version", function.name, function.last_version))
@@ -39,6 +39,7 @@ def publish(call: WriteCall, function: Function, description: str) -> Configurat
         version=str(function.last_version),
         description=description or function.latest.description,
         revision=call.new_id(),
+        state=snapstart.PENDING if function.latest.snap_start else snapstart.ACTIVE,
     )
     function.published_revision = function.latest.revision
     call.state.put(

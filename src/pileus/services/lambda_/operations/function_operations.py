@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
-from pileus.kernel.operations import Reply, read, stream, write
+from pileus.kernel.operations import Reply, read, stream
 from pileus.services.lambda_ import (
     configuration,
     downloads,
@@ -25,11 +25,14 @@ from pileus.services.lambda_.model import Code, Configuration, Function, Layer
 from pileus.services.lambda_.names import LATEST, function_name
 from pileus.services.lambda_.provisioned import Provisioned
 from pileus.services.lambda_.running import Functions, scope_of
+from pileus.services.lambda_.snapshots import Snapshots
 from pileus.values.body import Body
 
 
-async def _prepare(call: StreamCall, request: Mapping[str, Any]) -> None:
-    configuration.check(request)
+async def _prepare(
+    call: StreamCall, request: Mapping[str, Any], latest: Configuration | None = None
+) -> None:
+    configuration.check(request, latest)
     if request.get("Role"):
         name = function_name(request["FunctionName"])[0]
         await packages.check_role(call, request["Role"], name)
@@ -83,20 +86,29 @@ def _check_is_new(call: ReadCall, name: str) -> None:
         raise errors.conflict(f"Function already exist: {name}")
 
 
-@write(prepare=_prepare_new)
-def create_function(call: WriteCall, request: Mapping[str, Any], code: Code) -> dict[str, Any]:
-    """Make a function; it can be invoked at once."""
+@stream
+async def create_function(
+    call: StreamCall, request: Mapping[str, Any], body: Body | None
+) -> dict[str, Any]:
+    """Make a function; it can be invoked at once, a published version with SnapStart in a moment."""
     name = function_name(request["FunctionName"])[0]
-    _check_is_new(call, name)
-    layers = packages.find_layers(call, request.get("Layers") or ())
-    latest = _configured(request, code, layers, call.now_ms, call.new_id())
-    function = Function(name=name, latest=latest, tags=dict(request.get("Tags") or {}))
-    if signing := request.get("CodeSigningConfigArn"):
-        store.find_code_signing(call, signing)
-        function.code_signing = signing
-    published = versions.publish(call, function, "") if request.get("Publish") else latest
-    store.put_function(call.state, function)
-    return configuration.shown(call, function, published)
+    code = await _prepare_new(call, request)
+
+    def step(write: WriteCall) -> dict[str, Any]:
+        _check_is_new(write, name)
+        layers = packages.find_layers(write, request.get("Layers") or ())
+        latest = _configured(request, code, layers, write.now_ms, write.new_id())
+        function = Function(name=name, latest=latest, tags=dict(request.get("Tags") or {}))
+        if signing := request.get("CodeSigningConfigArn"):
+            store.find_code_signing(write, signing)
+            function.code_signing = signing
+        published = versions.publish(write, function, "") if request.get("Publish") else latest
+        store.put_function(write.state, function)
+        return configuration.shown(write, function, published)
+
+    shown: dict[str, Any] = await call.write(step, once=True)
+    call.part(Snapshots).begin(call, name)
+    return shown
 
 
 @read
@@ -179,6 +191,7 @@ async def update_function_code(
     output = await call.write(step)
     if not request.get("DryRun"):
         await _renew(call, output["FunctionName"])
+        call.part(Snapshots).begin(call, output["FunctionName"])
     return output
 
 
@@ -190,7 +203,7 @@ async def update_function_configuration(
     function = call.read(lambda view: store.find_function(view, request["FunctionName"]))
     configuration.check_durable(function.latest, request)
     configuration.check_kind(request, is_image=function.latest.code.image is not None)
-    await _prepare(call, request)
+    await _prepare(call, request, function.latest)
 
     def step(write: WriteCall) -> dict[str, Any]:
         function = store.find_function(write, request["FunctionName"])

@@ -35,6 +35,8 @@ async def put_provisioned_concurrency_config(
             raise errors.invalid(
                 "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
             )
+        if store.configuration(write, function, qualifier).snap_start:
+            raise errors.without_snap_start("Provisioned Concurrency")
         _check_target(write, function, qualifier)
         _check_size(write, function, qualifier, (wanted, concurrency))
         record = Provisioning(

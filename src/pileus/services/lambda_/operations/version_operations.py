@@ -11,23 +11,32 @@ from pileus.services.lambda_ import configuration, errors, paging, store, versio
 from pileus.services.lambda_.model import Alias, Function
 from pileus.services.lambda_.names import LATEST, function_name
 from pileus.services.lambda_.provisioned import Provisioned
+from pileus.services.lambda_.snapshots import Snapshots
 from pileus.values.body import Body
 
 
-@write
-def publish_version(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep ``$LATEST`` as it is now under the next number."""
-    function = store.find_function(call, request["FunctionName"])
-    versions.check_revision(function.latest.revision, request)
-    wanted = request.get("CodeSha256")
-    if wanted and wanted != function.latest.code.sha256:
-        raise errors.invalid(
-            f"CodeSHA256 ({wanted}) is different from current CodeSHA256 in $LATEST "
-            f"({function.latest.code.sha256}). Please try again with the CodeSHA256 in $LATEST."
-        )
-    version = versions.publish(call, function, request.get("Description") or "")
-    store.put_function(call.state, function)
-    return configuration.shown(call, function, version)
+@stream
+async def publish_version(
+    call: StreamCall, request: Mapping[str, Any], body: Body | None
+) -> dict[str, Any]:
+    """Keep ``$LATEST`` as it is now under the next number; with SnapStart its snapshot is made then."""
+
+    def step(write: WriteCall) -> dict[str, Any]:
+        function = store.find_function(write, request["FunctionName"])
+        versions.check_revision(function.latest.revision, request)
+        wanted = request.get("CodeSha256")
+        if wanted and wanted != function.latest.code.sha256:
+            raise errors.invalid(
+                f"CodeSHA256 ({wanted}) is different from current CodeSHA256 in $LATEST "
+                f"({function.latest.code.sha256}). Please try again with the CodeSHA256 in $LATEST."
+            )
+        version = versions.publish(write, function, request.get("Description") or "")
+        store.put_function(write.state, function)
+        return configuration.shown(write, function, version)
+
+    shown: dict[str, Any] = await call.write(step, once=True)
+    call.part(Snapshots).begin(call, shown["FunctionName"])
+    return shown
 
 
 @read
