@@ -46,6 +46,11 @@ def test_the_readme(live_platform: LivePlatform, tmp_path: Path) -> None:
     with urllib.request.urlopen(live_platform.endpoint + path) as answer:
         assert answer.read() == b"Hello, Eve!"
 
+    live_platform.kill()
+    live_platform.start()
+    farewell = commands.pileus("invoke", "-f", "farewell", "-d", event).json()
+    assert farewell == "Goodbye, Ada."
+
     commands.pileus("deploy", "--param", "language=fr", **ALIASES)
     greeting = commands.pileus("invoke", "-f", "greet", "-d", event).json()
     assert greeting["body"] == "Bonjour, Ada!"
