@@ -146,3 +146,17 @@ async def test_reader_closes_amid_a_read(site: Site) -> None:
     await asyncio.sleep(0)
     reading.cancel()
     await reader.close()
+
+
+async def test_cluster_that_goes_away_is_told_while_nothing_comes(tmp_path: Path) -> None:
+    with Broker(tmp_path) as broker:
+        broker.add_topic("away", 1)
+        reader = await ConfluentKafka().open(Cluster(servers=(broker.address,)), "away", "g")
+        await reader.begin(dict.fromkeys(await reader.partitions(), 0))
+        assert await reader.read(10, 0.2) == []
+    with pytest.raises(KafkaError) as caught:
+        async with asyncio.timeout(30):
+            while True:
+                await reader.read(10, 1.0)
+    assert caught.value.fault is Fault.UNREACHABLE
+    await reader.close()

@@ -26,6 +26,9 @@ from pileus.ports.kafka import Cluster, Fault, KafkaError, TopicReader, TopicRec
 
 _log = logging.getLogger("pileus.kafka")
 _TIMEOUT_S = 10.0
+_TURN_S = 1.0
+_CRITICAL = 2
+"""Of the library's log: troubles of connections come as errors, and told ten times a second."""
 _LONGEST_READ_S = 0.5
 """How long a read may keep its thread; also how long a reader takes to close."""
 _PREFETCHED_KB = 16_384
@@ -82,12 +85,24 @@ class ConfluentReader:
 
     async def partitions(self) -> list[int]:
         """See TopicReader."""
-        listed = await self._ask(lambda: self._consumer.list_topics(self._topic, _TIMEOUT_S))
-        found = listed.topics[self._topic]
+        found = (await self._listed()).topics[self._topic]
         # A leader that is being elected is no fault of the topic's.
         if found.error is not None and found.error.code() != Codes.LEADER_NOT_AVAILABLE:
             raise _as_ours(found.error)
         return sorted(found.partitions)
+
+    async def _listed(self) -> Any:
+        """What a broker tells; the first call of a reader, so most troubles show here.
+
+        Asked in short turns: a wrong password need not wait until the time is up.
+        """
+        for _ in range(round(_TIMEOUT_S / _TURN_S) - 1):
+            try:
+                return await self._ask(lambda: self._consumer.list_topics(self._topic, _TURN_S))
+            except KafkaError as error:
+                if error.fault is not Fault.UNREACHABLE:
+                    raise
+        return await self._ask(lambda: self._consumer.list_topics(self._topic, _TURN_S))
 
     async def committed(self, partitions: Collection[int]) -> dict[int, int]:
         """See TopicReader."""
@@ -139,8 +154,16 @@ class ConfluentReader:
             if trouble is not None:
                 raise _as_ours(trouble)
         if not found and self._trouble is not None:
-            raise _as_ours(self._trouble)
+            self._check_trouble(self._trouble)
         return [_record(message) for message in found]
+
+    def _check_trouble(self, trouble: Codes) -> None:
+        """Raise it unless the cluster answers after all: a name may have several addresses."""
+        try:
+            self._consumer.list_topics(self._topic, _TURN_S)
+        except KafkaException as error:
+            raise _as_ours(trouble) from error
+        self._trouble = None
 
     async def hold(self, partitions: Collection[int]) -> None:
         """See TopicReader."""
@@ -181,7 +204,7 @@ class ConfluentReader:
         fault = _as_ours(error).fault
         if fault is Fault.OTHER or (fault is Fault.UNREACHABLE and self._trouble is not None):
             _log.info("topic %s: %s", self._topic, error)
-        elif error.code() != Codes._TRANSPORT:
+        elif fault is not Fault.UNREACHABLE or error.code() == Codes._ALL_BROKERS_DOWN:
             # One of several brokers may be away.
             self._trouble = error
 
@@ -220,7 +243,7 @@ def _settings(cluster: Cluster, group: str) -> dict[str, Any]:
         "fetch.wait.max.ms": 500,
         "fetch.max.bytes": _FETCH_BYTES_MAX,
         "queued.max.messages.kbytes": _PREFETCHED_KB,
-        "log.connection.close": False,
+        "log_level": _CRITICAL,
     }
     secret = {
         "sasl.mechanism": cluster.mechanism,
@@ -269,7 +292,7 @@ def _bytes(value: Any) -> bytes | None:
 def _as_ours(error: Codes, *, is_setting_up: bool = False) -> KafkaError:
     text = error.str()
     fault = _FAULTS.get(error.code(), Fault.OTHER)
-    if error.code() == Codes._SSL:
+    if error.code() == Codes._SSL or "SSL routines" in text:
         fault = _tls_fault(text)
     elif is_setting_up:
         # What cannot be told from the settings' names is a certificate or a key.

@@ -174,8 +174,7 @@ def _check_for_stream(mapping: Mapping, request: Dictionary[str, Any]) -> None:
         )
     if mapping.tumbling_s and mapping.parallel > 1:
         raise errors.invalid(
-            "Pileus does not implement TumblingWindowInSeconds with a ParallelizationFactor "
-            "greater than 1 yet."
+            "TumblingWindowInSeconds can only be used with a ParallelizationFactor of 1."
         )
 
 
