@@ -228,6 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--name", default="ffmpeg:local", help="default: %(default)s")
     parser.add_argument("--work", type=Path, default=WORK, help="what was fetched stays there")
+    parser.add_argument("--stage", help="whose registry; default: as for pileus image build")
     parser.add_argument("--refresh", action="store_true", help="fetch today's packages")
     options = parser.parse_args(arguments)
     try:
@@ -238,7 +239,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     command = [sys.executable, "-m", "pileus.cli.main", "image", "build", str(folder)]
-    return subprocess.run([*command, "-t", options.name], check=False).returncode
+    stage = ["--stage", options.stage] if options.stage else []
+    return subprocess.run([*command, "-t", options.name, *stage], check=False).returncode
 
 
 if __name__ == "__main__":

@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pileus.compute.task_images import ImageUnavailable, TaskImage
+from pileus.ports.clock import Clock
 from pileus.services.ecs.parts import TaskSettings, add_task_parts
 from pileus.services.ecs.running import TaskRunner
 from pileus.testing.fake_tasks import ContainerProgram, FakeTaskHost, FakeTaskNodes
 from pileus.testing.platform import MemoryPlatform
 
+SLOW_PULL_S = 3.0
+
 
 class AnyImage:
-    """Every image is there but those named ``missing``; its command is its name."""
+    """Every image is there but those named ``missing``; its command is its name.
 
-    def __init__(self) -> None:
+    Those named ``slow`` are there after :data:`SLOW_PULL_S`.
+    """
+
+    def __init__(self, clock: Clock) -> None:
         self.held: set[str] = set()
+        self._clock = clock
 
     def release(self, holder: str) -> None:
         """See ``compute.task_images.TaskImages``."""
@@ -26,6 +33,8 @@ class AnyImage:
         self.held.add(holder)
         if name.startswith("missing"):
             raise ImageUnavailable(f"CannotPullContainerError: {name}: not found")
+        if name.startswith("slow"):
+            await self._clock.sleep(SLOW_PULL_S)
         return TaskImage(lowers=(f"/images/{name}",), command=(name,))
 
 
@@ -54,6 +63,6 @@ class ScriptedTasks:
         if self._clock is not platform.clock:
             self._clock = platform.clock
             self.host = FakeTaskHost(platform.clock, self.programs, self._memory_mb)
-        self.images = AnyImage()
+        self.images = AnyImage(platform.clock)
         settings = TaskSettings(images=self.images)
         self.runner = add_task_parts(platform.kernel, FakeTaskNodes(self.host), settings)

@@ -15,6 +15,7 @@ from pileus.testing.tasks import ScriptedTasks
 
 PROGRAMS = {
     "forever": ContainerProgram(),
+    "slow": ContainerProgram(5.0),
     "brief": ContainerProgram(5.0, output=((0.0, "begun"), (4.0, "nearly"))),
     "long": ContainerProgram(60.0),
     "fails": ContainerProgram(1.0, Exit(ExitReason.EXITED, code=3)),

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from tests.services.ecs.conftest import Bench, container
 
+from pileus.compute.tasks import ANSWERS_EVERY_S
+from pileus.testing.tasks import SLOW_PULL_S
 from pileus.values.errors import ServiceError
 
 
@@ -36,6 +38,40 @@ async def test_a_task_runs_to_its_end(bench: Bench) -> None:
     found = await bench("GetLogEvents", "logs", logGroupName="g", logStreamName=stream)
     assert [event["message"] for event in found["events"]] == ["begun", "nearly"]
     assert found["events"][1]["timestamp"] - found["events"][0]["timestamp"] == 4000
+
+
+async def test_finding_the_image_has_a_beginning_and_an_end(bench: Bench) -> None:
+    arn = await bench.run(container(image="slow"))
+    assert (await bench.task(arn))["lastStatus"] == "PROVISIONING"
+    await bench.advance(SLOW_PULL_S)
+    told = await bench.task(arn)
+    assert told["lastStatus"] == "RUNNING"
+    took = told["pullStoppedAt"] - told["pullStartedAt"]
+    assert took.total_seconds() == SLOW_PULL_S
+
+
+async def test_keys_are_left_for_when_the_platform_is_away(bench: Bench) -> None:
+    trust = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+             "Action": "sts:AssumeRole"}  # fmt: skip
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = await bench("CreateRole", "iam", RoleName="r", AssumeRolePolicyDocument=document)
+    await bench.define(container(), taskRoleArn=role["Role"]["Arn"])
+    told = await bench("RunTask", taskDefinition="f")
+    task_id = told["tasks"][0]["taskArn"].rpartition("/")[2]
+    await bench.advance(0.1)
+    [(path, first)] = bench.tasks.host.tasks[task_id].answers.items()
+    assert path.startswith("/v2/credentials/")
+    assert json.loads(first)["RoleArn"] == role["Role"]["Arn"]
+    await bench.advance(2 * ANSWERS_EVERY_S)
+    [(_, later)] = bench.tasks.host.tasks[task_id].answers.items()
+    assert json.loads(later)["Expiration"] > json.loads(first)["Expiration"]
+    await bench.again()
+    assert path in bench.tasks.host.tasks[task_id].answers
+
+
+async def test_a_task_without_a_role_has_no_keys(bench: Bench) -> None:
+    arn = await bench.run(container())
+    assert bench.tasks.host.tasks[arn.rpartition("/")[2]].answers == {}
 
 
 @pytest.mark.parametrize(

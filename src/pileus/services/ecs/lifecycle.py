@@ -26,13 +26,13 @@ def changed(call: WriteCall, task: Task) -> None:
         deploying.tend(call, task.cluster, task.service)
 
 
-def pending(call: WriteCall, task_id: str) -> None:
-    """The task has its place; its containers are being made."""
+def pending(call: WriteCall, task_id: str, pull_began_ms: int) -> None:
+    """The task has its place and its images; its containers are being made."""
     task = store.get_task(call, task_id)
     if task is None or task.status != model.PROVISIONING:
         return
     task.status = model.PENDING
-    task.pull_ms = call.now_ms
+    task.pull_began_ms, task.pull_ms = pull_began_ms, call.now_ms
     changed(call, task)
 
 
@@ -95,5 +95,6 @@ def stopped(call: WriteCall, task_id: str, report: TaskReport) -> dict[str, Any]
     changed(call, task)
     at_ms = call.now_ms + LIMITS.stopped_kept_ms
     call.set_timer(Timer(name="forget_task", key=task.id, at_ms=at_ms, payload={"id": task.id}))
-    began_ms = task.pull_ms or task.stopped_ms
+    # Fetching the image is paid for: https://aws.amazon.com/fargate/pricing/
+    began_ms = task.pull_began_ms or task.pull_ms or task.stopped_ms
     return {"cpu": task.cpu, "memory_mb": task.memory_mb, "ms": task.stopped_ms - began_ms}

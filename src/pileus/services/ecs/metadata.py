@@ -76,7 +76,7 @@ def _documents(view: Any, known: Known, token: str) -> dict[str, Any] | None:
         "LaunchType": task.launch_type,
         "Containers": list(containers.values()),
         "Limits": {"CPU": task.cpu / _UNITS, "Memory": task.memory_mb},
-        "PullStartedAt": iso8601(task.pull_ms),
+        "PullStartedAt": iso8601(task.pull_began_ms),
         "PullStoppedAt": iso8601(task.pull_ms),
     }
     documents: dict[str, Any] = {"task": whole}

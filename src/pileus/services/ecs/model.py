@@ -74,6 +74,7 @@ class Task(msgspec.Struct, kw_only=True):
         others: members that are kept and told, in wire form.
         service, deployment: of the service that started it; empty for none.
         version: grows with every change, as events tell it.
+        pull_began_ms, pull_ms: when its images began to be found, and when they all were.
         credentials: the unguessable id under which the task asks for its role's keys.
     """
 
@@ -95,6 +96,7 @@ class Task(msgspec.Struct, kw_only=True):
     disk_mb: int = 0
     health: str = "UNKNOWN"
     pull_ms: int = 0
+    pull_began_ms: int = 0
     started_ms: int = 0
     stopping_ms: int = 0
     execution_stopped_ms: int = 0

@@ -167,6 +167,7 @@ class TaskRunner:
             return
         scope = f"{call.account}/{call.region}"
         refusal = ""
+        began_ms = self._kernel.clock.now_ms()
         plan = self._planner.bare_plan(scope, task, definition)
         try:
             if may_start:
@@ -182,7 +183,9 @@ class TaskRunner:
             report = TaskReport({}, False, task_plan.FAILED_TO_START, refusal)
             await self._end(call, task, report)
             return
-        await call.write_at_last(lambda write: lifecycle.pending(write, task.id), f"task {task.id}")
+        await call.write_at_last(
+            lambda write: lifecycle.pending(write, task.id, began_ms), f"task {task.id}"
+        )
 
         async def answers() -> dict[str, str]:
             return await self._answers(scope, task, definition)

@@ -20,7 +20,7 @@ from pileus.values.times import iso8601, utc
 
 _TIMES = {
     "createdAt": "created_ms",
-    "pullStartedAt": "pull_ms",
+    "pullStartedAt": "pull_began_ms",
     "pullStoppedAt": "pull_ms",
     "startedAt": "started_ms",
     "stoppingAt": "stopping_ms",
