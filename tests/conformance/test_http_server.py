@@ -495,6 +495,16 @@ async def test_websockets(connect: Connect) -> None:
     assert (await client.reader.readexactly(2))[0] == 0x88
 
 
+async def test_a_connection_that_answered_before_may_become_a_websocket(connect: Connect) -> None:
+    client = await connect()
+    client.send(b"GET /first HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert (await client.answer())[0] == 200
+    client.send(HANDSHAKE)
+    assert (await client.head())[0] == 101
+    client.send(frame(1, b"still here"))
+    assert await client.reader.readexactly(12) == b"\x81\x0astill here"
+
+
 async def test_an_upgrade_nobody_claims_is_an_ordinary_request(connect: Connect) -> None:
     client = await connect()
     client.send(HANDSHAKE.replace(b"/socket", b"/other"))
