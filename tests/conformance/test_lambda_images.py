@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pileus.testing.images import docker_archive, oci_layout, python_layer, tar_of
 from tests.conformance.commands import Commands
 from tests.conformance.live import LivePlatform
+from tests.conformance.osls import osls_program
 
 TRUST = json.dumps(
     {
@@ -464,6 +465,37 @@ def test_a_service_whose_image_is_built(images: Images, commands: Commands) -> N
     commands.pileus("remove")
     repositories = images.platform.client("ecr").describe_repositories()["repositories"]
     assert "serverless-shop-dev" not in [one["repositoryName"] for one in repositories]
+
+
+OSLS_SERVICE = """
+service: shelf
+provider: {name: aws}
+functions:
+  first:
+    image:
+      uri: 000000000000.dkr.ecr.us-east-1.amazonaws.com/app:first
+      command: [app.handler]
+      workingDirectory: /srv
+    timeout: 20
+"""
+
+
+@pytest.mark.slow
+def test_the_serverless_frameworks_fork_deploys_an_image(
+    images: Images, commands: Commands
+) -> None:
+    program = osls_program()
+    commands.write(serverless__yml=OSLS_SERVICE)
+    done = commands.run(program, "deploy")
+    assert done.status == 0, done.out + done.err
+    found = images.functions.get_function(FunctionName="shelf-dev-first")
+    digest = found["Configuration"]["CodeSha256"]
+    assert found["Code"]["ImageUri"] == f"{images.uri('app')}@sha256:{digest}"
+    told = found["Configuration"]["ImageConfigResponse"]["ImageConfig"]
+    assert told == {"Command": ["app.handler"], "WorkingDirectory": "/srv"}
+    assert images.invoke("shelf-dev-first")[0]["word"] == "first"
+    done = commands.run(program, "remove")
+    assert done.status == 0, done.out + done.err
 
 
 def test_a_platform_killed_with_calls_in_flight(
