@@ -89,7 +89,9 @@ def _is_of_other_services(name: str) -> bool:
 
 def handler_layer(word: str) -> bytes:
     source = HANDLER.replace('"first"', f'"{word}"')
-    return tar_of({"srv/app.py": source.encode(), "srv/run.sh": b"#!/nowhere\n"})
+    users = b"root:x:0:0::/root:/bin/sh\n"
+    files = {"srv/app.py": source.encode(), "srv/run.sh": b"#!/nowhere\n", "etc/passwd": users}
+    return tar_of(files)
 
 
 class Images:
@@ -333,6 +335,7 @@ def test_refusals(images: Images, tmp_path: Path) -> None:
         "PackageType is Image."
     )
     layer = ["arn:aws:lambda:us-east-1:000000000000:layer:x:1"]
+    wrong: dict[str, Any]
     for wrong in ({"Handler": "a.b"}, {"Runtime": "python3.12"}, {"Layers": layer}):
         assert images.refused("create_function", **given, **image, **wrong) == neither
 
