@@ -23,6 +23,7 @@ from typing import Any
 
 from pileus.runtime import container_process, container_root, linux, messages
 from pileus.runtime.container_answers import StandIn
+from pileus.runtime.container_disk import DiskWatch
 from pileus.runtime.container_output import READ_BYTES, OutputWriter
 from pileus.runtime.container_plan import PROTOCOL_VERSION, ContainerPlan, TaskPlan
 
@@ -31,12 +32,8 @@ STATUS = "status.json"
 STARTING, RUNNING, ENDED, FAILED = "STARTING", "RUNNING", "ENDED", "FAILED"
 METADATA_PORT = 80
 _IMPORTED = (container_root,)
-_WATCH_S = 2.0
-_WATCH_SHARE = 20
 _FULL_S = 0.25
 _LOOK_S = 30.0
-_BLOCK_BYTES = 512
-_MIB = 1 << 20
 _LOOPBACK = "127.0.0.1"
 
 
@@ -84,7 +81,8 @@ class Keeper:
         self._handlers: dict[int, Callable[[], None]] = {}
         self._poller = select.poll()
         self._executions: dict[int, tuple[int, float]] = {}
-        self._watch_at = self._look_at = 0.0
+        self._look_at = 0.0
+        self._disk = DiskWatch(task.folder, task.disk_mb)
         self._is_closing = False
         linux.become_subreaper()
         self._listeners = self._make_network()
@@ -149,7 +147,7 @@ class Keeper:
         waits = [_LOOK_S] + [end - time.monotonic() for _, end in self._executions.values()]
         if any(one.pid for one in self.containers.values()):
             if self.task.disk_mb:
-                waits.append(self._watch_at - time.monotonic())
+                waits.append(self._disk.glance_at_s - time.monotonic())
             if any(one.output >= 0 and not one.is_polled for one in self.containers.values()):
                 waits.append(_FULL_S)
         return max(0, round(min(waits) * 1000) + 1)
@@ -167,8 +165,11 @@ class Keeper:
         for container in self.containers.values():
             if container.output >= 0 and not container.is_polled and not container.writer.is_full:
                 self._poll_output(container)
-        if self.task.disk_mb and self._watch_at <= now:
-            self._watch_disk(now)
+        running = [one for one in self.containers.values() if one.pid]
+        if self.task.disk_mb and self._disk.is_over(now, [one.plan for one in running]):
+            for container in running:
+                container.detail = f"the task wrote more than {self.task.disk_mb} MB"
+                self._signal(container.plan.name, signal.SIGKILL)
 
     def _on(self, descriptor: int, handler: Callable[[], None]) -> None:
         self._handlers[descriptor] = handler
@@ -415,36 +416,6 @@ class Keeper:
         container.is_told = container.writer.position > position
         if container.is_told:
             self._tell({"event": "output", "container": name})
-
-    # -- disk -------------------------------------------------------------------------------
-
-    def _watch_disk(self, now: float) -> None:
-        used = 0
-        for name in os.listdir(self.task.folder):
-            if name == "volumes" or os.path.isdir(f"{self.task.folder}/{name}/upper"):
-                place = "volumes" if name == "volumes" else f"{name}/upper"
-                used += _tree_bytes(f"{self.task.folder}/{place}")
-        took = time.monotonic() - now
-        self._watch_at = now + max(_WATCH_S, took * _WATCH_SHARE)
-        if used > self.task.disk_mb * _MIB:
-            for name, container in self.containers.items():
-                if container.pid:
-                    container.detail = f"the task wrote more than {self.task.disk_mb} MB"
-                    self._signal(name, signal.SIGKILL)
-
-
-def _tree_bytes(path: str) -> int:
-    total, waiting = 0, [path]
-    while waiting:
-        try:
-            with os.scandir(waiting.pop()) as entries:
-                for entry in entries:
-                    total += entry.stat(follow_symlinks=False).st_blocks * _BLOCK_BYTES
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-        except OSError:
-            continue  # it changes while it is looked at
-    return total
 
 
 def _field(path: str, name: str) -> int:

@@ -12,10 +12,11 @@ import json
 import os
 import resource
 import signal
+import stat
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from pileus.runtime import container_root, linux
+from pileus.runtime import container_root, landlock, linux
 from pileus.runtime.container_plan import CAPABILITIES, KILL, ContainerPlan, TaskPlan
 
 _NAMESPACES = (
@@ -33,6 +34,7 @@ _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, sign
 _DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGINT, signal.SIGTERM,
                     signal.SIGHUP)  # fmt: skip
 _OPEN_FILES = 65_535
+_NULL = os.makedev(1, 3)
 _MIB = 1 << 20
 
 
@@ -50,6 +52,7 @@ def start(task: TaskPlan, plan: ContainerPlan, output: int, status: int, go: int
     """
     try:
         os.setsid()
+        _hide()
         for path in plan.entrances:
             with open(path, "w") as entrance:
                 entrance.write("0")
@@ -75,6 +78,7 @@ def enter(
     """
     try:
         os.setsid()
+        _hide()
         places = [os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY) for name in _ENTERED]
         for path in plan.entrances:
             with open(path, "w") as entrance:
@@ -84,7 +88,7 @@ def enter(
             os.close(place)
         child = os.fork()
         if child == 0:
-            nowhere = os.open("/dev/null", os.O_RDWR)
+            nowhere = _open_nowhere()
             _take_streams(nowhere, nowhere)
             _run(task, plan, command)
         os.close(status)
@@ -93,6 +97,25 @@ def enter(
     except BaseException as error:
         _tell(status, {"failure": _reason(error)})
     os._exit(_NOT_FOUND)
+
+
+def _hide() -> None:
+    """Keep programs of the container out of this process's memory, descriptors and executable,
+    which are the keeper's, until it has become one of them: exec undoes this."""
+    linux.set_dumpable(False)
+
+
+def _open_nowhere() -> int:
+    """The container's own ``/dev/null``, unless somebody inside has put something else there, which
+    this process still has the power to open."""
+    found = os.open("/dev/null", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        status = os.fstat(found)
+        if not stat.S_ISCHR(status.st_mode) or status.st_rdev != _NULL:
+            raise CannotStart("/dev/null of the container is something else")
+        return os.open(f"/proc/self/fd/{found}", os.O_RDWR)
+    finally:
+        os.close(found)
 
 
 def _become(task: TaskPlan, plan: ContainerPlan, output: int, status: int) -> None:
@@ -225,6 +248,10 @@ def _drop_power(task: TaskPlan, user: User) -> None:
     linux.drop_capabilities(CAPABILITIES if user.uid == 0 else ())
     # The keeper is the parent: should it be killed, the container must not live on unseen.
     linux.die_with_parent(signal.SIGKILL)
+    if linux.landlock_abi():
+        # What lies below no mount of the container is out of its reach, whatever leads there: an
+        # image may name /proc/self/exe as its program, which is the keeper's until the exec.
+        landlock.restrict((), ["/"], is_alone=False)
     if task.program:
         linux.load_seccomp(task.program)
 
@@ -237,9 +264,8 @@ def _be_init(task: TaskPlan, child: int) -> NoReturn:
     if task.is_root:
         linux.drop_bounding_capabilities((KILL,))
     linux.drop_capabilities((KILL,))
-    linux.set_dumpable(False)
     linux.die_with_parent(signal.SIGKILL)
-    os.closerange(1, 3)
+    os.closerange(0, _OPEN_FILES)
     while True:
         pid, ended = os.waitpid(-1, 0)
         if pid == child:

@@ -23,8 +23,10 @@ _DEVICE_LINKS = {
     "ptmx": "pts/ptmx",
 }
 _PROC_READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
-_PROC_HIDDEN = ("acpi", "asound", "kcore", "keys", "latency_stats", "sched_debug", "scsi",
-                "timer_list", "timer_stats")  # fmt: skip
+_PROC_HIDDEN = ("acpi", "asound", "dynamic_debug", "kcore", "keys", "kmsg", "kpagecgroup",
+                "kpagecount", "kpageflags", "latency_stats", "sched_debug", "scsi", "slabinfo",
+                "timer_list", "timer_stats", "vmallocinfo")  # fmt: skip
+"""Some are root's to read and even to write, capabilities or none."""
 
 
 def assemble(plan: ContainerPlan) -> None:

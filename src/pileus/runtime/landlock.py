@@ -25,11 +25,16 @@ ABI_WITH_PORTS = 4
 
 
 def restrict(
-    read_only: Iterable[str], writable: Iterable[str], ports: Iterable[int] | None = None
+    read_only: Iterable[str],
+    writable: Iterable[str],
+    ports: Iterable[int] | None = None,
+    *,
+    is_alone: bool = True,
 ) -> None:
     """Leave this process the named paths, and, where ``ports`` is given, TCP to those alone.
 
-    Paths that do not exist are passed over. Raises OSError when the kernel has no Landlock.
+    Paths that do not exist are passed over. ``is_alone`` leaves it signals and abstract Unix sockets
+    of its own children only. Raises OSError when the kernel has no Landlock.
     """
     abi = linux.landlock_abi()
     if not abi:
@@ -43,7 +48,7 @@ def restrict(
     if abi >= ABI_WITH_PORTS:
         attributes += struct.pack("Q", network)
     if abi >= 6:
-        attributes += struct.pack("Q", _SCOPES)
+        attributes += struct.pack("Q", _SCOPES if is_alone else 0)
     ruleset = linux.landlock_ruleset(attributes)
     for path in read_only:
         _allow_path(ruleset, path, _READ_ONLY)
