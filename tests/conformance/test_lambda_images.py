@@ -179,6 +179,15 @@ def test_create_and_invoke(images: Images) -> None:
     assert len(streams) == 1
 
 
+def test_the_address_that_a_repository_tells(images: Images) -> None:
+    told = images.platform.client("ecr").describe_repositories(repositoryNames=["app"])
+    uri = told["repositories"][0]["repositoryUri"]
+    images.create("addressed", "", Code={"ImageUri": f"{uri}:first"})
+    assert images.invoke("addressed")[0]["word"] == "first"
+    found = images.functions.get_function(FunctionName="addressed")
+    assert found["Code"]["ResolvedImageUri"].startswith(f"{uri}@sha256:")
+
+
 def test_what_a_function_sees(images: Images) -> None:
     settings = {"Environment": {"Variables": {"COLOUR": "blue"}}, "EphemeralStorage": {"Size": 600}}
     images.create("seeing", "app:first", **settings)
