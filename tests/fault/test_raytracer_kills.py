@@ -59,3 +59,15 @@ def test_kill_again_and_again(app: Raytracer, pause_s: float, tmp_path: Path) ->
         time.sleep(pause_s)
         app.kill()
     _check(app, name, scene, tmp_path)
+
+
+def test_an_end_in_order_takes_the_tasks_along_and_they_come_again(
+    app: Raytracer, tmp_path: Path
+) -> None:
+    scene = small_scene(seed=9, samples=3)
+    name = "ordered.zip"
+    app.put(name, scene)
+    until(lambda: app.tasks(name), "tasks")
+    assert app.platform.stop() == 0
+    app.platform.start()
+    _check(app, name, scene, tmp_path)
