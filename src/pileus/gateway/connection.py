@@ -376,10 +376,12 @@ class Connection(asyncio.Protocol):
             self._refuse(wire.plain(400, "malformed upgrade"))
             return
         self._header_bytes = -1
-        if self._task is None and self._server.open_websocket(
+        if not self.is_busy and self._server.open_websocket(
             exchange.request, self._transport, rest
         ):
             self._server.closed(self)
+            if self._task is not None:
+                self._task.cancel()
             return
         # Not claimed: an ordinary answer, after which the bytes that follow mean nothing to us.
         exchange.keeps_alive = False
