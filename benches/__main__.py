@@ -13,6 +13,7 @@ from benches.apparatus.effort import FULL, QUICK
 
 QUESTIONS = (
     "cold_start",
+    "snapstart",
     "warm_invoke",
     "inside_invoke",
     "invoke_rates",

@@ -15,6 +15,7 @@ TRIVIAL = "def handler(event, context):\n    return 1\n"
 _ROLE = f"arn:aws:iam::{wire.ACCOUNT}:role/bench"
 _PREPARE_S = 1.0
 _LOG_S = 15.0
+_SNAPSHOT_S = 60.0
 
 
 def create_role(port: int) -> None:
@@ -54,6 +55,39 @@ def create(port: int, name: str, source: str = TRIVIAL, timeout_s: int = 30) -> 
     headers = {"content-type": "application/json"}
     body = json.dumps(given).encode()
     call(port, wire.signed("lambda", "POST", "/2015-03-31/functions", headers, body, port=port))
+
+
+def publish(port: int, name: str, files: dict[str, bytes]) -> None:
+    """A function with SnapStart that sees the platform's own packages, as version 1 and active."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path, data in files.items():
+            archive.writestr(path, data)
+    given = {
+        "FunctionName": name,
+        "Runtime": "python3.12",
+        "Handler": "handler.handler",
+        "Role": _ROLE,
+        "Code": {"ZipFile": base64.b64encode(packed.getvalue()).decode()},
+        "Layers": [f"arn:aws:lambda:{wire.REGION}:{wire.ACCOUNT}:layer:pileus-host:1"],
+        "MemorySize": 1024,
+        "Timeout": 30,
+        "SnapStart": {"ApplyOn": "PublishedVersions"},
+        "Publish": True,
+    }
+    headers = {"content-type": "application/json"}
+    body = json.dumps(given).encode()
+    call(port, wire.signed("lambda", "POST", "/2015-03-31/functions", headers, body, port=port))
+    path = f"/2015-03-31/functions/{name}/configuration"
+    request = wire.signed("lambda", "GET", path, {}, b"", port=port, query="Qualifier=1")
+    deadline_s = time.monotonic() + _SNAPSHOT_S
+    while time.monotonic() < deadline_s:
+        shown = json.loads(call(port, request).partition(b"\r\n\r\n")[2])
+        if shown["State"] != "Pending":
+            break
+        time.sleep(0.1)
+    if shown["State"] != "Active" or shown["SnapStart"]["OptimizationStatus"] != "On":
+        raise RuntimeError(f"{name} has no snapshot: {shown}")
 
 
 def settle() -> None:

@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -87,7 +88,8 @@ def put_object(bucket: str, key: str, body: bytes, port: int) -> bytes:
     return signed("s3", "PUT", f"/{bucket}/{key}", {}, body, port=port)
 
 
-def invoke(function: str, payload: bytes, port: int) -> bytes:
-    """Lambda Invoke, synchronous."""
+def invoke(function: str, payload: bytes, port: int, qualifier: str = "") -> bytes:
+    """Lambda Invoke, synchronous; of ``$LATEST`` unless a version is named."""
     path = f"/2015-03-31/functions/{function}/invocations"
-    return signed("lambda", "POST", path, {}, payload, port=port)
+    query = f"Qualifier={quote(qualifier, safe='')}" if qualifier else ""
+    return signed("lambda", "POST", path, {}, payload, port=port, query=query)

@@ -30,18 +30,19 @@ def _spec(code_dir: Path) -> InstanceSpec:
     return InstanceSpec("f", "python3.11", "", str(code_dir), memory_mb=256)
 
 
-@pytest.fixture(params=["fake", "local-A", "local-B", "local-C"])
+@pytest.fixture(params=["fake", "fake+copies", "local-A", "local-A+copies", "local-B", "local-C"])
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    if request.param == "fake":
+    name, _, snapshots = request.param.partition("+")
+    if name == "fake":
         clock = VirtualClock()
         fake = FakeNodes(clock, PROGRAMS, MEMORY_MB)
-        yield Bench(fake, clock, _spec(tmp_path), clock.run)
+        yield Bench(fake, clock, _spec(tmp_path), clock.run, snapshots)
         return
     code_dir = tmp_path / "code"
     code_dir.mkdir()
     (code_dir / "programs.py").write_text(SOURCE)
     (code_dir / "leaving.py").write_text(SOURCE_LEAVING)
-    tier = Tier(request.param[-1])
+    tier = Tier(name[-1])
     system_clock = SystemClock()
     nodes = LocalNodes(
         LocalNodeSettings(tmp_path / "run", memory_mb=MEMORY_MB, tier=tier), system_clock
@@ -50,7 +51,7 @@ async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         await nodes.probe()
     except NoCapacity as refused:
         pytest.skip(str(refused))
-    yield Bench(nodes, system_clock, _spec(code_dir), _as_it_is)
+    yield Bench(nodes, system_clock, _spec(code_dir), _as_it_is, snapshots)
     await nodes.close()
 
 

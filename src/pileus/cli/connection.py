@@ -140,11 +140,16 @@ def function_target(
 
 
 def _invoked_name(template: Mapping[str, Any], deployed: str) -> str:
-    """A durable function is invoked by its alias: it has no unqualified invocations."""
+    """A durable function is invoked by its alias, as it has no unqualified invocations; one with
+    SnapStart as well, as only its versions have snapshots."""
     for resource in template["Resources"].values():
         properties = resource.get("Properties") or {}
-        if properties.get("FunctionName") == deployed and "DurableConfig" in properties:
+        if properties.get("FunctionName") != deployed:
+            continue
+        if "DurableConfig" in properties:
             return f"{deployed}:durable"
+        if "SnapStart" in properties:
+            return f"{deployed}:snapstart"
     return deployed
 
 

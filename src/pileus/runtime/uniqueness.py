@@ -15,9 +15,10 @@ def reseed() -> None:
     Generators that a function made itself go on from where they stood, as in AWS's copies.
     """
     random.seed()
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        numpy.random.seed()
+    # Not by numpy's attribute: that would import what seeds itself when it is imported, at a cost.
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
     ssl = sys.modules.get("ssl")
     if ssl is not None:
         ssl.RAND_add(os.urandom(_SEED_BYTES), float(_SEED_BYTES))

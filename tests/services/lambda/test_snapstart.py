@@ -221,3 +221,48 @@ async def test_events_that_come_too_early_are_not_lost(
     await platform("lambda", "Invoke", FunctionName="f", Qualifier="1", InvocationType="Event", Payload=b'"early"')  # fmt: skip
     await platform.clock.advance(400 * SECOND_MS)
     assert recorder.events == ["early"]
+
+
+def _template(handler: str) -> str:
+    function = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "FunctionName": "f",
+            "Runtime": "python3.12",
+            "Handler": handler,
+            "Role": "arn:aws:iam::000000000000:role/functions",
+            "Code": {"ZipFile": "handler = None"},
+            **ON,
+        },
+    }
+    version = {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": {"Ref": "Function"}}}
+    return json.dumps({"Resources": {"Function": function, "Version": version}})
+
+
+async def _stack_status(platform: MemoryPlatform) -> str:
+    output = await platform("cloudformation", "DescribeStacks", StackName="app")
+    return str(output["Stacks"][0]["StackStatus"])
+
+
+async def test_stacks_wait_for_snapshots(
+    platform: MemoryPlatform, compute: ScriptedCompute
+) -> None:
+    compute.programs["app.slow_init"] = _program(init_s=20.0)
+    given = {"StackName": "app", "TemplateBody": _template("app.slow_init")}
+    await platform("cloudformation", "CreateStack", **given)
+    await platform.clock.advance(10 * SECOND_MS)
+    assert await _stack_status(platform) == "CREATE_IN_PROGRESS"
+    await platform.clock.advance(20 * SECOND_MS)
+    assert await _stack_status(platform) == "CREATE_COMPLETE"
+    assert (await _shown(platform, "1"))["State"] == "Active"
+
+
+async def test_a_version_that_fails_fails_its_stack(
+    platform: MemoryPlatform, compute: ScriptedCompute
+) -> None:
+    compute.programs["app.broken"] = _program(init_error=json.dumps(FAILURE).encode())
+    given = {"StackName": "app", "TemplateBody": _template("app.broken")}
+    await platform("cloudformation", "CreateStack", **given)
+    await platform.clock.advance(60 * SECOND_MS)
+    assert await _stack_status(platform) == "ROLLBACK_COMPLETE"
+    assert compute.nodes.snapshots == {}

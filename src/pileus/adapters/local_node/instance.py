@@ -19,6 +19,7 @@ from pileus.adapters.local_node.image_roots import launch_error
 from pileus.adapters.local_node.instance_state import Ends, State
 from pileus.adapters.local_node.log_reader import LogPipe
 from pileus.adapters.local_node.processes import (
+    anonymous_bytes,
     kill_tree,
     namespace_members,
     pid_of,
@@ -117,10 +118,11 @@ class Instance:
 
     def resident_bytes(self) -> int:
         """Memory of all its processes, without ``/tmp``."""
-        if self.group is not None:
-            return self.group.anonymous_bytes() + self.base_bytes
         if self._is_copy:
-            return sum(resident_bytes(pid) for pid in namespace_members(self._pid))
+            # Its group counts what it has changed of the snapshot, and nothing of what it has not.
+            return anonymous_bytes(namespace_members(self._pid))
+        if self.group is not None:
+            return self.group.anonymous_bytes()
         return resident_bytes(self._pid)
 
     def has_outgrown(self, memory_bytes: int) -> bool:

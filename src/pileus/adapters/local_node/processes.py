@@ -58,6 +58,20 @@ def namespace_members(pid: int) -> list[int]:
     return found
 
 
+def anonymous_bytes(pids: list[int]) -> int:
+    """Memory of processes and of everything below them without files; what copies share counts."""
+    total = 0
+    for pid in pids:
+        for one in [pid, *descendants(pid)]:
+            try:
+                text = Path(f"/proc/{one}/status").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            found = [line for line in text.splitlines() if line.startswith("RssAnon:")]
+            total += int(found[0].split()[1]) * 1024 if found else 0
+    return total
+
+
 def resident_bytes(pid: int) -> int:
     """Resident memory of ``pid`` and everything below, shared pages counted in each."""
     total = 0

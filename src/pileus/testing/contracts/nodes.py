@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -118,16 +118,18 @@ class Bench:
     Attributes:
         spec: an instance of 256 MB with the programs above; checks set the handler.
         run: awaits work while the adapter's time passes.
+        snapshots: not empty to have every instance be a copy of a snapshot.
     """
 
     nodes: Nodes
     clock: Clock
     spec: InstanceSpec
     run: Run
+    snapshots: str = ""
 
     async def start(self, handler: str, log: list[LogLine] | None = None) -> Link:
         """Place and start one instance."""
-        spec = replace(self.spec, handler=handler)
+        spec = replace(self.spec, handler=handler, snapshot=self.snapshots and handler)
         lease = await self.nodes.place(spec)
         lines = log if log is not None else []
         return await self.run(self.nodes.start(lease, spec, lines.extend))
@@ -294,7 +296,54 @@ async def watching_begins_with_the_members(bench: Bench) -> None:
     assert change.member.node == bench.nodes.members()[0].node
 
 
+def _unheard(lines: Sequence[LogLine]) -> None:
+    """Output that a check does not ask for."""
+
+
+async def copies_begin_where_the_snapshot_stood(bench: Bench) -> None:
+    """The init phase runs once, and its output is told once."""
+    log: list[LogLine] = []
+    spec = replace(bench.spec, handler="programs.count", snapshot="one")
+    taken = await bench.run(bench.nodes.take_snapshot(spec, log.extend))
+    assert (taken.init_ns > 0) != bool(taken.obstacle)
+    assert await bench.run(bench.nodes.take_snapshot(spec, log.extend)) == replace(taken, init_ns=0)
+    for _ in range(2):
+        lease = await bench.nodes.place(spec)
+        link = await bench.run(bench.nodes.start(lease, spec, log.extend))
+        assert (link.restore is None) == bool(taken.obstacle)
+        outcome = await bench.run(link.invoke(bench.call()))
+        assert json.loads(outcome.payload)["calls"] == 1
+        await bench.nodes.release(lease)
+    await bench.nodes.drop_snapshots(spec.name)
+
+
+async def snapshots_of_a_name_are_dropped(bench: Bench) -> None:
+    """By the whole name, or by its beginning up to a colon."""
+    spec = replace(bench.spec, handler="programs.count", snapshot="one", name="scope/f:1")
+    for name in ("scope/f:1", "scope/f:"):
+        first = await bench.run(bench.nodes.take_snapshot(spec, _unheard))
+        await bench.nodes.drop_snapshots("scope/g:")
+        await bench.nodes.drop_snapshots(name)
+        again = await bench.run(bench.nodes.take_snapshot(spec, _unheard))
+        assert bool(again.init_ns) == bool(first.init_ns)
+        await bench.nodes.drop_snapshots(name)
+
+
+async def a_snapshot_that_cannot_initialise_says_why(bench: Bench) -> None:
+    """As an instance does."""
+    spec = replace(bench.spec, handler="programs.missing", snapshot="one")
+    try:
+        taken = await bench.run(bench.nodes.take_snapshot(spec, _unheard))
+    except InitFailed as failed:
+        assert b"HandlerNotFound" in failed.document
+    else:
+        assert taken.obstacle
+
+
 CONTRACT = (
+    copies_begin_where_the_snapshot_stood,
+    snapshots_of_a_name_are_dropped,
+    a_snapshot_that_cannot_initialise_says_why,
     answers_and_keeps_its_state,
     instances_share_nothing,
     output_arrives_before_the_answer,

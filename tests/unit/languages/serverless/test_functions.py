@@ -219,3 +219,18 @@ def test_durable_functions_are_reached_through_an_alias() -> None:
 def test_durable_settings_that_make_no_sense(text: str, told: str) -> None:
     with pytest.raises(ServiceFileError, match=told):
         one_function(text)
+
+
+def test_snap_start_brings_a_version_and_an_alias_for_events() -> None:
+    result = one_function(
+        "runtime: python3.12\nsnapStart: true\nurl: true", "versionFunctions: false"
+    )
+    function = properties(result, "HelloLambdaFunction")
+    assert function["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+    (version,) = resource_ids(result, "AWS::Lambda::Version")
+    alias = properties(result, "HelloSnapStartLambdaAlias")
+    assert alias["Name"] == "snapstart"
+    assert alias["FunctionVersion"] == {"Fn::GetAtt": [version, "Version"]}
+    assert "ProvisionedConcurrencyConfig" not in alias
+    url = properties(result, "HelloLambdaFunctionUrl")
+    assert url["TargetFunctionArn"]["Fn::Join"][1][1] == "snapstart"
