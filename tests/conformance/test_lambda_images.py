@@ -2,146 +2,27 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
 
-from pileus.testing.images import docker_archive, oci_layout, python_layer, tar_of
+from pileus.testing.images import docker_archive, oci_layout, tar_of
 from tests.conformance.commands import Commands
-from tests.conformance.live import LivePlatform
-from tests.conformance.osls import osls_program
-
-TRUST = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "lambda.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
+from tests.conformance.image_functions import (
+    CONFIG,
+    ENTRYPOINT,
+    Images,
+    handler_layer,
+    images,
+    python_base,
 )
-HANDLER = """
-import os, time
 
-WORD = "first"
-print("init of", WORD)
-
-
-def handler(event, context):
-    what = event.get("do")
-    if what == "raise":
-        raise ValueError("no such luck")
-    if what == "hang":
-        time.sleep(3600)
-    if what == "eat":
-        eaten = bytearray(400 << 20)
-    if what == "exit":
-        os._exit(3)
-    if what == "sleep":
-        time.sleep(event["s"])
-        return "slept"
-    if what == "write":
-        told = {}
-        for path in ("/tmp/x", "/srv/x", "/x", "/etc/x"):
-            try:
-                open(path, "w").close()
-                told[path] = ""
-            except OSError as error:
-                told[path] = error.strerror
-        return told
-    if what == "boto3":
-        import boto3
-        boto3.client("sqs").send_message(QueueUrl=event["url"], MessageBody="from inside")
-        return boto3.client("sts").get_caller_identity()["Arn"]
-    if what == "surroundings":
-        return {
-            "cwd": os.getcwd(), "uid": os.getuid(), "root": sorted(os.listdir("/")),
-            "tmp": os.statvfs("/tmp").f_blocks * os.statvfs("/tmp").f_frsize >> 20,
-            "environment": dict(os.environ), "processes": [p for p in os.listdir("/proc") if p.isdigit()],
-        }
-    print("called with", event)
-    return {"word": WORD, "event": event, "version": context.function_version}
-"""
-ENTRYPOINT = ["/usr/local/bin/python3", "-m", "awslambdaric"]
-CONFIG = {"Entrypoint": ENTRYPOINT, "Cmd": ["app.handler"], "WorkingDir": "/srv", "User": "root",
-          "Env": ["COLOUR=red", "SHAPE=round"]}  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def python_base() -> bytes:
-    return python_layer("awslambdaric", "boto3", leaves_out=_is_of_other_services)
-
-
-def _is_of_other_services(name: str) -> bool:
-    steps = name.split("/")
-    return steps[:2] == ["botocore", "data"] and len(steps) > 3 and steps[2] not in ("sqs", "sts")
-
-
-def handler_layer(word: str) -> bytes:
-    source = HANDLER.replace('"first"', f'"{word}"')
-    users = b"root:x:0:0::/root:/bin/sh\n"
-    files = {"srv/app.py": source.encode(), "srv/run.sh": b"#!/nowhere\n", "etc/passwd": users}
-    return tar_of(files)
-
-
-class Images:
-    """A user of one live platform who has images in its registry."""
-
-    def __init__(self, platform: LivePlatform, folder: Path) -> None:
-        self.platform = platform
-        self.folder = folder
-        self.functions = platform.client("lambda", read_timeout=120)
-        iam = platform.client("iam")
-        try:
-            iam.create_role(RoleName="images", AssumeRolePolicyDocument=TRUST)
-        except iam.exceptions.EntityAlreadyExistsException:
-            pass
-        self.role = "arn:aws:iam::000000000000:role/images"
-
-    def uri(self, name: str) -> str:
-        return f"000000000000.dkr.ecr.us-east-1.amazonaws.com/{name}"
-
-    def create(self, name: str, image: str, **more: Any) -> dict[str, Any]:
-        given = {"FunctionName": name, "Role": self.role, "PackageType": "Image",
-                 "Code": {"ImageUri": self.uri(image)}, "Timeout": 20, "MemorySize": 256}  # fmt: skip
-        return dict(self.functions.create_function(**given | more))
-
-    def invoke(self, name: str, event: object = None, **more: Any) -> tuple[Any, str, str]:
-        """Payload, error and the log's tail."""
-        payload = json.dumps(event or {})
-        told = self.functions.invoke(FunctionName=name, Payload=payload, LogType="Tail", **more)
-        log = base64.b64decode(told["LogResult"]).decode()
-        return json.loads(told["Payload"].read()), told.get("FunctionError", ""), log
-
-    def refused(self, name: str, **given: Any) -> str:
-        with pytest.raises(ClientError) as refused:
-            getattr(self.functions, name)(**given)
-        error = refused.value.response["Error"]
-        return f"{error['Code']}: {error['Message']}"
-
-
-@pytest.fixture(scope="module")
-def images(
-    live_platform: LivePlatform, tmp_path_factory: pytest.TempPathFactory, python_base: bytes
-) -> Iterator[Images]:
-    folder = tmp_path_factory.mktemp("images")
-    commands = Commands(live_platform, folder, folder / "cache")
-    for word in ("first", "second"):
-        docker_archive(
-            folder / f"{word}.tar", [python_base, handler_layer(word)], f"app:{word}", **CONFIG
-        )
-        commands.pileus("image", "import", str(folder / f"{word}.tar"))
-    yield Images(live_platform, folder)
+__all__ = ["images", "python_base"]
 
 
 def eventually(look: Callable[[], Any]) -> Any:
@@ -394,139 +275,3 @@ def test_an_index_of_many_machines_is_refused(images: Images, commands: Commands
         "InvalidParameterValueException: The image manifest, config or layer media type for the "
         f"source image {uri} is not supported."
     )
-
-
-def test_a_stack_with_a_function_of_an_image(images: Images) -> None:
-    stacks = images.platform.client("cloudformation")
-
-    def template(tag: str, **more: Any) -> str:
-        properties = {"PackageType": "Image", "Role": images.role, "Timeout": 20,
-                      "Code": {"ImageUri": images.uri(f"app:{tag}")}, **more}  # fmt: skip
-        function = {"Type": "AWS::Lambda::Function", "Properties": properties}
-        return json.dumps({"Resources": {"F": function}, "Outputs": {"N": {"Value": {"Ref": "F"}}}})
-
-    config = {"WorkingDirectory": "/srv"}
-    stacks.create_stack(StackName="s", TemplateBody=template("first", ImageConfig=config))
-    stacks.get_waiter("stack_create_complete").wait(StackName="s", WaiterConfig={"Delay": 1})
-    stack = stacks.describe_stacks(StackName="s")["Stacks"][0]
-    name = stack["Outputs"][0]["OutputValue"]
-    assert images.invoke(name)[0]["word"] == "first"
-    found = images.functions.get_function_configuration(FunctionName=name)
-    assert found["ImageConfigResponse"] == {"ImageConfig": config}
-    stacks.update_stack(StackName="s", TemplateBody=template("second"))
-    stacks.get_waiter("stack_update_complete").wait(StackName="s", WaiterConfig={"Delay": 1})
-    assert images.invoke(name)[0]["word"] == "second"
-    found = images.functions.get_function_configuration(FunctionName=name)
-    assert "ImageConfigResponse" not in found
-
-
-SERVICE = """
-service: shop
-provider:
-  name: aws
-  runtime: python3.12
-  ecr:
-    images:
-      own:
-        path: own
-        file: Dockerfile.own
-        buildArgs: {WORD: bought}
-functions:
-  own: {image: {name: own}, timeout: 20}
-  told: {image: {name: own, command: [app.other]}, timeout: 20}
-  pushed: {image: "000000000000.dkr.ecr.us-east-1.amazonaws.com/app:first", timeout: 20}
-"""
-DOCKERFILE = """
-FROM app:first
-ARG WORD
-ENV WORD=$WORD
-COPY app.py /srv/
-RUN ["/usr/local/bin/python3", "-m", "py_compile", "/srv/app.py"]
-"""
-BUILT = """
-import os
-
-
-def handler(event, context):
-    return os.environ["WORD"]
-
-
-def other(event, context):
-    return "other"
-"""
-
-
-@pytest.mark.sandbox
-def test_a_service_whose_image_is_built(images: Images, commands: Commands) -> None:
-    commands.write(serverless__yml=SERVICE, own___Dockerfile__own=DOCKERFILE, own___app__py=BUILT)
-    told = commands.pileus("deploy", "--json").json()
-    assert told["functions"]["own"] == "shop-dev-own"
-    words = {name: images.invoke(full)[0] for name, full in told["functions"].items()}
-    assert (words["own"], words["told"], words["pushed"]["word"]) == ("bought", "other", "first")
-    found = images.functions.get_function(FunctionName="shop-dev-own", Qualifier="1")
-    address = images.uri("serverless-shop-dev")
-    digest = found["Configuration"]["CodeSha256"]
-    assert found["Code"]["ImageUri"] == f"{address}@sha256:{digest}"
-    assert commands.pileus("deploy", "--json").json()["what"] == "unchanged"
-
-    changed = SERVICE.replace("bought", "sold")
-    commands.write(serverless__yml=changed)
-    assert commands.pileus("deploy", "--json").json()["what"] == "updated"
-    assert images.invoke("shop-dev-own")[0] == "sold"
-    assert images.invoke("shop-dev-own", Qualifier="1")[0] == "bought"
-    commands.pileus("remove")
-    repositories = images.platform.client("ecr").describe_repositories()["repositories"]
-    assert "serverless-shop-dev" not in [one["repositoryName"] for one in repositories]
-
-
-OSLS_SERVICE = """
-service: shelf
-provider: {name: aws}
-functions:
-  first:
-    image:
-      uri: 000000000000.dkr.ecr.us-east-1.amazonaws.com/app:first
-      command: [app.handler]
-      workingDirectory: /srv
-    timeout: 20
-"""
-
-
-@pytest.mark.slow
-def test_the_serverless_frameworks_fork_deploys_an_image(
-    images: Images, commands: Commands
-) -> None:
-    program = osls_program()
-    commands.write(serverless__yml=OSLS_SERVICE)
-    done = commands.run(program, "deploy")
-    assert done.status == 0, done.out + done.err
-    found = images.functions.get_function(FunctionName="shelf-dev-first")
-    digest = found["Configuration"]["CodeSha256"]
-    assert found["Code"]["ImageUri"] == f"{images.uri('app')}@sha256:{digest}"
-    told = found["Configuration"]["ImageConfigResponse"]["ImageConfig"]
-    assert told == {"Command": ["app.handler"], "WorkingDirectory": "/srv"}
-    assert images.invoke("shelf-dev-first")[0]["word"] == "first"
-    done = commands.run(program, "remove")
-    assert done.status == 0, done.out + done.err
-
-
-def test_a_platform_killed_with_calls_in_flight(
-    make_platform: Callable[..., LivePlatform], python_base: bytes, tmp_path: Path
-) -> None:
-    platform = make_platform()
-    commands = Commands(platform, tmp_path, tmp_path / "cache")
-    docker_archive(tmp_path / "a.tar", [python_base, handler_layer("kept")], "app:first", **CONFIG)
-    commands.pileus("image", "import", str(tmp_path / "a.tar"))
-    images = Images(platform, tmp_path)
-    images.create("f", "app:first")
-    assert images.invoke("f")[0]["word"] == "kept"
-    with ThreadPoolExecutor(1) as threads:
-        call = threads.submit(images.invoke, "f", {"do": "sleep", "s": 30})
-        time.sleep(0.3)
-        platform.kill()
-        with pytest.raises(BotoCoreError):
-            call.result(10)
-    platform.start()
-    images = Images(platform, tmp_path)
-    told, error, _ = images.invoke("f")
-    assert (told["word"], error) == ("kept", "")
