@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
+from tests.conformance.commands import Commands
 from tests.conformance.live import LivePlatform
 from tests.fault.functions import add_function
 from tests.kafka_broker import Broker
@@ -100,6 +101,40 @@ def test_topic_invokes_a_function(live_platform: LivePlatform, broker: Broker) -
     functions.delete_event_source_mapping(UUID=mapping)
 
 
+def test_service_of_the_documentation_works_as_it_stands_there(
+    commands: Commands, broker: Broker
+) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "kafka.md").read_text()
+    service, handler = (
+        text.split(f"```{kind}\n")[1].split("```")[0] for kind in ("yaml", "python")
+    )
+    # A broker without a gate: what the page says for one.
+    way_in = service[service.index("            saslScram512Auth") :]
+    network = "            vpcSubnet: [subnet-1]\n            vpcSecurityGroup: [sg-1]\n"
+    service = service.replace(way_in, network).replace("127.0.0.1:9092", broker.address)
+    (commands.folder / "serverless.yml").write_text(service)
+    (commands.folder / "book.py").write_text(handler)
+    broker.add_topic("orders", 1)
+    commands.pileus("deploy")
+    broker.produce("orders", b'{"item": "cup"}', partition=0)
+    logs = commands.platform.client("logs")
+    deadline = time.monotonic() + _WAIT_S
+    told = ""
+    while "orders-0 0" not in told and time.monotonic() < deadline:
+        time.sleep(0.2)
+        events = _log_events(logs, "/aws/lambda/orders-dev-book")
+        told = "".join(event["message"] for event in events)
+    assert "orders-0 0 {'item': 'cup'}" in told
+
+
+def _log_events(logs: Any, group: str) -> list[dict[str, Any]]:
+    try:
+        found: list[dict[str, Any]] = logs.filter_log_events(logGroupName=group)["events"]
+    except logs.exceptions.ResourceNotFoundException:
+        return []
+    return found
+
+
 @pytest.mark.slow
 def test_no_record_is_lost_when_the_platform_is_killed(tmp_path: Path, broker: Broker) -> None:
     name, partitions, count = "killed", 3, 120
@@ -136,3 +171,19 @@ def test_no_record_is_lost_when_the_platform_is_killed(tmp_path: Path, broker: B
         assert _committed(broker, name, partitions) == [40] * 3
     finally:
         platform.kill()
+
+
+@pytest.mark.slow
+def test_platform_ends_although_its_cluster_is_gone(tmp_path: Path) -> None:
+    platform = LivePlatform(tmp_path / "data").start()
+    (tmp_path / "broker").mkdir()
+    with Broker(tmp_path / "broker") as broker:
+        url = _add_forwarder(platform, "gone")
+        broker.add_topic("gone", 1)
+        broker.produce("gone", b"a", partition=0)
+        _map(platform, broker, "gone")
+        deadline = time.monotonic() + _WAIT_S
+        while not _receive(platform, url):
+            assert time.monotonic() < deadline
+    # It fails if that takes more than 15 seconds.
+    assert platform.stop() == 0

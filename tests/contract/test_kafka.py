@@ -85,6 +85,17 @@ async def test_reading_begins_where_it_is_told(site: Site) -> None:
     await reader.close()
 
 
+async def test_offset_that_is_not_there_is_told(site: Site) -> None:
+    site.add_topic("lost", 1)
+    site.produce("lost", b"a", partition=0)
+    reader = await site.open("lost")
+    await reader.begin({0: 99})
+    with pytest.raises(KafkaError) as caught:
+        await _read(reader, 1)
+    assert caught.value.fault is Fault.LOST_PLACE
+    await reader.close()
+
+
 async def test_commits_are_the_groups_and_outlive_the_reader(site: Site) -> None:
     site.add_topic("commits", 2)
     site.produce("commits", b"a", partition=0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -25,8 +26,10 @@ from confluent_kafka import KafkaError as Codes
 from pileus.ports.kafka import Cluster, Fault, KafkaError, TopicReader, TopicRecord
 
 _log = logging.getLogger("pileus.kafka")
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 5.0
 _TURN_S = 1.0
+_CLOSE_S = 2.0
+_GLANCE_S = 0.1
 _CRITICAL = 2
 """Of the library's log: troubles of connections come as errors, and told ten times a second."""
 _LONGEST_READ_S = 0.5
@@ -66,6 +69,16 @@ class ConfluentKafka:
         return ConfluentReader(cluster, topic, group)
 
 
+class _Commit:
+    """A commit that waits for its answer."""
+
+    def __init__(self, offsets: dict[int, int]) -> None:
+        self.offsets = offsets
+        self.is_answered = threading.Event()
+        self.answer: list[TopicPartition] = []
+        self.error: Codes | None = None
+
+
 class ConfluentReader:
     """See TopicReader."""
 
@@ -74,7 +87,12 @@ class ConfluentReader:
         self._trouble: Codes | None = None
         """What the library told of the connection; it explains a time-out better."""
         self._is_reading = False
-        settings = {**_settings(cluster, group), "error_cb": self._note}
+        self._is_closing = False
+        self._commits: list[_Commit] = []
+        self._early: list[Message] = []
+        """Records that came while others than the reader polled."""
+        told = {"error_cb": self._note, "on_commit": self._note_commit}
+        settings = {**_settings(cluster, group), **told}
         try:
             self._consumer = Consumer(settings, logger=_log)
         except KafkaException as error:
@@ -144,9 +162,11 @@ class ConfluentReader:
 
     def _read(self, limit: int, duration_s: float) -> list[TopicRecord]:
         # The first record is awaited alone: for several the library waits until it has them all.
+        found, self._early = self._early, []
         try:
-            first = self._consumer.poll(duration_s)
-            found = [] if first is None else [first, *self._consumer.consume(limit - 1, 0)]
+            first = self._consumer.poll(0 if found else duration_s)
+            if first is not None:
+                found += [first, *self._consumer.consume(max(limit - 1, 0), 0)]
         except KafkaException as error:
             raise _as_ours(error.args[0]) from error
         for message in found:
@@ -175,18 +195,57 @@ class ConfluentReader:
 
     async def commit(self, offsets: Mapping[int, int]) -> None:
         """See TopicReader."""
-        places = self._places(offsets)
-        told = await self._ask(lambda: self._consumer.commit(offsets=places, asynchronous=False))
-        _offsets(told or [])
+        await self._ask(lambda: self._commit(_Commit(dict(offsets))))
+
+    def _commit(self, commit: _Commit) -> None:
+        """Not by the library's own way to wait, which has no end while the cluster is away."""
+        self._commits.append(commit)
+        try:
+            self._consumer.commit(offsets=self._places(commit.offsets), asynchronous=True)
+            for _ in range(round(_TIMEOUT_S / _GLANCE_S)):
+                if self._is_closing:
+                    break
+                # The answer comes in a poll; whoever reads may be the one who waits for us.
+                self._reading.submit(self._serve, commit)
+                if commit.is_answered.wait(_GLANCE_S):
+                    if commit.error is not None:
+                        raise _as_ours(commit.error)
+                    _offsets(commit.answer)
+                    return
+        finally:
+            self._commits.remove(commit)
+        raise KafkaError(Fault.UNREACHABLE, "the commit was not answered")
+
+    def _serve(self, commit: _Commit) -> None:
+        """Let the library tell what it has to; a record that comes with it waits to be read."""
+        if not commit.is_answered.is_set() and (message := self._consumer.poll(0)) is not None:
+            self._early.append(message)
+
+    def _note_commit(self, error: Codes | None, places: list[TopicPartition]) -> None:
+        told = {place.partition: place.offset for place in places}
+        for commit in self._commits:
+            if commit.offsets == told and not commit.is_answered.is_set():
+                commit.answer = places
+                if error is not None and error.code() != Codes._NO_OFFSET:
+                    commit.error = error
+                commit.is_answered.set()
+                return
 
     async def close(self) -> None:
         """See TopicReader."""
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
-        self._reading.shutdown(wait=True, cancel_futures=True)
+        self._is_closing = True
+        # First who asks: it may need a poll of who reads.
         self._asking.shutdown(wait=True, cancel_futures=True)
-        self._consumer.close()
+        self._reading.shutdown(wait=True, cancel_futures=True)
+        # The library waits for commits under way, without end while the cluster is away.
+        closing = threading.Thread(target=self._consumer.close, name="kafka-close", daemon=True)
+        closing.start()
+        closing.join(_CLOSE_S)
+        if closing.is_alive():
+            _log.warning("topic %s: its reader ends when the cluster is back", self._topic)
 
     async def _ask(self, work: Callable[[], T]) -> T:
         """Run a call of the library beside the event loop, with errors of the port."""

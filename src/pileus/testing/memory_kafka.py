@@ -160,8 +160,8 @@ class MemoryReader:
         for partition, place in self._next.items():
             if partition in self._held:
                 continue
-            if place < self._kafka.first(self._topic, partition):
-                raise KafkaError(Fault.LOST_PLACE, f"offset {place} is gone")
+            if not self._kafka.first(self._topic, partition) <= place <= len(lists[partition]):
+                raise KafkaError(Fault.LOST_PLACE, f"offset {place} is not there")
             found += lists[partition][place : place + limit - len(found)]
         for record in found:
             self._next[record.partition] = record.offset + 1

@@ -97,6 +97,10 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
         "Only one way to authenticate can be used, not SASL_SCRAM_512_AUTH and BASIC_AUTH.",
     ),
     (
+        {"DestinationConfig": {"OnFailure": {"Destination": "kafka://failed-orders"}}},
+        "Pileus does not implement kafka:// destinations yet.",
+    ),
+    (
         {"SelfManagedKafkaEventSourceConfig": {"ConsumptionMode": "Queue"}},
         "Pileus does not implement the ConsumptionMode Queue yet.",
     ),

@@ -184,6 +184,8 @@ def _destination(config: Dictionary[str, Any]) -> str:
         name: (config.get(name) or {}).get("Destination") for name in ("OnSuccess", "OnFailure")
     }
     on_failure = given["OnFailure"] or ""
+    if on_failure.startswith("kafka://"):
+        raise errors.invalid("Pileus does not implement kafka:// destinations yet.")
     is_known = is_arn(on_failure) and Arn.parse(on_failure).service in _DESTINATIONS
     if given["OnSuccess"] or (on_failure and (not is_known or on_failure.endswith(".fifo"))):
         shown = [f"{name}(destination={arn})" if arn else "null" for name, arn in given.items()]
