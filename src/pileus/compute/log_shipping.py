@@ -78,27 +78,29 @@ class LogShipper:
             return
         waiting = self._pending[(target.scope, target.function, group, stream)]
         # What is no list is a few lines of the platform's own, not put into words yet.
-        if isinstance(lines, list) and not self._has_room(waiting, lines):
-            self.dropped += len(lines)
-            waiting.dropped += len(lines)
-        else:
-            waiting.written.append(lines)
-            waiting.count += len(lines)
-            self._count += len(lines)
+        if isinstance(lines, list):
+            kept = lines[: self._room(waiting, lines)]
+            self.dropped += len(lines) - len(kept)
+            waiting.dropped += len(lines) - len(kept)
+            lines = kept
+        waiting.written.append(lines)
+        waiting.count += len(lines)
+        self._count += len(lines)
         if self._task is None or self._task.done():
             self._task = self._kernel.supervisor.spawn("log shipper", self._ship())
 
-    def _has_room(self, waiting: _Waiting, lines: list[LogLine]) -> bool:
-        characters = sum(len(line.text) for line in lines)
-        if (
-            waiting.count + len(lines) > _STREAM_LINES_MAX
-            or waiting.characters + characters > _STREAM_CHARACTERS_MAX
-            or self._characters + characters > _CHARACTERS_MAX
-        ):
-            return False
-        waiting.characters += characters
-        self._characters += characters
-        return True
+    def _room(self, waiting: _Waiting, lines: list[LogLine]) -> int:
+        """How many of the lines can wait, counted as waiting."""
+        left = min(_STREAM_CHARACTERS_MAX - waiting.characters, _CHARACTERS_MAX - self._characters)
+        taken = count = 0
+        for line in lines[: max(0, _STREAM_LINES_MAX - waiting.count)]:
+            if taken + len(line.text) > left:
+                break
+            taken += len(line.text)
+            count += 1
+        waiting.characters += taken
+        self._characters += taken
+        return count
 
     async def _ship(self) -> None:
         while self._pending:

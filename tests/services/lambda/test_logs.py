@@ -82,3 +82,21 @@ async def test_group_of_ones_own_choice(platform: MemoryPlatform, compute: Scrip
     await platform("lambda", "Invoke", FunctionName="f")
     await platform.clock.advance(1000)
     assert "one" in await _messages(platform, "mine")
+
+
+async def test_output_without_end_costs_the_stream_that_has_it(
+    platform: MemoryPlatform, compute: ScriptedCompute
+) -> None:
+    _prints(compute, *["x"] * 30_000)
+    compute.programs["app.speak"] = Program(lambda *_: Answer(output=("heard",)))
+    await add_function(platform, "f", "app.print")
+    await add_function(platform, "g", "app.speak")
+    for name in "fg":
+        await platform("lambda", "Invoke", FunctionName=name)
+    await platform.clock.advance(1000)
+    messages = await _messages(platform)
+    assert {message.split()[0] for message in messages} == {"START", "x", "END", "REPORT", "PILEUS"}
+    assert messages.count("x") == 19_999
+    assert "PILEUS 10001 lines were dropped: they came faster than can be kept" in messages
+    assert "heard" in await _messages(platform, "/aws/lambda/g")
+    assert platform.kernel.part(LogShipper).dropped == 10_001

@@ -88,3 +88,10 @@ def test_the_token_leaves_the_address_for_a_cookie() -> None:
     assert cookie is not None and "HttpOnly" in cookie and "SameSite=Strict" in cookie
     assert guard.entry_cookie(request()) is None
     assert Guard().entry_cookie(request(query="token=")) is None
+
+
+def test_functions_and_containers_see_no_page() -> None:
+    from_a_sandbox = HttpRequest("GET", "/_pileus/", "", {"host": HOST}, is_loopback=False)
+    assert status(Guard(), from_a_sandbox) == 403
+    assert status(Guard(), from_a_sandbox, is_socket=True) == 403
+    assert status(Guard(token="t"), from_a_sandbox) == 401
