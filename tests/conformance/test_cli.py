@@ -282,6 +282,18 @@ def test_a_plain_template_is_deployed_changed_and_removed(commands: Commands) ->
     commands.pileus("remove", "--stack-name", "plain")
 
 
+def test_a_template_deployed_to_a_stage_makes_its_environment(commands: Commands) -> None:
+    commands.write(queue__yaml=TEMPLATE)
+    arguments = ("--stack-name", "staged", "--stage", "trial")
+    deployed = commands.pileus("deploy", "--template", "queue.yaml", *arguments)
+    assert "AWS tools work in this environment with: export " in deployed.out
+    assert "trial" in commands.pileus("env", "list").out
+    account = commands.pileus("env", "show", "trial", "--shell").out
+    assert f"AWS_ACCESS_KEY_ID={deployed.out.split('account ')[1][:12]}" in account
+    commands.pileus("remove", *arguments)
+    assert "trial" not in commands.pileus("env", "list").out
+
+
 def test_a_template_too_large_for_the_call_goes_through_a_bucket(commands: Commands) -> None:
     commands.write(large__yaml=TEMPLATE + "Metadata: {Padding: '" + "x" * 60_000 + "'}\n")
     arguments = ("--template", "large.yaml", "--stack-name", "large")

@@ -20,6 +20,7 @@ from pileus.cli.connection import (
     service_options,
 )
 from pileus.cli.display import DeploymentDisplay
+from pileus.deploy import environments
 from pileus.deploy.accounts import DEFAULT_STAGE, environment_of
 from pileus.deploy.deployment import Deployed, ServiceDeployment
 from pileus.deploy.image_building import Workshop
@@ -102,8 +103,12 @@ def _tell(deployed: Deployed, took_s: float, endpoint: str) -> None:
     width = max(map(len, shown), default=0)
     for name, value in shown.items():
         click.echo(f"  {name:<{width}}  {value}")
-    if deployed.stage != DEFAULT_STAGE:
-        variables = environment_of(deployed.stage).variables(endpoint, deployed.region)
+    _tell_of_tools(deployed.stage, endpoint, deployed.region)
+
+
+def _tell_of_tools(stage: str, endpoint: str, region: str) -> None:
+    if stage != DEFAULT_STAGE:
+        variables = environment_of(stage).variables(endpoint, region)
         assigned = " ".join(f"{name}={value}" for name, value in variables.items())
         click.echo(f"  AWS tools work in this environment with: export {assigned}")
 
@@ -118,9 +123,11 @@ def _deploy_template(
     api = open_api(where["stage"], where["region"], where["endpoint"])
     with DeploymentDisplay(is_quiet=is_json) as display:
         outcome = deploy_template(api, TIME, file, named, display)
+    environments.register(api, environment_of(where["stage"] or DEFAULT_STAGE))
     if is_json:
         click.echo(json.dumps(dataclasses.asdict(outcome), indent=2))
         return
     click.echo(f"{_SAID[outcome.what]} {named[0]} (account {api.account}, {api.region})")
     for name, value in outcome.outputs.items():
         click.echo(f"  {name}  {value}")
+    _tell_of_tools(where["stage"] or DEFAULT_STAGE, api.endpoint, api.region)
