@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from posixpath import normpath
 from urllib.parse import quote, unquote
@@ -27,8 +27,8 @@ def canonical_headers(claim: Claim, request: HttpRequest) -> str:
     return "".join(lines)
 
 
-def spellings(path: str, query: str, is_s3: bool) -> Sequence[tuple[str, str]]:
-    """Canonical path and query; a second pair where a client may have spelt them another way.
+def spellings(path: str, query: str, is_s3: bool) -> Iterable[tuple[str, str]]:
+    """Canonical path and query; further pairs where a client may have spelt them another way.
 
     S3 signs the path encoded once, as sent. The others sign it normalised and encoded twice.
     """
@@ -40,22 +40,24 @@ def spellings(path: str, query: str, is_s3: bool) -> Sequence[tuple[str, str]]:
 @lru_cache(maxsize=4096)
 def _spellings_of_path(path: str) -> Sequence[tuple[str, str]]:
     """Those of services other than S3, whose paths are few."""
-    return (("/", ""),) if path == "/" else _spellings(path, "", False)
+    return (("/", ""),) if path == "/" else tuple(_spellings(path, "", False))
 
 
-def _spellings(path: str, query: str, is_s3: bool) -> Sequence[tuple[str, str]]:
+def _spellings(path: str, query: str, is_s3: bool) -> Iterator[tuple[str, str]]:
+    """The likeliest first; the others are made up only when that one does not fit."""
     sorted_query = "&".join(sorted(_with_equals(query))) if query else ""
+    first = (path if is_s3 else quote(_normalized(path), safe="/~"), sorted_query)
+    yield first
     coded_query = "&".join(sorted(_recoded(query))) if query else ""
     once = quote(unquote(path), safe="/~")
-    if is_s3:
-        found = [(path, sorted_query), (once, coded_query)]
-    else:
-        found = [
-            (quote(_normalized(path), safe="/~"), sorted_query),
-            (quote(_normalized(once), safe="/~"), coded_query),
-            (path, sorted_query),
-        ]
-    return [pair for index, pair in enumerate(found) if pair not in found[:index]]
+    found = [first]
+    others = [(once, coded_query)]
+    if not is_s3:
+        others = [(quote(_normalized(once), safe="/~"), coded_query), (path, sorted_query)]
+    for pair in others:
+        if pair not in found:
+            found.append(pair)
+            yield pair
 
 
 def _with_equals(query: str) -> list[str]:

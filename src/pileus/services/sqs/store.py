@@ -73,6 +73,18 @@ def queue_at(state: Any, request: Any) -> Queue:
     return find_queue(state, queue_name(request["QueueUrl"]))
 
 
+def known_queue_at(state: Any, request: Any) -> Queue:
+    """The same, for what happens to every message: one object for as long as the queue stays as it
+    is, so nobody may change it."""
+    raw = state.get(("queue", queue_name(request["QueueUrl"])))
+    if raw is None:
+        raise errors.queue_does_not_exist()
+    return _known_queue(raw)
+
+
+_known_queue = lru_cache(maxsize=1024)(QUEUES.decode)
+
+
 def put_queue(state: Any, queue: Queue) -> None:
     state.put(("queue", queue.name), QUEUES.encode(queue))
 

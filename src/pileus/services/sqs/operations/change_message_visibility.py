@@ -13,5 +13,5 @@ from pileus.services.sqs import flights, store
 @write
 def change_message_visibility(call: WriteCall, request: Mapping[str, Any]) -> None:
     """Let a message in flight become visible ``VisibilityTimeout`` seconds from now."""
-    queue = store.queue_at(call.state, request)
+    queue = store.known_queue_at(call.state, request)
     flights.change_visibility(call, queue, request["ReceiptHandle"], request["VisibilityTimeout"])

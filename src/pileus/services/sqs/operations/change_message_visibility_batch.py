@@ -13,7 +13,7 @@ from pileus.services.sqs import batches, flights, store
 @write
 def change_message_visibility_batch(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Change the visibility of up to ten messages."""
-    queue = store.queue_at(call.state, request)
+    queue = store.known_queue_at(call.state, request)
     entries = batches.checked("ChangeMessageVisibilityBatch", request["Entries"])
     return batches.each(
         entries,

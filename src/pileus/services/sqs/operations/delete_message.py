@@ -13,5 +13,5 @@ from pileus.services.sqs import flights, store
 @write
 def delete_message(call: WriteCall, request: Mapping[str, Any]) -> None:
     """Delete a received message; a handle that is no longer the newest deletes nothing."""
-    queue = store.queue_at(call.state, request)
+    queue = store.known_queue_at(call.state, request)
     flights.delete(call, queue, request["ReceiptHandle"])

@@ -15,7 +15,7 @@ from pileus.services.sqs.model import Flight, Message, Queue
 @write
 def receive_message(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any] | Wait:
     """Up to ten messages; with WaitTimeSeconds the call waits until there is one."""
-    queue = store.queue_at(call.state, request)
+    queue = store.known_queue_at(call.state, request)
     count = _in_range(request, "MaxNumberOfMessages", 1, 1, LIMITS.receive_max)
     visibility_s = _in_range(
         request, "VisibilityTimeout", queue.number("VisibilityTimeout"), 0, LIMITS.visibility_s_max

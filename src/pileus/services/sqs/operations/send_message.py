@@ -13,6 +13,6 @@ from pileus.services.sqs import sending, store
 @write
 def send_message(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Put one message into a queue."""
-    queue = store.queue_at(call.state, request)
+    queue = store.known_queue_at(call.state, request)
     sending.checked(queue, request)
     return sending.send(call, queue, request)

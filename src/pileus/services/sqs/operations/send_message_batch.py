@@ -15,7 +15,7 @@ from pileus.services.sqs.model import size_bytes
 @write
 def send_message_batch(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Put up to ten messages into a queue; each succeeds or fails by itself."""
-    queue = store.queue_at(call.state, request)
+    queue = store.known_queue_at(call.state, request)
     entries = batches.checked("SendMessageBatch", request["Entries"])
     if queue.is_fifo:
         sending.check_batch(queue, entries)
