@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import orjson
 from msgspec.structs import replace
 
 from pileus.kernel.deliveries import Delivery, OutboxEntry, Timer, encode_entry, encode_timer
@@ -160,6 +161,14 @@ class StreamCall(Call):
         result of the first run, which must be JSON.
         """
         return await self._kernel.write(self.context, self.space, step, once=once)
+
+    def remembered(self) -> Any | None:
+        """What a ``once`` write of the same delivery answered before; None when it is the first.
+
+        For an operation that looks before it writes, and must not be refused by its own work.
+        """
+        seen = self._kernel.remembered(self.context, self.space)
+        return None if seen is None else orjson.loads(seen)
 
     async def write_at_last(self, step: Callable[[WriteCall], T], work: str) -> T:
         """The same, however long the store is away: for what has happened and must be noted.

@@ -86,11 +86,7 @@ def _check_is_new(call: ReadCall, name: str) -> None:
         raise errors.conflict(f"Function already exist: {name}")
 
 
-@stream
-async def create_function(
-    call: StreamCall, request: Mapping[str, Any], body: Body | None
-) -> dict[str, Any]:
-    """Make a function; it can be invoked at once, a published version with SnapStart in a moment."""
+async def _create(call: StreamCall, request: Mapping[str, Any]) -> dict[str, Any]:
     name = function_name(request["FunctionName"])[0]
     code = await _prepare_new(call, request)
 
@@ -107,7 +103,16 @@ async def create_function(
         return configuration.shown(write, function, published)
 
     shown: dict[str, Any] = await call.write(step, once=True)
-    call.part(Snapshots).begin(call, name)
+    return shown
+
+
+@stream
+async def create_function(
+    call: StreamCall, request: Mapping[str, Any], body: Body | None
+) -> dict[str, Any]:
+    """Make a function; it can be invoked at once, a published version with SnapStart in a moment."""
+    shown: dict[str, Any] = call.remembered() or await _create(call, request)
+    call.part(Snapshots).begin(call, shown["FunctionName"])
     return shown
 
 
