@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import json
+import os
 import socket
 from collections.abc import Sequence
 from typing import Any
@@ -24,6 +25,7 @@ def receive(channel: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
 
     Raises:
         BlockingIOError: on a non-blocking socket without a message.
+        ValueError: what came is no message; its descriptors are closed.
     """
     space = socket.CMSG_SPACE(_DESCRIPTORS_MAX * 4)
     data, ancillary, _, _ = channel.recvmsg(MESSAGE_BYTES_MAX, space, socket.MSG_CMSG_CLOEXEC)
@@ -33,5 +35,10 @@ def receive(channel: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
             descriptors.frombytes(raw[: len(raw) - len(raw) % descriptors.itemsize])
     if not data:
         return None, list(descriptors)
-    message: dict[str, Any] = json.loads(data)
+    try:
+        message: dict[str, Any] = json.loads(data)
+    except ValueError:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        raise
     return message, list(descriptors)

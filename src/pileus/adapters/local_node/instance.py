@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from pileus.adapters.local_node import control_words
 from pileus.adapters.local_node.cgroups import Group
 from pileus.adapters.local_node.channels import Channel, FrameChannel
 from pileus.adapters.local_node.image_roots import launch_error
@@ -22,7 +23,6 @@ from pileus.adapters.local_node.processes import (
     anonymous_bytes,
     kill_tree,
     namespace_members,
-    pid_of,
     resident_bytes,
 )
 from pileus.adapters.local_node.runtime_api import RuntimeApi, too_large
@@ -230,7 +230,7 @@ class Instance:
         if self._pidfd < 0:
             self._ends.control.shutdown(socket.SHUT_RDWR)
             return
-        if not self._owns_namespaces:
+        if not self._owns_namespaces or self._is_copy:
             self._end_tree()
         try:
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
@@ -358,41 +358,33 @@ class Instance:
 
     def _on_control(self) -> None:
         try:
-            message, descriptors = messages.receive(self._ends.control)
+            word = control_words.hear(self._ends.control)
         except BlockingIOError:
             return
-        except OSError:
-            message, descriptors = None, []
-        if message is None:
-            self._leaving(Exit(ExitReason.KILLED, signal=signal.SIGKILL))
-        elif message["event"] == "forked":
-            self._is_copy = "pid" not in message  # whoever made it knows other numbers
-            self._forked(
-                message["pid"] if "pid" in message else pid_of(descriptors[0]), descriptors
-            )
-        elif message["event"] == "blank":
+        if isinstance(word, control_words.Forked) and self._pidfd < 0:
+            self._forked(word)
+        elif isinstance(word, control_words.Blank):
             self._is_worker_up = True
             self._note_blank()
-        elif message["event"] == "exited":
-            if "signal" in message:
-                self._leaving(Exit(ExitReason.KILLED, signal=message["signal"]))
-            else:
-                self._leaving(Exit(ExitReason.EXITED, code=message["code"]))
-        elif message["event"] == "not_launched":
-            del message["event"]
-            self._not_launched = Exit(ExitReason.NOT_LAUNCHED, **message)
-            self._emit([launch_error(self.spec, self._not_launched.detail)])
+        elif isinstance(word, control_words.Gone):
+            self._leaving(word.exit)
+        elif isinstance(word, control_words.NotLaunched):
+            self._not_launched = word.exit
+            self._emit([launch_error(self.spec, word.exit.detail)])
             self.kill(ExitReason.NOT_LAUNCHED)
-        else:
-            self._failure = f"the sandbox could not be made: {message['reason']}"
+        elif isinstance(word, control_words.Failed):
+            self._failure = f"the sandbox could not be made: {word.reason}"
             self._emit([self._failure])
             if not self.blank.done():
                 self.blank.set_exception(OSError(self._failure))
             self.kill(ExitReason.LOST)
+        else:
+            control_words.drop(word)
+            self.on_nonsense("a word on the control channel")
 
-    def _forked(self, pid: int, descriptors: list[int]) -> None:
-        self._pid, self._pidfd = pid, descriptors[0]
-        self._listeners = [socket.socket(fileno=one) for one in descriptors[1:]]
+    def _forked(self, word: control_words.Forked) -> None:
+        self._pid, self._pidfd, self._is_copy = word.pid, word.pidfd, word.is_copy
+        self._listeners = word.listeners
         self._note_blank()
         if self._ending is not None:
             self.kill(self._ending)
@@ -422,7 +414,7 @@ class Instance:
             self._log.drain()
             self._loop.remove_reader(self._ends.log)
             self._log.finish()
-        if not self._owns_namespaces and self._pid:
+        if self._pid and (not self._owns_namespaces or self._is_copy):
             self._end_tree()
         exit = self._classify(exit)
         self.state = State.GONE
@@ -438,8 +430,10 @@ class Instance:
         self.exited.set_result(exit)
 
     def _end_tree(self) -> None:
-        """Where no namespace does it: what descends from process 1, and what has left it."""
-        kill_tree(self._pid)
+        """Where no namespace does it: what descends from process 1, and what has left it. Of a copy
+        the snapshot's own code may have told another process 1."""
+        if not self._owns_namespaces:
+            kill_tree(self._pid)
         if self.group is not None:
             self.group.end()
 

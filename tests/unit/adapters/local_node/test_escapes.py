@@ -297,11 +297,12 @@ async def test_empty_files_are_bounded_like_full_ones(enter: Enter) -> None:
 
 async def test_every_other_place_is_read_only(enter: Enter) -> None:
     write = (
-        "[place for place, folders, _ in os.walk('/') if folders.__setitem__(slice(0), ()) or"
-        " not place.startswith(('/proc', '/tmp')) and os.access(place, os.W_OK)]"
+        "[place for place in {line.split()[1] for line in open('/proc/self/mounts')}"
+        " | {entry.path for entry in os.scandir('/')}"
+        " if os.access(place, os.W_OK) and not place.startswith('/dev/')]"
     )
     async with enter(Tier.A) as link:
-        assert await ask(link, write) == "[]"
+        assert await ask(link, write) == "['/tmp']"
 
 
 async def test_tier_b_bounds_a_file_and_not_all_of_them(enter: Enter, tmp_path: Path) -> None:
