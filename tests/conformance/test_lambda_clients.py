@@ -158,6 +158,13 @@ def test_log_tail_shows_the_report(live_platform: LivePlatform, function: Functi
     assert re.search(r"REPORT RequestId: \S+\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\t", tail)
 
 
+def test_the_older_operation_hands_over_an_event(live_platform: LivePlatform, role: str) -> None:
+    _add_function(live_platform, role, "older")
+    client = live_platform.client("lambda")
+    told = client.invoke_async(FunctionName="older", InvokeArgs=b'{"do": "count"}')
+    assert (told["Status"], told["ResponseMetadata"]["HTTPStatusCode"]) == (202, 202)
+
+
 # -- handlers that misbehave -------------------------------------------------------------------
 
 

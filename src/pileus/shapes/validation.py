@@ -118,9 +118,7 @@ class _Compiler:
             check = self.check(member)
             if check is not None:
                 checks[name] = check
-        required = tuple(
-            name for name in shape.required if not shape.members[name].is_idempotency_token
-        )
+        required = tuple(name for name in shape.required if _must_be_given(shape.members[name]))
 
         def holds(value: Any) -> bool:
             if type(value) is not dict and not isinstance(value, Mapping):
@@ -240,6 +238,11 @@ def _pattern(shape: Shape) -> Callable[[str], object] | None:
         return None
 
 
+def _must_be_given(member: Member) -> bool:
+    """Clients fill in idempotency tokens; what is streamed comes beside the input."""
+    return not (member.is_idempotency_token or member.is_streaming)
+
+
 def _explain_structure(
     shape: Shape, given: Mapping[str, Any], path: str, found: list[Violation]
 ) -> None:
@@ -248,7 +251,7 @@ def _explain_structure(
         value = given.get(name)
         where = f"{prefix}{name[:1].lower()}{name[1:]}"
         if value is None:
-            if name in shape.required and not member.is_idempotency_token:
+            if name in shape.required and _must_be_given(member):
                 found.append(Violation(where, None, "Member must not be null", "missing"))
             continue
         _explain(member, value, where, found)

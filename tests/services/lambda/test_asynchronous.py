@@ -479,3 +479,18 @@ async def test_refusals_come_before_acceptance(platform: MemoryPlatform) -> None
         platform, "Invoke", FunctionName="none", InvocationType="Event", Payload=b"{}"
     )
     assert code == "ResourceNotFoundException"
+
+
+async def test_the_older_operation_accepts_an_event(
+    platform: MemoryPlatform, recorder: Recorder
+) -> None:
+    await add_function(platform, "f", "app.echo")
+    about = {"FunctionName": "f"}
+    reply = await platform.reply("lambda", "InvokeAsync", **about, body=b'{"a": 1}')
+    assert (reply.status, reply.output) == (202, {"Status": 202})
+    await platform.clock.advance(1000)
+    assert recorder.events == [{"a": 1}]
+    code, status, _ = await refused(platform, "InvokeAsync", **about, InvokeArgs=b"{")
+    assert (code, status) == ("InvalidRequestContentException", 400)
+    code, status, _ = await refused(platform, "InvokeAsync", FunctionName="g", InvokeArgs=b"{}")
+    assert (code, status) == ("ResourceNotFoundException", 404)

@@ -197,3 +197,23 @@ async def test_an_instance_whose_layers_cannot_be_unpacked(platform: MemoryPlatf
     told = await refused(platform, "Invoke", FunctionName="f", Payload=b"{}")
     assert told[0] == "InvalidRuntimeException"
     assert told[2].startswith(f"The image {HOST}/bad:1 cannot be used: ")
+
+
+async def test_code_signing_is_not_for_images(platform: MemoryPlatform) -> None:
+    profile = "arn:aws:signer:us-east-1:000000000000:/signing-profiles/p/v1"
+    publishers = {"SigningProfileVersionArns": [profile]}
+    made = await platform("lambda", "CreateCodeSigningConfig", AllowedPublishers=publishers)
+    arn = made["CodeSigningConfig"]["CodeSigningConfigArn"]
+    await push(platform, "app:1", "one")
+    told = (
+        "InvalidParameterValueException",
+        400,
+        "Code signing is not supported for functions created with container images.",
+    )
+    with pytest.raises(ServiceError) as caught:
+        await create(platform, CodeSigningConfigArn=arn)
+    assert (caught.value.code, caught.value.status, caught.value.message) == told
+    await create(platform)
+    for verb, more in (("Get", {}), ("Put", {"CodeSigningConfigArn": arn}), ("Delete", {})):
+        operation = f"{verb}FunctionCodeSigningConfig"
+        assert await refused(platform, operation, FunctionName="f", **more) == told

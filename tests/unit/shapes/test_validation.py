@@ -31,6 +31,11 @@ def test_unknown_members_and_missing_idempotency_tokens_are_no_violations() -> N
     assert validator("ecs", "RunTask")({"taskDefinition": "t"}) == []
 
 
+def test_a_stream_that_must_be_given_comes_beside_the_input() -> None:
+    assert validator("lambda", "InvokeAsync")({"FunctionName": "f"}) == []
+    assert "functionName" in told("lambda", "InvokeAsync", {})
+
+
 def test_a_missing_member() -> None:
     assert told("sqs", "SendMessage", {"QueueUrl": "u"}) == (
         "1 validation error detected: Value null at 'messageBody' failed to satisfy constraint: "

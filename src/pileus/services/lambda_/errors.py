@@ -41,6 +41,10 @@ def image_config_with_package() -> ServiceError:
     )
 
 
+def image_with_code_signing() -> ServiceError:
+    return invalid("Code signing is not supported for functions created with container images.")
+
+
 def no_image_uri(action: str) -> ServiceError:
     """``action`` is ``creating`` or ``updating``."""
     return invalid(f"Please provide ImageUri when {action} a function with packageType Image.")

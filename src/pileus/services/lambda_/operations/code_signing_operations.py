@@ -1,4 +1,5 @@
 """Code signing configurations, kept and shown: signatures of packages are not checked here.
+Functions of container images have none.
 
 https://docs.aws.amazon.com/lambda/latest/api/API_CreateCodeSigningConfig.html
 """
@@ -11,7 +12,7 @@ from typing import Any
 from pileus.kernel.calls import Call, ReadCall, WriteCall
 from pileus.kernel.operations import Reply, read, write
 from pileus.services.lambda_ import errors, paging, store
-from pileus.services.lambda_.model import CodeSigning
+from pileus.services.lambda_.model import CodeSigning, Function
 from pileus.values.times import iso8601
 
 _ID_DIGITS = 17
@@ -83,7 +84,7 @@ def list_functions_by_code_signing_config(
 @write
 def put_function_code_signing_config(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """Give a function a configuration."""
-    function = store.find_function(call, request["FunctionName"])
+    function = _signable(call, request)
     store.find_code_signing(call, request["CodeSigningConfigArn"])
     function.code_signing = request["CodeSigningConfigArn"]
     store.put_function(call.state, function)
@@ -93,7 +94,7 @@ def put_function_code_signing_config(call: WriteCall, request: Mapping[str, Any]
 @read
 def get_function_code_signing_config(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration of a function, if it has one."""
-    function = store.find_function(call, request["FunctionName"])
+    function = _signable(call, request)
     told = {"FunctionName": function.name}
     if function.code_signing:
         told["CodeSigningConfigArn"] = function.code_signing
@@ -103,10 +104,18 @@ def get_function_code_signing_config(call: ReadCall, request: Mapping[str, Any])
 @write
 def delete_function_code_signing_config(call: WriteCall, request: Mapping[str, Any]) -> Reply:
     """Take its configuration from a function."""
-    function = store.find_function(call, request["FunctionName"])
+    function = _signable(call, request)
     function.code_signing = ""
     store.put_function(call.state, function)
     return Reply(status=204)
+
+
+def _signable(call: ReadCall, request: Mapping[str, Any]) -> Function:
+    """Raises InvalidParameterValueException for a function of a container image."""
+    function = store.find_function(call, request["FunctionName"])
+    if function.latest.code.image is not None:
+        raise errors.image_with_code_signing()
+    return function
 
 
 def _policy(request: Mapping[str, Any]) -> str:

@@ -40,6 +40,8 @@ async def _prepare(
 
 async def _prepare_new(call: StreamCall, request: Mapping[str, Any]) -> Code:
     configuration.check_new(request)
+    if request.get("CodeSigningConfigArn") and configuration.is_of_image(request):
+        raise errors.image_with_code_signing()
     await _prepare(call, request)
 
     name = function_name(request["FunctionName"])[0]
