@@ -19,22 +19,21 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from pileus.runtime import container_process, container_root, linux, messages
 from pileus.runtime.container_answers import StandIn
 from pileus.runtime.container_disk import DiskWatch
+from pileus.runtime.container_network import Network
 from pileus.runtime.container_output import READ_BYTES, OutputWriter
 from pileus.runtime.container_plan import PROTOCOL_VERSION, ContainerPlan, TaskPlan
 
 CONTROL = "control"
 STATUS = "status.json"
 STARTING, RUNNING, ENDED, FAILED = "STARTING", "RUNNING", "ENDED", "FAILED"
-METADATA_PORT = 80
 _IMPORTED = (container_root,)
 _FULL_S = 0.25
 _LOOK_S = 30.0
-_LOOPBACK = "127.0.0.1"
 
 
 class Container:
@@ -72,9 +71,12 @@ class Container:
 
 
 class Keeper:
-    """The loop. ``first`` is the channel to the platform that started it."""
+    """The loop. ``first`` is the channel to the platform that started it; ``listeners`` are those of
+    the network that the process is in."""
 
-    def __init__(self, task: TaskPlan, first: socket.socket) -> None:
+    def __init__(
+        self, task: TaskPlan, first: socket.socket, listeners: list[socket.socket]
+    ) -> None:
         self.task = task
         self.containers: dict[str, Container] = {}
         self._channels: dict[int, socket.socket] = {first.fileno(): first}
@@ -85,7 +87,7 @@ class Keeper:
         self._disk = DiskWatch(task.folder, task.disk_mb)
         self._is_closing = False
         linux.become_subreaper()
-        self._listeners = self._make_network()
+        self._listeners = self._doors(listeners)
         at_metadata = self._listeners[-1] if task.metadata_address else None
         self._stand_in = StandIn(at_metadata, self._on, self._off)
         self._door = self._listen()
@@ -100,27 +102,12 @@ class Keeper:
 
     # -- what it stands on ------------------------------------------------------------------
 
-    def _make_network(self) -> list[socket.socket]:
-        task = self.task
-        if not task.is_root:
-            uid, gid = os.getuid(), os.getgid()
-            linux.unshare(linux.CLONE_NEWUSER)
-            linux.map_one_user(0, 0, uid, gid)
-        linux.unshare(linux.CLONE_NEWNET)
-        linux.loopback_up()
-        wanted = [(_LOOPBACK, task.gateway_port)] if task.gateway_port else []
-        if task.metadata_address:
-            linux.add_loopback_address("lo:1", task.metadata_address)
-            wanted.append((task.metadata_address, METADATA_PORT))
-        listeners = []
-        for address in wanted:
-            listener = socket.socket()
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(128)
-            listener.setblocking(False)
-            listeners.append(listener)
-        return listeners
+    def _doors(self, listeners: list[socket.socket]) -> list[socket.socket]:
+        if self.task.gateway_port or self.task.metadata_address:
+            return listeners
+        for listener in listeners:
+            listener.close()
+        return []
 
     def _listen(self) -> socket.socket:
         door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -445,12 +432,16 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def main() -> None:
-    """Wait on descriptor 0 to be told which task to keep; end unneeded when it closes."""
-    channel = socket.socket(fileno=os.dup(0))
-    nothing = os.open("/dev/null", os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.dup2(nothing, 1)
+def wait_for_task(channel: socket.socket, network: Network) -> None:
+    """Be a keeper: make the network, then wait to be told which task to keep, and keep it.
+
+    Ends unneeded when the channel closes.
+    """
+    refusal, listeners = "", []
+    try:
+        listeners = network.make()
+    except OSError as error:
+        refusal = str(error)
     message, _ = messages.receive(channel)
     if message is None:
         return
@@ -458,12 +449,21 @@ def main() -> None:
     record = os.open(f"{task.folder}/keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(record, 2)
     os.chdir("/")
+    if refusal:
+        _refuse(channel, refusal)
     try:
         if task.seccomp_path:
             with open(task.seccomp_path, "rb") as file:
                 task.program = file.read()
-        keeper = Keeper(task, channel)
+        keeper = Keeper(task, channel, listeners)
     except OSError as error:
-        messages.send(channel, {"event": "refused", "reason": str(error)})
-        sys.exit(1)
+        _refuse(channel, str(error))
     keeper.run()
+
+
+def _refuse(channel: socket.socket, reason: str) -> NoReturn:
+    """Say why, and stay until that was read: what is unread is lost when this end closes."""
+    messages.send(channel, {"event": "refused", "reason": reason})
+    while messages.receive(channel)[0] is not None:
+        continue
+    sys.exit(1)

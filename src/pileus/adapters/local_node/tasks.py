@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import os
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -15,10 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-import pileus
 from pileus.adapters.local_node.capabilities import Tier
 from pileus.adapters.local_node.instance import Door
 from pileus.adapters.local_node.interpreters import own_interpreter
+from pileus.adapters.local_node.keepers import Keepers
 from pileus.adapters.local_node.probing import Prober
 from pileus.adapters.local_node.skeleton import Skeleton
 from pileus.adapters.local_node.task_groups import TaskGroups
@@ -32,6 +30,7 @@ from pileus.ports.clock import Clock
 from pileus.ports.tasks import Capacity, ContainerSpec, TaskRefused, TaskSpec
 from pileus.ports.tasks import Mount as MountSpec
 from pileus.runtime import messages
+from pileus.runtime.container_network import Network
 from pileus.runtime.container_plan import ContainerPlan, Mount, TaskPlan
 from pileus.runtime.removal import remove_tree
 
@@ -86,8 +85,8 @@ class LocalTasks:
         self._open_doors = doors
         self._handles: dict[str, LocalTaskHandle] = {}
         self._skeleton: Skeleton | None = None
-        self._spare: tuple[subprocess.Popen[bytes], socket.socket] | None = None
-        self._keepers: dict[str, subprocess.Popen[bytes]] = {}
+        network = Network(settings.gateway_port, METADATA_ADDRESS, os.getuid() == 0)
+        self._keepers = Keepers(network)
         self._pause = threading.Event()
         place = str(settings.tasks_dir.absolute()).encode()
         self._mark = hashlib.sha256(place).hexdigest()[:_MARK_DIGITS]
@@ -128,11 +127,7 @@ class LocalTasks:
         for handle in self._handles.values():
             handle.let_go()
         self._handles.clear()
-        if self._spare is not None:
-            process, channel = self._spare
-            channel.close()
-            await asyncio.get_running_loop().run_in_executor(None, process.wait)
-            self._spare = None
+        await self._keepers.close()
 
     # -- making and finding -----------------------------------------------------------------
 
@@ -172,28 +167,17 @@ class LocalTasks:
         )
         try:
             groups.create(spec.memory_mb, spec.processes_max)
-            process, channel = self._take_keeper()
-            self._keepers[spec.id] = process
+            channel = self._keepers.take()
             messages.send(channel, {"op": "open", "task": _plain(plan)})
             await handle.greet(channel)
         except (OSError, TaskRefused) as error:
+            handle.let_go()
             self._remove(spec.id, folder, groups)
             raise TaskRefused(f"task {spec.id} cannot be made: {error}") from error
-
-    def _take_keeper(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
-        """A process that waits to be told its task; the next one is made beside it."""
-        spare = self._spare or _start_keeper()
-        self._spare = _start_keeper()
-        if spare[0].poll() is not None:
-            spare = _start_keeper()
-        return spare
 
     def _remove(self, task_id: str, folder: Path, groups: TaskGroups) -> None:
         """On a thread: everything has ended, but for the last of it in the kernel."""
         self._handles.pop(task_id, None)
-        keeper = self._keepers.pop(task_id, None)
-        if keeper is not None:
-            keeper.wait()
         groups.kill()
         tries = _REMOVE_TRIES
         while not groups.remove() and tries:
@@ -325,23 +309,6 @@ def _make_folder(folder: Path, record: dict[str, str]) -> None:
 
 def _has_containers(folder: Path) -> bool:
     return any(folder.glob(f"{CONTAINER_PREFIX}*"))
-
-
-def _start_keeper() -> tuple[subprocess.Popen[bytes], socket.socket]:
-    source_dir = str(Path(pileus.__file__).parents[1])
-    program = (
-        f"import sys; sys.path.insert(0, {source_dir!r}); "
-        "from pileus.runtime.container_keeper import main; main()"
-    )
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
-        process = subprocess.Popen(
-            [own_interpreter().executable, "-I", "-S", "-c", program],
-            stdin=theirs.fileno(),
-            start_new_session=True,
-            env={"LANG": "C.UTF-8", "TZ": ":UTC"},
-        )
-    return process, ours
 
 
 def _plain(plan: TaskPlan) -> dict[str, object]:
