@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
@@ -15,6 +16,12 @@ async def memory_platform() -> AsyncIterator[MemoryPlatform]:
     platform = await MemoryPlatform.start()
     yield platform
     await platform.crash()
+
+
+def pytest_configure() -> None:
+    """What a script runs in its background ignores Ctrl-C, and so would every program under test."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)
