@@ -7,15 +7,16 @@ import json
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import aws_durable_execution_sdk_python as sdk
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.conformance.live import LivePlatform
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("durable_clients")]
 TRUST = {
@@ -30,7 +31,6 @@ TRUST = {
 }
 SOURCE = Path(__file__).with_name("durable_handlers.py").read_text()
 CONFIG = {"ExecutionTimeout": 600, "RetentionPeriodInDays": 7}
-T = TypeVar("T")
 
 
 def packed(code: str) -> bytes:
@@ -79,7 +79,7 @@ class Functions:
         return self.client.get_durable_execution(DurableExecutionArn=arn)
 
     def ended(self, arn: str) -> dict[str, Any]:
-        return until(lambda: _if_ended(self.execution(arn)))
+        return until(lambda: _if_ended(self.execution(arn)), "the end")
 
     def history(self, arn: str) -> list[dict[str, Any]]:
         paginator = self.client.get_paginator("get_durable_execution_history")
@@ -92,15 +92,6 @@ class Functions:
 
 def _if_ended(found: dict[str, Any]) -> dict[str, Any] | None:
     return None if found["Status"] in ("RUNNING", "PAUSING", "PAUSED") else found
-
-
-def until(look: Callable[[], T | None], wait_s: float = 30.0) -> T:
-    deadline = time.monotonic() + wait_s
-    while time.monotonic() < deadline:
-        if (found := look()) is not None:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +126,7 @@ def test_a_wait_ends_the_invocation_and_a_timer_begins_the_next(functions: Funct
 @pytest.mark.parametrize("is_approved", [True, False])
 def test_a_callback_lets_it_go_on(functions: Functions, is_approved: bool) -> None:
     arn = functions.begin("approval", {"timeout": 60})
-    callback = until(lambda: _callback(functions, arn))
+    callback = until(lambda: _callback(functions, arn), "the callback")
     functions.client.send_durable_execution_callback_heartbeat(CallbackId=callback)
     if is_approved:
         functions.client.send_durable_execution_callback_success(
@@ -235,7 +226,7 @@ def test_names_begin_once(functions: Functions) -> None:
 def test_stop_pause_resume_delete(functions: Functions) -> None:
     client = functions.client
     arn = functions.begin("waits", {"seconds": 1})
-    until(lambda: _waits(functions, arn))
+    until(lambda: _waits(functions, arn), "the wait")
     client.pause_durable_execution(DurableExecutionArn=arn, Reason="lunch")
     assert functions.execution(arn)["PauseDetails"]["Reason"] == "lunch"
     time.sleep(1.3)
@@ -244,17 +235,17 @@ def test_stop_pause_resume_delete(functions: Functions) -> None:
     client.resume_durable_execution(DurableExecutionArn=arn)
     assert functions.ended(arn)["Status"] == "SUCCEEDED"
     client.delete_durable_execution(DurableExecutionArn=arn)
-    until(lambda: _is_gone(functions, arn) or None)
+    until(lambda: _is_gone(functions, arn), "the deletion")
     long = functions.begin("waits", {"seconds": 31_000_000})
-    until(lambda: _waits(functions, long))
+    until(lambda: _waits(functions, long), "the wait")
     client.stop_durable_execution(DurableExecutionArn=long, Error={"ErrorMessage": "enough"})
     found = functions.execution(long)
     assert (found["Status"], found["Error"]["ErrorMessage"]) == ("STOPPED", "enough")
 
 
-def _waits(functions: Functions, arn: str) -> bool | None:
+def _waits(functions: Functions, arn: str) -> bool:
     kinds = functions.kinds(arn)
-    return ("WaitStarted" in kinds and "InvocationCompleted" in kinds) or None
+    return "WaitStarted" in kinds and "InvocationCompleted" in kinds
 
 
 def _is_gone(functions: Functions, arn: str) -> bool:

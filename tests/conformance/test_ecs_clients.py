@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from pileus.testing.images import docker_archive, host_files, tar_of
 from tests.conformance.commands import Commands
 from tests.conformance.live import LivePlatform
+from tests.waiting import until
 
 _WAIT_S = 30.0
 TRUST = json.dumps(
@@ -73,8 +74,8 @@ class Tasks:
         return told
 
     def until(self, arn: str, status: str) -> dict[str, Any]:
-        return eventually(
-            lambda: (told := self.task(arn))["lastStatus"] in (status, "STOPPED") and told
+        return until(
+            lambda: (told := self.task(arn))["lastStatus"] in (status, "STOPPED") and told, status
         )
 
     def run(self, command: list[str], **more: Any) -> dict[str, Any]:
@@ -85,15 +86,6 @@ class Tasks:
         stream = f"p/main/{arn.rpartition('/')[2]}"
         found = logs.get_log_events(logGroupName="/tasks", logStreamName=stream, startFromHead=True)
         return [event["message"] for event in found["events"]]
-
-
-def eventually(look: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + _WAIT_S
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it did not happen")
 
 
 @pytest.fixture
@@ -123,7 +115,7 @@ def test_stopping_a_task_that_does_not_listen(tasks: Tasks) -> None:
     loop = "trap 'echo asked' TERM; echo ready; while true; do sleep 0.1; done"
     arn = tasks.start(["sh", "-c", loop], stopTimeout=2)
     tasks.until(arn, "RUNNING")
-    eventually(lambda: "ready" in tasks.output(arn))
+    until(lambda: "ready" in tasks.output(arn), "the task ready")
     began = time.monotonic()
     tasks.ecs.stop_task(task=arn, reason="enough")
     told = tasks.until(arn, "STOPPED")
@@ -216,7 +208,7 @@ def test_a_disk_filler_is_ended(tasks: Tasks) -> None:
     assert told["containers"][0]["exitCode"] == 137
     assert told["containers"][0]["reason"] == "the task wrote more than 1024 MB"
     folder = tasks.platform.data_dir / "tasks" / _id(told)
-    eventually(lambda: not folder.exists())
+    until(lambda: not folder.exists(), "the folder's end")
 
 
 def _id(told: dict[str, Any]) -> str:
@@ -326,7 +318,7 @@ def test_tasks_survive_a_killed_platform(make_platform: Callable[..., LivePlatfo
     ended = tasks.start(["sh", "-c", "sleep 0.7; echo over; exit 4"])
     tasks.until(arn, "RUNNING")
     tasks.until(ended, "RUNNING")
-    eventually(lambda: len(tasks.output(arn)) > 5)
+    until(lambda: len(tasks.output(arn)) > 5, "output")
     platform.kill()
     time.sleep(1.0)
     platform.start()
@@ -359,7 +351,7 @@ def test_a_task_has_its_keys_while_the_platform_is_away(
     role = iam.create_role(RoleName="worker", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
     arn = tasks.start(["python", "-c", ASKING], taskRoleArn=role)
     tasks.until(arn, "RUNNING")
-    eventually(lambda: len(tasks.output(arn)) > 5)
+    until(lambda: len(tasks.output(arn)) > 5, "output")
     platform.kill()
     time.sleep(2.5)
     platform.start()

@@ -20,6 +20,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
 from tests.conformance.live import PYTHON, LivePlatform
+from tests.waiting import until
 
 TRUST = {
     "Version": "2012-10-17",
@@ -280,7 +281,7 @@ def test_caller_that_goes_away_does_not_stop_the_function(
         found.extend(message["Body"] for message in messages)
         return sorted(found) == ["first", "second"]
 
-    assert _until(both, 15), found
+    until(both, "both messages")
     assert _invoke(live_platform, "left")[0]["calls"] == 2, "the instance is ready again"
 
 
@@ -386,15 +387,6 @@ def _in_group(pid: int) -> list[int]:
     return found
 
 
-def _until(holds: Callable[[], bool], within_s: float) -> bool:
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        if holds():
-            return True
-        time.sleep(0.1)
-    return holds()
-
-
 @pytest.mark.slow
 def test_kill_amid_fifty_events_loses_none_and_tells_the_waiting(
     make_platform: Callable[..., LivePlatform],
@@ -431,7 +423,7 @@ def test_kill_amid_fifty_events_loses_none_and_tells_the_waiting(
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return len(bodies) == 50
 
-    assert _until(all_ran, 90), f"{len(bodies)} ran: {sorted(bodies)} {platform.errors()[-2000:]}"
+    until(all_ran, "every event's run")
     assert bodies == {str(n) for n in range(50)}
 
 
@@ -452,11 +444,11 @@ def test_nothing_runs_when_idle(make_platform: Callable[..., LivePlatform]) -> N
                 continue
         return found
 
-    assert _until(lambda: len(_in_group(platform.pid)) <= before - 4, 15), names()
+    until(lambda: len(_in_group(platform.pid)) <= before - 4, f"the end of some of {names()}")
 
     def is_anew() -> bool:
         # What has gone may have been a blank child: an instance goes after a second without work.
         time.sleep(3)
         return bool(_invoke(platform, "f")[0]["calls"] == 1)
 
-    assert _until(is_anew, 30), "no new instance"
+    until(is_anew, "a new instance")

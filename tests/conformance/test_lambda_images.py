@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,17 +19,9 @@ from tests.conformance.image_functions import (
     images,
     python_base,
 )
+from tests.waiting import until
 
 __all__ = ["images", "python_base"]
-
-
-def eventually(look: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it did not happen")
 
 
 def test_create_and_invoke(images: Images) -> None:
@@ -53,8 +43,9 @@ def test_create_and_invoke(images: Images) -> None:
         "ResolvedImageUri": f"{images.uri('app')}@sha256:{digest}",
     }
     logs = images.platform.client("logs")
-    groups = eventually(
-        lambda: logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/hello")["logGroups"]
+    groups = until(
+        lambda: logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/hello")["logGroups"],
+        "the log group",
     )
     streams = logs.describe_log_streams(logGroupName=groups[0]["logGroupName"])["logStreams"]
     assert len(streams) == 1

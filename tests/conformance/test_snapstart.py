@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.conformance.live import LivePlatform
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.sandbox]
 TRUST = {
@@ -168,7 +168,7 @@ def test_the_log_tells_of_snapshot_and_restore(platform: LivePlatform) -> None:
     )
     reply["Payload"].read()
     logs = platform.client("logs")
-    _until(lambda: "REPORT RequestId" in _log_of(logs, "/aws/lambda/told"))
+    until(lambda: "REPORT RequestId" in _log_of(logs, "/aws/lambda/told"), "the report")
     text = _log_of(logs, "/aws/lambda/told")
     for line in ("INIT_START Runtime Version: python:3.12.v1\t", "INIT_REPORT Init Duration: ",
                  "RESTORE_START Runtime Version: ", "RESTORE_REPORT Restore Duration: "):  # fmt: skip
@@ -215,7 +215,7 @@ def handler(event, context):
         "SNAPSTART\tState: Off\tReason: its initialisation left threads running (keeps-going), "
         "which a copy would lack"
     )
-    _until(lambda: reason in _log_of(logs, "/aws/lambda/threaded"))
+    until(lambda: reason in _log_of(logs, "/aws/lambda/threaded"), "the reason")
 
 
 def test_a_version_that_cannot_initialise_fails(platform: LivePlatform) -> None:
@@ -235,7 +235,7 @@ def test_a_version_that_cannot_initialise_fails(platform: LivePlatform) -> None:
         shown.update(functions.get_function_configuration(FunctionName="broken", Qualifier="1"))
         return bool(shown["State"] == "Failed")
 
-    _until(failed)
+    until(failed, "the failure")
     assert shown["StateReasonCode"] == "FunctionError.RuntimeInitError"
 
 
@@ -276,14 +276,6 @@ def test_versions_work_after_the_platform_was_killed(tmp_path: Path) -> None:
         assert _invoke(running, "waiting")["type"] == "snap-start"
     finally:
         running.stop()
-
-
-def _until(is_so: Callable[[], bool]) -> None:
-    """Wait for what the platform does in its own time."""
-    end_s = time.monotonic() + 20
-    while not is_so():
-        assert time.monotonic() < end_s, "it never came to be so"
-        time.sleep(0.1)
 
 
 def _log_of(logs: Any, group: str) -> str:

@@ -11,7 +11,6 @@ import json
 import math
 import re
 import shutil
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from typing import Any
 import pytest
 from tests.conformance.commands import is_ci
 from tests.conformance.live import LivePlatform
+from tests.waiting import until
 
 IDLE_S = 3
 INIT_MS, HANDLER_MS = 200, 30
@@ -127,13 +127,6 @@ class Function:
         return [event["message"].split()[-1] for page in pages for event in page["events"]]
 
 
-def _until(holds: Callable[[], bool], within_s: float) -> bool:
-    end_s = time.monotonic() + within_s
-    while not holds() and time.monotonic() < end_s:
-        time.sleep(0.05)
-    return holds()
-
-
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivePlatform]:
     folder = tmp_path_factory.mktemp("life") / "data"
@@ -189,7 +182,7 @@ def test_init_once_then_the_handler_many_times(make: Callable[[str], Function]) 
     assert len({call.instance for call in calls}) == 1
     assert [call.calls for call in calls] == [1, 2, 3, 4, 5, 6]
     assert function.processes() == 1
-    assert _until(lambda: function.inits() == [calls[0].instance], 10), function.inits()
+    until(lambda: function.inits() == [calls[0].instance], "the one init")
 
 
 def test_the_report_tells_cold_from_warm(make: Callable[[str], Function]) -> None:
@@ -217,7 +210,7 @@ def test_an_instance_takes_one_call_at_a_time(make: Callable[[str], Function]) -
     assert function.processes() == 3
     again = function.call()
     assert again.instance in instances and again.calls == 2
-    assert _until(lambda: set(function.inits()) == instances, 10), function.inits()
+    until(lambda: set(function.inits()) == instances, "an init of each")
 
 
 @pytest.mark.slow
@@ -225,11 +218,11 @@ def test_nothing_runs_when_idle_and_the_next_call_is_cold(make: Callable[[str], 
     function = make("idle")
     first = function.call()
     assert function.processes() == 1
-    assert _until(lambda: function.processes() == 0, IDLE_S + 20), "the instance stays"
+    until(lambda: function.processes() == 0, "the instance's end")
     again = function.call()
     assert again.instance != first.instance
     assert again.calls == 1 and again.init_ms is not None
-    assert _until(lambda: function.inits() == [first.instance, again.instance], 10)
+    until(lambda: function.inits() == [first.instance, again.instance], "the second init")
 
 
 def test_new_code_is_a_new_life(make: Callable[[str], Function]) -> None:
@@ -241,4 +234,4 @@ def test_new_code_is_a_new_life(make: Callable[[str], Function]) -> None:
     after = function.call()
     assert after.instance != before.instance
     assert after.calls == 1 and after.init_ms is not None
-    assert _until(lambda: function.processes() == 1, 10), "the old instance stays"
+    until(lambda: function.processes() == 1, "the old instance's end")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.conformance.live import LivePlatform
-from tests.fault.raytracer import TILES, WORK, Raytracer, rendered_alone, small_scene, until
+from tests.fault.raytracer import TILES, WORK, Raytracer, rendered_alone, small_scene
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("raytracer")]
 

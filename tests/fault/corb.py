@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import av
 
@@ -19,13 +17,13 @@ from pileus.media import assets
 from pileus.media.segments import Cutter, Segment
 from pileus.media.source import FileSource
 from tests.conformance.live import PYTHON, LivePlatform
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "apps" / "corb"
 ACCOUNT = "000000000000"
 VIDEO_BUCKET, RESULTS_BUCKET, TABLE = "video-bucket", "corb-results", "corb-occupancy"
 FAILURES = "failures"
-T = TypeVar("T")
 
 
 def model() -> Path:
@@ -54,15 +52,6 @@ def segments(video: Path) -> list[Segment]:
         found = [one for unit in source.units() if (one := cutter.add(unit))]
         last = cutter.finish()
     return found + ([last] if last else [])
-
-
-def until(look: Callable[[], T], what: str, timeout_s: float = 120.0) -> T:
-    """The first true answer of ``look``."""
-    end_s = time.monotonic() + timeout_s
-    while not (found := look()):
-        assert time.monotonic() < end_s, f"{what}: nothing within {timeout_s:g} s"
-        time.sleep(0.2)
-    return found
 
 
 class Corb:

@@ -6,29 +6,19 @@ import io
 import json
 import subprocess
 import sys
-import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from tests.conformance.live import PYTHON, LivePlatform
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "apps" / "raytracer"
 SCENES, WORK = "raytracer-scenes", "raytracer-work"
 TILES = 8
-
-
-def until(look: Callable[[], Any], what: str, timeout_s: float = 120.0) -> Any:
-    """What ``look`` finds, once it finds something."""
-    end_s = time.monotonic() + timeout_s
-    while not (found := look()):
-        assert time.monotonic() < end_s, f"{what}: nothing within {timeout_s:g} s"
-        time.sleep(0.03)
-    return found
 
 
 def small_scene(seed: int = 1, samples: int = 2) -> bytes:

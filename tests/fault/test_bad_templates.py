@@ -9,7 +9,7 @@ import pytest
 
 from tests.conformance.commands import Commands, Done
 from tests.conformance.live import LivePlatform
-from tests.fault.corb import until
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bad_templates")]
 
@@ -188,4 +188,4 @@ def test_what_only_a_run_can_tell(
     failed = bad.try_pileus("invoke", "-f", "work")
     assert failed.status == 1
     assert kind in failed.out + failed.err
-    until(lambda: kind in bad.pileus("logs", "-f", "work").out, "the log's line", 10)
+    until(lambda: kind in bad.pileus("logs", "-f", "work").out, "the log's line")

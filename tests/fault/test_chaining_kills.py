@@ -16,6 +16,7 @@ import pytest
 from pileus.deploy.accounts import environment_of
 from tests.conformance.commands import is_ci
 from tests.conformance.live import PYTHON, LivePlatform
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chaining_kills")]
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,14 +125,6 @@ class Chaining:
 
 def _is_end(event: dict[str, Any]) -> bool:
     return event["EventType"] in ("ChainedInvokeSucceeded", "StepSucceeded")
-
-
-def until(look: Callable[[], Any], what: str, timeout_s: float = 60.0) -> Any:
-    end_s = time.monotonic() + timeout_s
-    while not (found := look()):
-        assert time.monotonic() < end_s, f"{what}: nothing within {timeout_s:g} s"
-        time.sleep(0.03)
-    return found
 
 
 @pytest.fixture(scope="module", params=["python", "node"])

@@ -10,7 +10,8 @@ import pytest
 
 from pileus.media.segments import Segment
 from tests.conformance.live import LivePlatform
-from tests.fault.corb import VIDEO_BUCKET, Corb, clip, segments, until
+from tests.fault.corb import VIDEO_BUCKET, Corb, clip, segments
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("corb_faults")]
 
@@ -70,7 +71,7 @@ def test_what_is_no_video_is_told_and_the_next_segment_is_analysed(
     assert f"s3://{VIDEO_BUCKET}/{what}/{name}.mkv" in detail["responsePayload"]["errorMessage"]
     told = detail["requestPayload"]["Records"][0]["s3"]["object"]
     assert (told["key"], told["size"]) == (f"{what}/{name}.mkv", len(data))
-    until(lambda: f"{what}/{name}.mkv {error}" in corb.log("VideoIngress"), "the log's line", 10)
+    until(lambda: f"{what}/{name}.mkv {error}" in corb.log("VideoIngress"), "the log's line")
     assert corb.result_keys(what) == []
     _check_next_good_one(corb, what, good)
 
@@ -82,7 +83,7 @@ def test_a_segment_cut_in_the_middle_is_analysed_as_far_as_it_goes(
     corb.put(f"half/{name}.mkv", good[0].data[: len(good[0].data) // 2])
     lines = until(lambda: corb.results("half").get(name), "detections of half a segment")
     assert 0 < len(lines) < good[0].frames
-    until(lambda: "is cut short" in corb.log("VideoIngress"), "the log's line", 10)
+    until(lambda: "is cut short" in corb.log("VideoIngress"), "the log's line")
     _check_next_good_one(corb, "half", good)
 
 
@@ -99,7 +100,7 @@ def test_an_object_that_is_gone_is_told(corb: Corb, good: list[Segment]) -> None
     answer = corb.failure()["detail"]["responsePayload"]
     assert answer["errorType"] == "NoSuchKey"
     assert "The specified key does not exist." in answer["errorMessage"]
-    until(lambda: "NoSuchKey" in corb.log("VideoIngress"), "the log's line", 10)
+    until(lambda: "NoSuchKey" in corb.log("VideoIngress"), "the log's line")
     _check_next_good_one(corb, "gone", good)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.live import LivePlatform
-from tests.fault.corb import Corb, clip, until
+from tests.fault.corb import Corb, clip
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("corb_kills")]
 FRAMES, SEGMENTS = 200, 10

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.live import PYTHON
-from tests.fault.corb import clip, model, until
+from tests.fault.corb import clip, model
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo_faults")]
 FRAMES, SEGMENTS = 200, 10

@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 
 from tests.conformance.commands import is_ci
 from tests.conformance.live import PYTHON, LivePlatform
-from tests.fault.corb import until
 from tests.fault.functions import add_function
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("full_disk")]
 ACCOUNT = "000000000000"

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.conformance.live import LivePlatform
-from tests.fault.raytracer import TILES, Raytracer, rendered_alone, small_scene, until
+from tests.fault.raytracer import TILES, Raytracer, rendered_alone, small_scene
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("raytracer_kills")]
 

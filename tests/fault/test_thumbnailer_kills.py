@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.live import LivePlatform
-from tests.fault.thumbnailer import Thumbnailer, need_what_the_base_is_made_of, until, write_video
+from tests.fault.thumbnailer import Thumbnailer, need_what_the_base_is_made_of, write_video
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("thumbnailer_kills")]
 

@@ -18,8 +18,8 @@ import pytest
 from botocore.exceptions import ConnectionClosedError, HTTPClientError
 
 from tests.conformance.live import PYTHON, LivePlatform
-from tests.fault.corb import until
 from tests.fault.functions import add_function
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("walls")]
 _WAIT = """

@@ -5,21 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from tests.conformance.live import PYTHON, LivePlatform
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "apps" / "thumbnailer"
 STACK = "thumbnailer"
 CACHE = ROOT / ".cache" / "thumbnailer"
 _TIMEOUT_S = 280
-T = TypeVar("T")
 
 
 def need_what_the_base_is_made_of() -> None:
@@ -35,15 +33,6 @@ def write_video(folder: Path) -> Path:
     path = folder / "cat.mp4"
     subprocess.run([PYTHON, str(APP / "sample.py"), str(path)], check=True)
     return path
-
-
-def until(look: Callable[[], T], what: str, timeout_s: float = 240.0) -> T:
-    """The first true answer of ``look``."""
-    end_s = time.monotonic() + timeout_s
-    while not (found := look()):
-        assert time.monotonic() < end_s, f"{what}: nothing within {timeout_s:g} s"
-        time.sleep(0.1)
-    return found
 
 
 class Thumbnailer:

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from tests.conformance.live import LivePlatform
-from tests.fault.thumbnailer import Thumbnailer, need_what_the_base_is_made_of, until, write_video
+from tests.fault.thumbnailer import Thumbnailer, need_what_the_base_is_made_of, write_video
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("thumbnails")]
 Picture = npt.NDArray[np.int16]
