@@ -37,7 +37,8 @@ class Target(msgspec.Struct, frozen=True):
 
 class Call(msgspec.Struct, frozen=True):
     """One invocation as a room asks for it. Contexts are JSON texts or empty; ``take_part`` is for
-    callers who want a streamed answer as it comes."""
+    callers who want a streamed answer as it comes. ``is_queued``: it was accepted before, so that
+    no quota of requests per second applies to it."""
 
     request_id: str
     payload: bytes
@@ -46,6 +47,7 @@ class Call(msgspec.Struct, frozen=True):
     client_context: str = ""
     identity: str = ""
     take_part: TakePart | None = None
+    is_queued: bool = False
 
 
 class Result(msgspec.Struct, frozen=True):

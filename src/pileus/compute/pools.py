@@ -144,7 +144,7 @@ class Pools:
             RuntimeUnavailable: no interpreter or bootstrap for the runtime.
         """
         gate = self._gate(target)
-        reason = gate.enter(target.function)
+        reason = gate.enter(target.function, None if call.is_queued else self._clock.mono_ns())
         if reason:
             self._throttled(target, reason)
         try:

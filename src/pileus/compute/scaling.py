@@ -1,10 +1,12 @@
-"""Who may start when: concurrency limits as AWS documents them. Pure.
+"""Who may start when: concurrency and request limits as AWS documents them. Pure.
 
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html and
 https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html
 """
 
 from __future__ import annotations
+
+from array import array
 
 import msgspec
 from msgspec.structs import replace
@@ -14,6 +16,8 @@ _NS_PER_S = 1_000_000_000
 RESERVED_EXCEEDED = "ReservedFunctionConcurrentInvocationLimitExceeded"
 ACCOUNT_EXCEEDED = "ConcurrentInvocationLimitExceeded"
 RATE_EXCEEDED = "FunctionInvocationRateLimitExceeded"
+RESERVED_RATE_EXCEEDED = "ReservedFunctionInvocationRateLimitExceeded"
+ACCOUNT_RATE_EXCEEDED = "CallerRateLimitExceeded"
 
 
 class ScalingLimits(msgspec.Struct, frozen=True):
@@ -25,6 +29,8 @@ class ScalingLimits(msgspec.Struct, frozen=True):
         refill_starts: how many more every ``burst_window_s``; None: as many as at once.
         is_regional: all functions of an account and region share the burst, whose size is the
             region's; how Lambda scaled until November 2023.
+        requests_per_execution: synchronous requests in a second, for each execution that the
+            account, or a function's reservation, may have at one time; 0: as many as come.
     """
 
     account_concurrency: int = 1000
@@ -32,6 +38,7 @@ class ScalingLimits(msgspec.Struct, frozen=True):
     burst_window_s: float = 10.0
     refill_starts: int | None = None
     is_regional: bool = False
+    requests_per_execution: int = 10
 
     def in_region(self, region: str) -> ScalingLimits:
         """The same with the burst of a region, where bursts are regions'."""
@@ -55,9 +62,35 @@ PROFILES = {
 at once, then 500 every minute, all functions of a region together."""
 
 
+class RequestRate(msgspec.Struct):
+    """Lets at most ``per_s`` requests in within any second: a ring of the moments of the last ones."""
+
+    per_s: int
+    _moments_ns: array[int] = msgspec.field(default_factory=lambda: array("q"))
+    _oldest: int = 0
+
+    def is_full(self, now_ns: int) -> bool:
+        """Whether one more would be too many."""
+        moments_ns = self._moments_ns
+        if len(moments_ns) < self.per_s:
+            return False
+        return not self.per_s or now_ns - moments_ns[self._oldest] < _NS_PER_S
+
+    def count(self, now_ns: int) -> None:
+        """Note one that was let in."""
+        moments_ns = self._moments_ns
+        if len(moments_ns) < self.per_s:
+            moments_ns.append(now_ns)
+            return
+        oldest = self._oldest
+        moments_ns[oldest] = now_ns
+        self._oldest = oldest + 1 if oldest + 1 < self.per_s else 0
+
+
 class _Function(msgspec.Struct):
     running: int = 0
     reserved: int | None = None
+    rate: RequestRate | None = None
     provisioned: dict[str, int] = msgspec.field(default_factory=dict)
     tokens: float = 0.0
     refilled_ns: int = 0
@@ -87,6 +120,15 @@ class ConcurrencyGate(msgspec.Struct):
     _reserved_sum: int = 0
     _running_sum: int = 0
     _shared: _Function = msgspec.field(default_factory=_Function)
+    _rate: RequestRate | None = None
+
+    def __post_init__(self) -> None:
+        """Bound the account's requests, where they are bounded."""
+        self._rate = self._rate_of(self.limits.account_concurrency)
+
+    def _rate_of(self, concurrency: int) -> RequestRate | None:
+        each = self.limits.requests_per_execution
+        return RequestRate(each * concurrency) if each else None
 
     def reserve(self, function: str, reserved: int | None) -> None:
         """Set or lift a function's reserved concurrency (0 throttles every call)."""
@@ -98,6 +140,7 @@ class ConcurrencyGate(msgspec.Struct):
         else:
             self._reserved_sum -= entry.reserved
         entry.reserved = reserved
+        entry.rate = None if reserved is None else self._rate_of(reserved)
         if reserved is None:
             self._unreserved_running += entry.kept
         else:
@@ -115,9 +158,13 @@ class ConcurrencyGate(msgspec.Struct):
         if entry.reserved is None:
             self._unreserved_running += entry.kept - before
 
-    def enter(self, function: str) -> str:
-        """Count one more execution; empty when admitted, else the reason for throttling."""
+    def enter(self, function: str, now_ns: int | None = None) -> str:
+        """Count one more execution; empty when admitted, else the reason for throttling.
+
+        ``now_ns`` is when a synchronous request came; requests per second bound no others.
+        """
         entry = self._functions.get(function) or self._entry(function)
+        is_of_the_pool = False
         if entry.reserved is not None:
             if entry.running >= entry.reserved:
                 return RESERVED_EXCEEDED
@@ -125,6 +172,17 @@ class ConcurrencyGate(msgspec.Struct):
             pool = self.limits.account_concurrency - self._reserved_sum
             if self._unreserved_running >= pool:
                 return ACCOUNT_EXCEEDED
+            is_of_the_pool = True
+        if now_ns is not None and self._rate is not None:
+            own = entry.rate
+            if own is not None and own.is_full(now_ns):
+                return RESERVED_RATE_EXCEEDED
+            if self._rate.is_full(now_ns):
+                return ACCOUNT_RATE_EXCEEDED
+            if own is not None:
+                own.count(now_ns)
+            self._rate.count(now_ns)
+        if is_of_the_pool:
             self._unreserved_running += 1
         entry.running += 1
         self._running_sum += 1

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import pytest
 
+from pileus.compute.pools import PoolSettings
+from pileus.compute.scaling import ScalingLimits
 from pileus.services.lambda_.limits import LIMITS
-from pileus.testing.compute import ScriptedCompute, add_function, package
+from pileus.testing.compute import ScriptedCompute, add_function, add_role, package
 from pileus.testing.fake_nodes import Answer, Program
 from pileus.testing.platform import MemoryPlatform
 from pileus.values.errors import ServiceError
 
-from .conftest import Recorder, refused
+from .conftest import Recorder, programs, refused
 
 
 async def test_answer_is_the_payload(platform: MemoryPlatform) -> None:
@@ -185,3 +188,50 @@ async def test_host_layer_shows_the_platforms_environment(
     await platform("lambda", "Invoke", FunctionName="f")
     spec = compute.nodes.links[0].spec
     assert spec.shown and spec.layers_dir == ""
+
+
+async def test_requests_per_second_are_ten_times_the_concurrency(
+    tmp_path: Path, recorder: Recorder
+) -> None:
+    limits = PoolSettings(limits=ScalingLimits(account_concurrency=101))
+    compute = ScriptedCompute(tmp_path, programs(recorder), limits)
+    platform = await MemoryPlatform.start(prepare=compute)
+    await add_role(platform)
+    for name in ("f", "g"):
+        await add_function(platform, name, "app.echo")
+        await platform("lambda", "Invoke", FunctionName=name, Payload=b"1")
+    reserve = {"FunctionName": "f", "ReservedConcurrentExecutions": 1}
+    await platform("lambda", "PutFunctionConcurrency", **reserve)
+    await platform.clock.advance(1000)
+
+    async def asked(name: str, times: int) -> list[str]:
+        reasons = []
+        for _ in range(times):
+            given = {"FunctionName": name, "Payload": b"1"}
+            try:
+                await platform.kernel.invoke(platform.context, "lambda", "Invoke", given)
+                reasons.append("")
+            except ServiceError as error:
+                assert (error.code, error.status) == ("TooManyRequestsException", 429)
+                assert error.message == "Rate Exceeded."
+                reasons.append(dict(error.fields or {})["Reason"])
+        return reasons
+
+    began_ms = platform.clock.now_ms()
+    own = "ReservedFunctionInvocationRateLimitExceeded"
+    assert await asked("f", 12) == [*[""] * 10, own, own]
+    others = 101 * 10 - 10
+    assert await asked("g", others + 2) == [*[""] * others, *["CallerRateLimitExceeded"] * 2]
+    assert platform.clock.now_ms() == began_ms, "no time went by"
+    await platform.clock.advance(999)
+    assert await asked("f", 1) == [own]
+    for number in range(3):
+        reply = await platform.reply(
+            "lambda", "Invoke", FunctionName="f", InvocationType="Event", body=b"2"
+        )
+        assert reply.status == 202, number
+    await platform.clock.advance(1)
+    assert recorder.events.count(2) == 3, "events that were accepted have no such quota"
+    assert await asked("f", 11) == [*[""] * 10, own]
+    assert await asked("g", others + 1) == [*[""] * others, "CallerRateLimitExceeded"]
+    await platform.crash()

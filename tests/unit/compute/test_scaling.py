@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pileus.compute.scaling import (
     ACCOUNT_EXCEEDED,
+    ACCOUNT_RATE_EXCEEDED,
     RESERVED_EXCEEDED,
+    RESERVED_RATE_EXCEEDED,
     ConcurrencyGate,
     ScalingLimits,
 )
@@ -94,3 +96,47 @@ def test_reserved_concurrency_holds_the_provisioned() -> None:
     assert [gate.enter("g") for _ in range(3)] == ["", "", ACCOUNT_EXCEEDED]
     gate.reserve("f", None)
     assert gate.enter("g") == ACCOUNT_EXCEEDED
+
+
+def test_requests_of_an_account_are_ten_times_its_concurrency_in_any_second() -> None:
+    gate = ConcurrencyGate(ScalingLimits(account_concurrency=3))
+
+    def ask(at_ns: int, function: str = "f") -> str:
+        reason = gate.enter(function, at_ns)
+        if not reason:
+            gate.leave(function)
+        return reason
+
+    assert [ask(number) for number in range(20)] == [""] * 20
+    assert [ask(_SECOND // 2, "g") for _ in range(11)] == [*[""] * 10, ACCOUNT_RATE_EXCEEDED]
+    assert ask(_SECOND - 1) == ACCOUNT_RATE_EXCEEDED
+    assert [ask(_SECOND), ask(_SECOND)] == ["", ACCOUNT_RATE_EXCEEDED], "the first is a second old"
+    assert [ask(_SECOND + 19) for _ in range(20)] == [*[""] * 19, ACCOUNT_RATE_EXCEEDED]
+    assert [ask(3 * _SECOND) for _ in range(31)] == [*[""] * 30, ACCOUNT_RATE_EXCEEDED]
+
+
+def test_requests_of_a_reservation_are_ten_times_it() -> None:
+    gate = ConcurrencyGate(ScalingLimits(account_concurrency=3))
+    gate.reserve("f", 1)
+
+    def ask(at_ns: int, function: str = "f") -> str:
+        reason = gate.enter(function, at_ns)
+        if not reason:
+            gate.leave(function)
+        return reason
+
+    assert [ask(0) for _ in range(11)] == [*[""] * 10, RESERVED_RATE_EXCEEDED]
+    assert [ask(0, "g") for _ in range(21)] == [*[""] * 20, ACCOUNT_RATE_EXCEEDED]
+    gate.reserve("f", None)
+    assert ask(_SECOND) == "", "without a reservation the account's rate is the only one"
+
+
+def test_only_synchronous_requests_have_a_rate() -> None:
+    gate = ConcurrencyGate(ScalingLimits(account_concurrency=1))
+    for _ in range(100):
+        assert gate.enter("f") == ""
+        gate.leave("f")
+    unbounded = ConcurrencyGate(ScalingLimits(account_concurrency=1, requests_per_execution=0))
+    for _ in range(100):
+        assert unbounded.enter("f", 0) == ""
+        unbounded.leave("f")

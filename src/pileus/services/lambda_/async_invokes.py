@@ -132,7 +132,8 @@ class AsyncInvokes:
     async def _invoke(self, call: StreamCall, work: _Work) -> Result:
         event = work.event
         arn = store.arn_of(call, event.function, event.qualifier)
-        compute_call = ComputeCall(event.id, await _payload(call, event), arn, event.trace)
+        payload = await _payload(call, event)
+        compute_call = ComputeCall(event.id, payload, arn, event.trace, is_queued=True)
         scope = running.scope_of(call.account, call.region)
         return await self._functions.invoke(scope, work.function, work.version, compute_call)
 

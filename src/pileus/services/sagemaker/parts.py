@@ -51,7 +51,9 @@ def add_model_parts(kernel: Kernel, nodes: Nodes, settings: ModelSettings) -> En
         write_log=kernel.part(LogShipper).write,
         meter=meter_of(kernel, "sagemaker"),
     )
-    limits = ScalingLimits(account_concurrency=_UNBOUNDED, burst_starts=_UNBOUNDED)
+    limits = ScalingLimits(
+        account_concurrency=_UNBOUNDED, burst_starts=_UNBOUNDED, requests_per_execution=0
+    )
     endpoints.pools = Pools(services, PoolSettings(idle_s=settings.idle_s, limits=limits))
     kernel.add_part(Endpoints, endpoints)
     return endpoints

@@ -220,6 +220,7 @@ class DurableExecutions:
             await _event(call, execution, seen_change),
             history.function_arn_of(call, execution),
             execution.trace,
+            is_queued=True,
         )
         scope = running.scope_of(call.account, call.region)
         try:
