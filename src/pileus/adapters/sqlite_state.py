@@ -153,23 +153,34 @@ class _SqliteBase:
             loop.call_soon_threadsafe(done, error)
 
     def _write(self, writes: Writes) -> None:
-        execute = self._writer.execute
+        execute, statements = self._writer.execute, _statements(writes)
+        if len(statements) == 1:
+            # By itself a statement is a transaction, and needs no journal to undo it alone.
+            execute(*statements[0])
+            return
         execute("BEGIN IMMEDIATE")
-        puts: list[bytes] = []
-        deletes: list[bytes] = []
-        for key, value in writes.items():
-            if value is None:
-                deletes.append(key)
-            else:
-                puts.append(key)
-                puts.append(value)
-        for rows, part in _pieces(puts, 2):
-            marks = ",".join(("(?,?)",) * rows)
-            execute(f"INSERT OR REPLACE INTO kv VALUES {marks}", part)
-        for rows, part in _pieces(deletes, 1):
-            marks = ",".join("?" * rows)
-            execute(f"DELETE FROM kv WHERE k IN ({marks})", part)
+        for statement in statements:
+            execute(*statement)
         execute("COMMIT")
+
+
+def _statements(writes: Writes) -> list[tuple[str, list[bytes]]]:
+    """As few as can be: for each the writer has to regain the interpreter's lock."""
+    puts: list[bytes] = []
+    deletes: list[bytes] = []
+    for key, value in writes.items():
+        if value is None:
+            deletes.append(key)
+        else:
+            puts += (key, value)
+    found = []
+    for rows, part in _pieces(puts, 2):
+        marks = ",".join(("(?,?)",) * rows)
+        found.append((f"INSERT OR REPLACE INTO kv VALUES {marks}", part))
+    for rows, part in _pieces(deletes, 1):
+        marks = ",".join("?" * rows)
+        found.append((f"DELETE FROM kv WHERE k IN ({marks})", part))
+    return found
 
 
 def _pieces(flat: list[bytes], width: int) -> list[tuple[int, list[bytes]]]:
