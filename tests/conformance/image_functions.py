@@ -15,18 +15,6 @@ from pileus.testing.images import docker_archive, python_layer, tar_of
 from tests.conformance.commands import Commands
 from tests.conformance.live import LivePlatform
 
-TRUST = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "lambda.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
-)
 HANDLER = """
 import os, time
 
@@ -93,12 +81,7 @@ class Images:
         self.platform = platform
         self.folder = folder
         self.functions = platform.client("lambda", read_timeout=120)
-        iam = platform.client("iam")
-        try:
-            iam.create_role(RoleName="images", AssumeRolePolicyDocument=TRUST)
-        except iam.exceptions.EntityAlreadyExistsException:
-            pass
-        self.role = "arn:aws:iam::000000000000:role/images"
+        self.role = platform.add_role("images")
 
     def uri(self, name: str) -> str:
         return f"000000000000.dkr.ecr.us-east-1.amazonaws.com/{name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import selectors
@@ -92,7 +93,7 @@ class LivePlatform:
         if self._process.poll() is None:
             self._process.send_signal(number)
         try:
-            status = self._process.wait(15)
+            status = self._process.wait(60)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -116,6 +117,25 @@ class LivePlatform:
                 config=Config(**chosen),
             )
         return self._clients[key]
+
+    def add_role(self, name: str, service: str = "lambda.amazonaws.com") -> str:
+        """The ARN of a role that ``service`` may assume, made unless it is there."""
+        trusted = {
+            "Effect": "Allow",
+            "Principal": {"Service": service},
+            "Action": "sts:AssumeRole",
+        }
+        iam = self.client("iam")
+        try:
+            made = iam.create_role(
+                RoleName=name,
+                AssumeRolePolicyDocument=json.dumps(
+                    {"Version": "2012-10-17", "Statement": [trusted]}
+                ),
+            )
+        except iam.exceptions.EntityAlreadyExistsException:
+            made = iam.get_role(RoleName=name)
+        return str(made["Role"]["Arn"])
 
     def environment(self, account: str = "test", **more: str) -> dict[str, str]:
         """Variables by which AWS tools find it, without any of the user's own AWS settings."""

@@ -19,16 +19,6 @@ from tests.conformance.live import LivePlatform
 from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("durable_clients")]
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
 SOURCE = Path(__file__).with_name("durable_handlers.py").read_text()
 CONFIG = {"ExecutionTimeout": 600, "RetentionPeriodInDays": 7}
 
@@ -49,9 +39,7 @@ class Functions:
 
     def __init__(self, platform: LivePlatform) -> None:
         self.client = platform.client("lambda", read_timeout=60)
-        document = json.dumps(TRUST)
-        role = platform.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=document)
-        self._role = role["Role"]["Arn"]
+        self._role = platform.add_role("r")
         self._package = packed(SOURCE)
 
     def add(self, name: str, handler: str, **more: Any) -> None:

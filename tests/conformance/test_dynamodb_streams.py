@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
 
-import boto3
 import pytest
 
-from tests.conformance.live import REGION, LivePlatform
+from tests.conformance.live import LivePlatform
 
 TEMPLATE = {
     "Resources": {
@@ -40,20 +38,10 @@ TEMPLATE = {
 }
 
 
-def client(platform: LivePlatform, service: str) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=platform.endpoint,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-
-
 @pytest.fixture(scope="module")
 def outputs(live_platform: LivePlatform) -> dict[str, str]:
     """What the stack made."""
-    stacks = client(live_platform, "cloudformation")
+    stacks = live_platform.client("cloudformation")
     stacks.create_stack(StackName="streams", TemplateBody=json.dumps(TEMPLATE))
     stacks.get_waiter("stack_create_complete").wait(
         StackName="streams", WaiterConfig={"Delay": 1, "MaxAttempts": 30}
@@ -63,7 +51,7 @@ def outputs(live_platform: LivePlatform) -> dict[str, str]:
 
 
 def test_boto3_follows_a_table(live_platform: LivePlatform, outputs: dict[str, str]) -> None:
-    tables, streams = client(live_platform, "dynamodb"), client(live_platform, "dynamodbstreams")
+    tables, streams = live_platform.client("dynamodb"), live_platform.client("dynamodbstreams")
     arn, name = outputs["TableStream"], outputs["Table"]
     (listed,) = streams.list_streams(TableName=name)["Streams"]
     assert listed["StreamArn"] == arn
@@ -88,13 +76,13 @@ def test_boto3_follows_a_table(live_platform: LivePlatform, outputs: dict[str, s
 def test_a_stack_has_streams_and_consumers(
     live_platform: LivePlatform, outputs: dict[str, str]
 ) -> None:
-    kinesis = client(live_platform, "kinesis")
+    kinesis = live_platform.client("kinesis")
     summary = kinesis.describe_stream_summary(StreamName=outputs["Stream"])
     assert summary["StreamDescriptionSummary"]["OpenShardCount"] == 2
     assert summary["StreamDescriptionSummary"]["ConsumerCount"] == 1
     consumer = kinesis.describe_stream_consumer(ConsumerARN=outputs["Consumer"])
     assert consumer["ConsumerDescription"]["ConsumerName"] == "c"
-    stacks = client(live_platform, "cloudformation")
+    stacks = live_platform.client("cloudformation")
     stacks.delete_stack(StackName="streams")
     stacks.get_waiter("stack_delete_complete").wait(
         StackName="streams", WaiterConfig={"Delay": 1, "MaxAttempts": 30}

@@ -19,18 +19,6 @@ from tests.conformance.live import LivePlatform
 from tests.waiting import until
 
 _WAIT_S = 30.0
-TRUST = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "ecs-tasks.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
-)
 
 
 class Tasks:
@@ -119,15 +107,14 @@ def test_stopping_a_task_that_does_not_listen(tasks: Tasks) -> None:
     began = time.monotonic()
     tasks.ecs.stop_task(task=arn, reason="enough")
     told = tasks.until(arn, "STOPPED")
-    assert 1.9 <= time.monotonic() - began < 10
+    assert 1.9 <= time.monotonic() - began < 25
     assert told["containers"][0]["exitCode"] == 137
     assert (told["stopCode"], told["stoppedReason"]) == ("UserInitiated", "enough")
     assert tasks.output(arn) == ["ready", "asked"]
 
 
 def test_the_role_of_a_task_is_who_it_is(tasks: Tasks) -> None:
-    iam = tasks.platform.client("iam")
-    role = iam.create_role(RoleName="worker", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    role = tasks.platform.add_role("worker", "ecs-tasks.amazonaws.com")
     program = (
         "import boto3, json, os, urllib.request as u\n"
         "print(boto3.client('sts').get_caller_identity()['Arn'])\n"
@@ -347,8 +334,7 @@ def test_a_task_has_its_keys_while_the_platform_is_away(
 ) -> None:
     platform = make_platform()
     tasks = Tasks(platform)
-    iam = platform.client("iam")
-    role = iam.create_role(RoleName="worker", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    role = platform.add_role("worker", "ecs-tasks.amazonaws.com")
     arn = tasks.start(["python", "-c", ASKING], taskRoleArn=role)
     tasks.until(arn, "RUNNING")
     until(lambda: len(tasks.output(arn)) > 5, "output")

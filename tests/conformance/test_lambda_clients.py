@@ -22,16 +22,6 @@ from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 from tests.conformance.live import PYTHON, LivePlatform
 from tests.waiting import until
 
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
 HANDLER = """
 import os, sys, time
 
@@ -97,11 +87,6 @@ def _package(text: str = HANDLER) -> bytes:
     return packed.getvalue()
 
 
-def _add_role(platform: LivePlatform) -> str:
-    given = {"RoleName": "runner", "AssumeRolePolicyDocument": json.dumps(TRUST)}
-    return str(platform.client("iam").create_role(**given)["Role"]["Arn"])
-
-
 def _add_function(platform: LivePlatform, role: str, name: str, **more: Any) -> dict[str, Any]:
     given = {"Timeout": 10, "MemorySize": 128, "Handler": "app.handler", **more}
     made: dict[str, Any] = platform.client("lambda").create_function(
@@ -123,7 +108,7 @@ def _invoke(platform: LivePlatform, name: str, **event: Any) -> tuple[Any, str, 
 
 @pytest.fixture(scope="module")
 def role(live_platform: LivePlatform) -> str:
-    return _add_role(live_platform)
+    return live_platform.add_role("runner")
 
 
 Function = Callable[..., tuple[Any, str, str]]
@@ -392,7 +377,7 @@ def test_kill_amid_fifty_events_loses_none_and_tells_the_waiting(
     make_platform: Callable[..., LivePlatform],
 ) -> None:
     platform = make_platform("killed")
-    role = _add_role(platform)
+    role = platform.add_role("runner")
     # Fifty imports of boto3 at once take their time on a small machine.
     _add_function(platform, role, "f", Timeout=120, MemorySize=256)
     url = platform.client("sqs").create_queue(QueueName="ran")["QueueUrl"]
@@ -430,7 +415,7 @@ def test_kill_amid_fifty_events_loses_none_and_tells_the_waiting(
 @pytest.mark.slow
 def test_nothing_runs_when_idle(make_platform: Callable[..., LivePlatform]) -> None:
     platform = make_platform("idle", "--idle-s", "1")
-    role = _add_role(platform)
+    role = platform.add_role("runner")
     _add_function(platform, role, "f")
     assert _invoke(platform, "f", do="fork")[0] == 3
     before = len(_in_group(platform.pid))

@@ -22,16 +22,6 @@ from tests.conformance.live import PYTHON, LivePlatform
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="no node is on the path")
 
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
 HANDLER = """
 import os from 'node:os';
 console.log('starting');
@@ -57,17 +47,11 @@ def package(**files: str) -> bytes:
 
 def add_function(platform: LivePlatform, name: str, source: str = HANDLER, **more: Any) -> Any:
     """A Node function of one ES module."""
-    role = "node-runner"
-    iam = platform.client("iam")
-    roles = {each["RoleName"]: each["Arn"] for each in iam.list_roles()["Roles"]}
-    if role not in roles:
-        document = json.dumps(TRUST)
-        made = iam.create_role(RoleName=role, AssumeRolePolicyDocument=document)
-        roles[role] = made["Role"]["Arn"]
+    role = platform.add_role("node-runner")
     given = {"Runtime": "nodejs22.x", "Handler": "index.handler", "Timeout": 10, **more}
     code = {"ZipFile": package(index__mjs=source)}
     return platform.client("lambda").create_function(
-        FunctionName=name, Role=roles[role], Code=code, **given
+        FunctionName=name, Role=role, Code=code, **given
     )
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 import time
 import zipfile
-from typing import Any
 
-import boto3
 import pytest
 
 from tests.conformance.commands import Commands
-from tests.conformance.live import REGION, LivePlatform
+from tests.conformance.live import LivePlatform
 
 ROTATOR = """
 import boto3
@@ -34,23 +31,10 @@ def handler(event, context):
         secrets.update_secret_version_stage(SecretId=arn, VersionStage="AWSCURRENT",
                                             MoveToVersionId=token, RemoveFromVersionId=current)
 """
-_TRUSTED = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole"}  # fmt: skip
-TRUST = json.dumps({"Version": "2012-10-17", "Statement": [_TRUSTED]})
-
-
-def client(platform: LivePlatform, service: str) -> Any:
-    return boto3.client(  # type: ignore[call-overload]
-        service,
-        endpoint_url=platform.endpoint,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
 
 
 def test_boto3_makes_reads_and_deletes(live_platform: LivePlatform) -> None:
-    secrets = client(live_platform, "secretsmanager")
+    secrets = live_platform.client("secretsmanager")
     made = secrets.create_secret(Name="boto", SecretString="one")
     secrets.put_secret_value(SecretId=made["ARN"], SecretBinary=b"\x00two")
     assert secrets.get_secret_value(SecretId="boto")["SecretBinary"] == b"\x00two"
@@ -64,17 +48,15 @@ def test_boto3_makes_reads_and_deletes(live_platform: LivePlatform) -> None:
 
 
 def test_a_function_rotates_a_secret(live_platform: LivePlatform) -> None:
-    role = client(live_platform, "iam").create_role(
-        RoleName="rotator", AssumeRolePolicyDocument=TRUST
-    )["Role"]["Arn"]
+    role = live_platform.add_role("rotator")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("app.py", ROTATOR)
-    function = client(live_platform, "lambda").create_function(
+    function = live_platform.client("lambda").create_function(
         FunctionName="rotator", Runtime="python3.11", Role=role, Handler="app.handler",
         Code={"ZipFile": packed.getvalue()}, Timeout=30,
     )["FunctionArn"]  # fmt: skip
-    secrets = client(live_platform, "secretsmanager")
+    secrets = live_platform.client("secretsmanager")
     secrets.create_secret(Name="turned", SecretString="old")
     version = secrets.rotate_secret(
         SecretId="turned", RotationLambdaARN=function, RotationRules={"AutomaticallyAfterDays": 9}

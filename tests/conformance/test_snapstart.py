@@ -17,16 +17,6 @@ from tests.conformance.live import LivePlatform
 from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.sandbox]
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
 ALLOWED = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}],
@@ -137,9 +127,10 @@ def _invoke(platform: LivePlatform, name: str, **event: Any) -> Any:
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivePlatform]:
     running = LivePlatform(tmp_path_factory.mktemp("snapstart") / "data").start()
-    iam = running.client("iam")
-    iam.create_role(RoleName="runner", AssumeRolePolicyDocument=json.dumps(TRUST))
-    iam.put_role_policy(RoleName="runner", PolicyName="p", PolicyDocument=json.dumps(ALLOWED))
+    running.add_role("runner")
+    running.client("iam").put_role_policy(
+        RoleName="runner", PolicyName="p", PolicyDocument=json.dumps(ALLOWED)
+    )
     yield running
     running.stop()
 
@@ -242,9 +233,7 @@ def test_a_version_that_cannot_initialise_fails(platform: LivePlatform) -> None:
 def test_versions_work_after_the_platform_was_killed(tmp_path: Path) -> None:
     running = LivePlatform(tmp_path / "data").start()
     try:
-        running.client("iam").create_role(
-            RoleName="runner", AssumeRolePolicyDocument=json.dumps(TRUST)
-        )
+        running.add_role("runner")
         functions = running.client("lambda")
         _publish(running, "survivor", {"app.py": HANDLER.replace("sqs.list_queues()", "")})
         before = _invoke(running, "survivor")

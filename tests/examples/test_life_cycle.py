@@ -131,19 +131,7 @@ class Function:
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivePlatform]:
     folder = tmp_path_factory.mktemp("life") / "data"
     made = LivePlatform(folder, options=("--idle-s", str(IDLE_S))).start()
-    made.client("iam").create_role(
-        RoleName="life",
-        AssumeRolePolicyDocument=json.dumps(
-            {
-                "Version": "2012-10-17",
-                "Statement": {
-                    "Effect": "Allow",
-                    "Principal": {"Service": "lambda.amazonaws.com"},
-                    "Action": "sts:AssumeRole",
-                },
-            }
-        ),
-    )
+    made.add_role("life")
     yield made
     made.stop()
 
