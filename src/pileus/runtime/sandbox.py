@@ -14,7 +14,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
-from pileus.runtime import image_root, landlock, linux
+from pileus.runtime import image_root, landlock, linux, tree_copy
 
 NOBODY = 65534
 TASK_DIR = "/var/task"
@@ -28,6 +28,7 @@ _INODES_PER_MIB = 256
 """One for each page: empty files take memory as well, which no size bounds."""
 _MIB = 1 << 20
 
+_WRITABLE = ["/tmp", "/proc", "/dev"]
 _NAMESPACES = (
     linux.CLONE_NEWNS
     | linux.CLONE_NEWIPC
@@ -127,6 +128,20 @@ class Plan:
         linux.mount("proc", "/proc", "proc", quiet | linux.MS_NOEXEC)
         linux.mount("tmpfs", "/tmp", "tmpfs", quiet, _tmp_options(tmp_mb))
 
+    def enter_copy_root(self, tmp_mb: int, late_shown: list[str]) -> None:
+        """In process 1 of a copy: the same with what the snapshot left in its ``/tmp``, and with what
+        is shown below it, read-only as before."""
+        hidden = [path for path in late_shown if path.startswith("/tmp/")]
+        shown = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in hidden]
+        with tree_copy.Folder("/tmp") as left:
+            self.enter_root(tmp_mb)
+            left.copy_to("/tmp")
+        for path, descriptor in shown:
+            source = f"/proc/self/fd/{descriptor}"
+            _make_place(path, is_dir=os.path.isdir(source))
+            linux.bind(source, path)
+            os.close(descriptor)
+
     def show_code(self, start: dict[str, Any]) -> None:
         """In the worker: this function's code, layers and ``/tmp`` size; the host disappears."""
         if self.tier != "A":
@@ -143,6 +158,17 @@ class Plan:
             linux.bind(OLD_ROOT + path, path)
         _size_tmp(start["tmp_mb"])
         linux.unmount(OLD_ROOT)
+
+    def restrict_copy(self) -> None:
+        """In a copy of a snapshot, once it has entered its namespaces with every power over them:
+        from here on it is as bound as any other instance."""
+        linux.drop_bounding_capabilities()
+        linux.drop_capabilities()
+        linux.set_dumpable(True)
+        if linux.landlock_abi():
+            landlock.restrict(["/"], _WRITABLE)
+        if self.program:
+            linux.load_seccomp(self.program)
 
     def drop_power(self) -> None:
         """Give up identity and capabilities for good."""
@@ -171,7 +197,7 @@ class Plan:
         linux.set_dumpable(True)
         if self.tier == "A":
             if linux.landlock_abi():
-                writable = ["/"] if is_snapshot else ["/tmp", "/proc", "/dev"]
+                writable = ["/"] if is_snapshot else _WRITABLE
                 landlock.restrict(["/"], writable)
         elif self.tier == "B":
             shown = [*self.shown, *self.libraries, *start["late_shown"], "/proc"]

@@ -15,7 +15,7 @@ import socket
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from pileus.runtime import linux, messages, sandbox, tree_copy
+from pileus.runtime import linux, messages, sandbox
 from pileus.runtime.snapshot_source import NAMESPACES
 
 _STRAYS_MAX = 4096
@@ -86,7 +86,7 @@ class Keeper:
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            self._make(number, request["tmp_mb"], control, descriptors)
+            self._make(number, request, control, descriptors)
         if pid > 0:
             self._makers[pid] = number
             self._copies[number] = _Copy(control)
@@ -95,7 +95,11 @@ class Keeper:
             os.close(descriptor)
 
     def _make(
-        self, number: int, tmp_mb: int, control: socket.socket, descriptors: list[int]
+        self,
+        number: int,
+        request: dict[str, Any],
+        control: socket.socket,
+        descriptors: list[int],
     ) -> NoReturn:
         """In a child that leaves as soon as the sandbox has a process 1 of its own."""
         try:
@@ -113,9 +117,7 @@ class Keeper:
             for listener in listeners:
                 listener.close()
             names = [os.open(f"/proc/self/ns/{name}", os.O_RDONLY) for name in NAMESPACES]
-            with tree_copy.Folder("/tmp") as left:
-                self.plan.enter_root(tmp_mb)
-                left.copy_to("/tmp")
+            self.plan.enter_copy_root(request["tmp_mb"], request["late_shown"])
             passed = [*descriptors[:3], *names, *descriptors[3:]]
             messages.send(self.door, {"number": number}, passed)
             linux.drop_capabilities()

@@ -19,10 +19,10 @@ from typing import Any, NoReturn
 from pileus.runtime import (
     errors,
     frames,
-    landlock,
     linux,
     messages,
     python_client,
+    sandbox,
     snapshot_audit,
     snapshot_hooks,
     uniqueness,
@@ -35,14 +35,14 @@ NAMESPACES = ("user", "cgroup", "ipc", "uts", "net", "pid", "mnt")
 """In the order in which a copy enters them: the first gives the power to enter the others."""
 _BEFORE_SNAPSHOT_FAILED = 64
 _AFTER_RESTORE_FAILED = 65
-_EVERYTHING, _WRITABLE = ("/",), ("/tmp", "/proc", "/dev")
 
 
 @dataclass
 class Channels:
-    """Attributes: ``link`` to the node while initialising; ``door``, on which process 1 hands over
-    empty sandboxes; ``reports``, on which it is told who moved in."""
+    """Attributes: ``plan`` of the sandbox; ``link`` to the node while initialising; ``door``, on which
+    process 1 hands over empty sandboxes; ``reports``, on which it is told who moved in."""
 
+    plan: sandbox.Plan
     link: socket.socket
     door: socket.socket
     reports: socket.socket
@@ -146,10 +146,7 @@ def _move_in(
         if pid:
             messages.send(channels.reports, {"number": number, "worker": pid})
             os._exit(0)
-        linux.drop_capabilities()
-        linux.set_dumpable(True)
-        if linux.landlock_abi():
-            landlock.restrict(_EVERYTHING, _WRITABLE)
+        channels.plan.restrict_copy()
         os.chdir(task_dir)
         os.dup2(log, 1)
         os.dup2(log, 2)

@@ -26,20 +26,26 @@ class Folder:
         os.close(self._descriptor)
 
     def copy_to(self, target: str) -> None:
-        """Copy folders, files and links; sockets and pipes are left out. Raises OSError."""
+        """Copy folders, files and links; sockets, pipes and what is mounted below are left out.
+
+        Raises OSError.
+        """
         # Whoever mounts a /proc over the old one finds itself there under this name as well.
-        _copy(f"/proc/self/fd/{self._descriptor}", target)
+        own = os.fstat(self._descriptor).st_dev
+        _copy(f"/proc/self/fd/{self._descriptor}", target, own)
 
 
-def _copy(source: str, target: str) -> None:
+def _copy(source: str, target: str, device: int) -> None:
     with os.scandir(source) as entries:
         for entry in entries:
             path = f"{target}/{entry.name}"
+            if entry.stat(follow_symlinks=False).st_dev != device:
+                continue
             if entry.is_symlink():
                 os.symlink(os.readlink(entry.path), path)
             elif entry.is_dir():
                 os.mkdir(path)
-                _copy(entry.path, path)
+                _copy(entry.path, path, device)
                 _keep_mode(entry, path)
             elif entry.is_file():
                 with open(entry.path, "rb") as given, open(path, "wb") as made:

@@ -56,7 +56,7 @@ def run(
     if start["command"]:
         _execute(start["command"], -1 if start["speaks_http"] else link)
     if copying:
-        snapshot_source.serve(Channels(socket.socket(fileno=link), *copying), start)
+        snapshot_source.serve(Channels(plan, socket.socket(fileno=link), *copying), start)
     python_client.serve(socket.socket(fileno=link), start["handler"], start["kind"])
 
 

@@ -223,7 +223,11 @@ class Snapshots:
         nursery = Nursery(
             channel, f"{server.pid}s{channel.fileno()}", surroundings, owns_namespaces=True
         )
-        nursery.request = {"op": "spawn", "tmp_mb": spec.tmp_mb}
+        nursery.request = {
+            "op": "spawn",
+            "tmp_mb": spec.tmp_mb,
+            "late_shown": message["late_shown"],
+        }
         snapshot = Snapshot(spec, source, channel, nursery)
         try:
             await nursery.prepare().blank
