@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from pileus.runtime import documents, errors, frames, model_server
+from pileus.runtime import documents, engine_client, errors, frames, model_server
 from pileus.runtime.errors import Fault
 from pileus.runtime.lambda_context import LambdaContext
 from pileus.runtime.log_sink import LogSink
@@ -91,6 +91,9 @@ def load(link: socket.socket, sink: LogSink, handler_name: str, kind: str) -> An
     try:
         if kind == "model":
             return model_server.load(handler_name)
+        if kind == "engine":
+            engine_client.offer_sdk()
+            return engine_client.serve(find_handler(handler_name), handler_name)
         return _event_answer(find_handler(handler_name))
     except Exception as error:
         report = errors.document(error, "")

@@ -1,0 +1,26 @@
+"""For authors of media engines: ``from pileus.engines import object_engine``.
+
+Inside an instance the same names come from the platform's runtime, whatever is installed there.
+"""
+
+from __future__ import annotations
+
+from pileus.runtime.engine_sdk import (
+    AudioStream,
+    Emit,
+    EngineContext,
+    Frame,
+    Sound,
+    object_engine,
+    stream_engine,
+)
+
+__all__ = [
+    "AudioStream",
+    "Emit",
+    "EngineContext",
+    "Frame",
+    "Sound",
+    "object_engine",
+    "stream_engine",
+]
