@@ -1,0 +1,58 @@
+"""The process of one source: reads commands from standard input, tells on standard output what comes."""
+
+from __future__ import annotations
+
+import os
+import queue
+import random
+import sys
+import threading
+import time
+
+import msgspec
+
+from pileus.media.intake.intake import Intake
+from pileus.media.intake.messages import Command, Open, Stop, Told
+from pileus.media.upload import Patience
+
+_OUT = 1
+
+
+def main() -> int:
+    """Read one source until it ends or standard input does; the process's exit status."""
+    commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
+    decoder = msgspec.json.Decoder(Command)
+    encoder = msgspec.json.Encoder()
+    first = decoder.decode(sys.stdin.buffer.readline())
+    if not isinstance(first, Open):
+        sys.stderr.write("the first command opens the source\n")
+        return 2
+
+    def listen() -> None:
+        for line in sys.stdin.buffer:
+            commands.put(decoder.decode(line))
+        commands.put(Stop())  # the platform is gone: nobody wants this any more
+
+    threading.Thread(target=listen, name="commands", daemon=True).start()
+
+    def tell(what: Told) -> None:
+        line = memoryview(encoder.encode(what) + b"\n")
+        while line:
+            line = line[os.write(_OUT, line) :]
+
+    patience = Patience(
+        now_ms=lambda: time.time_ns() // 1_000_000,
+        mono_s=time.monotonic,
+        sleep=time.sleep,
+        away_s_max=0.0,
+    )
+    intake = Intake(first, commands, tell, patience, random.random)
+    intake.run()
+    while not isinstance(commands.get(), Stop):
+        pass  # the last pieces are still being looked at
+    intake.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""What engines look at, made of what was decoded once: pictures at a rate and size, pieces of sound.
+
+One input serves every engine that wants the same; its pieces lie in a ring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.video.frame import VideoFrame
+
+from pileus.media.intake.motion import MotionGate
+from pileus.runtime.frame_ring import RGB24, S16LE, RingWriter
+
+_SLOT_BYTES_MAX = 1920 * 1088 * 3
+_SOUND_MS = 200
+"""Length of a piece of sound."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an engine asks for.
+
+    Attributes:
+        id: names the input and its ring.
+        kind: ``frames`` or ``audio``.
+        rate: pictures a second at most, or Hz.
+        width: of the pictures, in pixels; 0 for the source's own.
+        gate: ``motion`` to leave out pictures in which nothing moves, else empty.
+        slots: of the ring.
+    """
+
+    id: str
+    kind: str
+    rate: float = 5.0
+    width: int = 640
+    gate: str = ""
+    slots: int = 64
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Something in the ring."""
+
+    input: str
+    ring: Path
+    number: int
+    start_ms: int
+    stop_ms: int
+
+
+class Pictures:
+    """Pictures at most so often, no wider than asked for."""
+
+    def __init__(self, wanted: Wanted, folder: Path) -> None:
+        self.wanted = wanted
+        self._folder = folder
+        self._ring: RingWriter | None = None
+        self._gate = MotionGate() if wanted.gate == "motion" else None
+        self._step_ms = 1000 / wanted.rate
+        self._due_ms: float | None = None
+        self._number = self._rings = 0
+        self.gated = 0
+
+    def wants(self, pts_ms: int) -> bool:
+        """Whether a picture of that time is due."""
+        return self._due_ms is None or pts_ms >= self._due_ms - self._step_ms / 10
+
+    def add(self, frame: VideoFrame, pts_ms: int) -> Iterator[Piece]:
+        """Put a due picture into the ring."""
+        # On a grid, so that a rate of 5 of a source of 12.5 gives 5 on average.
+        due_ms = self._due_ms if self._due_ms is not None else float(pts_ms)
+        behind = max(0.0, (pts_ms - due_ms) // self._step_ms)
+        self._due_ms = due_ms + (behind + 1) * self._step_ms
+        if self._gate is not None and not self._gate.moves(frame):
+            self.gated += 1
+            return
+        width, height = _size(frame, self.wanted.width)
+        image: Any = frame.to_ndarray(format="rgb24", width=width, height=height)
+        ring = self._ring_for(image.nbytes)
+        self._number += 1
+        ring.write(self._number, pts_ms, (width, height, RGB24), memoryview(image).cast("B"))
+        stop_ms = round(pts_ms + self._step_ms)
+        yield Piece(self.wanted.id, ring.path, self._number, pts_ms, stop_ms)
+
+    def _ring_for(self, size_bytes: int) -> RingWriter:
+        """The ring, or a new one under a new name where pictures have become larger."""
+        if self._ring is None or self._ring.payload_bytes < size_bytes:
+            self.close()
+            self._rings += 1
+            name = f"{self.wanted.id}-{self._rings}"
+            self._ring = RingWriter(self._folder / name, self.wanted.slots, size_bytes)
+        return self._ring
+
+    def close(self) -> None:
+        """Take the ring away."""
+        if self._ring is not None:
+            self._ring.close()
+            self._ring = None
+
+
+class SoundPieces:
+    """Mono sound at a rate, in pieces of a fifth of a second, without gaps between them."""
+
+    def __init__(self, wanted: Wanted, folder: Path) -> None:
+        self.wanted = wanted
+        self._rate = int(wanted.rate)
+        self._piece_samples = self._rate * _SOUND_MS // 1000
+        self._ring = RingWriter(folder / f"{wanted.id}-1", wanted.slots, self._piece_samples * 2)
+        self._resampler = AudioResampler(format="s16", layout="mono", rate=self._rate)
+        self._kept: list[Any] = []
+        self._kept_samples = 0
+        self._start_ms: float | None = None
+        self._number = 0
+        self.gated = 0
+
+    def add(self, frame: AudioFrame, pts_ms: int) -> Iterator[Piece]:
+        """Take decoded sound; the pieces it completes."""
+        expected_ms = None if self._start_ms is None else self._start_ms + self._kept_ms
+        if expected_ms is None or abs(expected_ms - pts_ms) > _SOUND_MS:
+            # A hole or a jump: what is kept belongs before it.
+            yield from self.finish()
+            self._start_ms = float(pts_ms)
+        for made in self._resampler.resample(frame):
+            samples = made.to_ndarray().reshape(-1)
+            self._kept.append(samples)
+            self._kept_samples += samples.size
+        while self._kept_samples >= self._piece_samples:
+            joined = numpy.concatenate(self._kept)
+            self._kept = [joined[self._piece_samples :]]
+            self._kept_samples -= self._piece_samples
+            yield self._put(joined[: self._piece_samples])
+
+    def finish(self) -> Iterator[Piece]:
+        """What is kept, as a shorter piece."""
+        if self._kept_samples:
+            joined = numpy.concatenate(self._kept)
+            self._kept, self._kept_samples = [], 0
+            yield self._put(joined)
+
+    @property
+    def _kept_ms(self) -> float:
+        return self._kept_samples / self._rate * 1000
+
+    def _put(self, samples: Any) -> Piece:
+        assert self._start_ms is not None
+        self._number += 1
+        start_ms, length_ms = self._start_ms, samples.size / self._rate * 1000
+        self._start_ms += length_ms
+        whole: Any = numpy.ascontiguousarray(samples)
+        data = memoryview(whole).cast("B")
+        self._ring.write(self._number, round(start_ms), (self._rate, 0, S16LE), data)
+        stop_ms = round(start_ms + length_ms)
+        return Piece(self.wanted.id, self._ring.path, self._number, round(start_ms), stop_ms)
+
+    def close(self) -> None:
+        """Take the ring away."""
+        self._ring.close()
+
+
+def _size(frame: VideoFrame, width: int) -> tuple[int, int]:
+    """Even sides in the picture's own proportions, never enlarged."""
+    if not width or width >= frame.width:
+        return frame.width, frame.height
+    height = max(2, round(frame.height * width / frame.width / 2) * 2)
+    return width // 2 * 2, height

@@ -1,0 +1,265 @@
+"""Reads one source: opens it again and again, records it, and makes pieces for engines."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from av.error import FFmpegError
+
+from pileus.media.intake import messages
+from pileus.media.intake.inputs import Pictures, Piece, SoundPieces, Wanted
+from pileus.media.intake.location import Location, locate
+from pileus.media.intake.messages import Told
+from pileus.media.intake.packets import Connection, Stalled, Timed
+from pileus.media.intake.recorder import Recorded, Recorder
+from pileus.media.units import SourceCounts, SourceError
+from pileus.media.upload import Patience
+from pileus.values.errors import PileusError
+
+OPEN_S_MAX = 10.0
+_PAUSE_FIRST_S, _PAUSE_LAST_S = 0.5, 30.0
+_COUNTS_EVERY_S = 5.0
+_STOP_POLL_S = 0.2
+
+
+class _Stopped(Exception):
+    """Nobody wants the source any more."""
+
+
+class Intake:
+    """One source. ``chance`` gives numbers from 0 to 1, for the jitter of pauses."""
+
+    def __init__(
+        self,
+        opened: messages.Open,
+        commands: queue.SimpleQueue[messages.Command],
+        tell: Callable[[Told], None],
+        patience: Patience,
+        chance: Callable[[], float],
+    ) -> None:
+        self._open, self._commands, self._tell = opened, commands, tell
+        self._patience, self._chance = patience, chance
+        self._counts = SourceCounts()
+        self._inputs: dict[str, Pictures | SoundPieces] = {}
+        self._connections = 0
+        self._segments = opened.first_segment
+        self._last_ms = opened.origin_ms - 1
+        self._began_s: float | None = None
+        self._told_s = patience.mono_s()
+
+    def run(self) -> None:
+        """Until the source has ended, or nobody wants it; rings stay until :meth:`close`."""
+        is_forced = True
+        try:
+            location = locate(self._open.url, self._open.options)
+            self._run(location)
+            is_forced = False
+        except _Stopped:
+            self._state("ended", "stopped")
+        except PileusError as problem:
+            self._state("failed", str(problem))
+        self._tell_counts()
+        self._tell(messages.End(is_forced=is_forced))
+
+    def close(self) -> None:
+        """Take the rings away: engines are done with the last pieces."""
+        for each in self._inputs.values():
+            each.close()
+
+    def _run(self, location: Location) -> None:
+        pause_s = _PAUSE_FIRST_S
+        while True:
+            self._state("connecting")
+            before = self._counts.packets
+            reason = ""
+            try:
+                self._connect(location)
+                if not location.is_live:
+                    self._state("ended")
+                    return
+                reason = f"{location.shown} hung up."
+                self._state("stalled", reason)
+            except Stalled as silence:
+                reason = str(silence)
+                self._state("stalled", reason)
+            except SourceError as problem:
+                if not location.is_live:
+                    raise
+                reason = str(problem)
+            if self._counts.packets > before:
+                pause_s = _PAUSE_FIRST_S
+            self._pause(pause_s * (0.75 + self._chance() / 2), reason)
+            pause_s = min(pause_s * 2, _PAUSE_LAST_S)
+
+    def _pause(self, pause_s: float, reason: str) -> None:
+        self._state("failed", reason, round(pause_s * 1000))
+        until_s = self._patience.mono_s() + pause_s
+        while (left_s := until_s - self._patience.mono_s()) > 0:
+            self._obey()
+            self._patience.sleep(min(left_s, _STOP_POLL_S))
+
+    def _connect(self, location: Location) -> None:
+        """Read one connection to its end."""
+        origin_ms = self._origin_ms()
+        timeouts_s = (OPEN_S_MAX, self._open.stall_s)
+        with Connection(location, self._counts, origin_ms, timeouts_s) as connection:
+            self._connections += 1
+            recorder = None
+            if self._open.is_recorded:
+                spool = Path(self._open.spool)
+                recorder = Recorder(connection, spool, self._open.segment_ms, self._segments)
+            is_first = True
+            try:
+                for timed in connection.packets():
+                    if is_first:
+                        self._live(connection)
+                        is_first = False
+                    self._take(timed, recorder, location)
+            finally:
+                if recorder is not None:
+                    self._keep(recorder.finish(), recorder)
+                self._drain()
+
+    def _origin_ms(self) -> int:
+        """After an interruption time goes on where the wall clock is, never back."""
+        if self._began_s is None:
+            return self._open.origin_ms
+        passed_ms = round((self._patience.mono_s() - self._began_s) * 1000)
+        return max(self._last_ms + 1, self._open.origin_ms + passed_ms)
+
+    def _live(self, connection: Connection) -> None:
+        if self._began_s is None:
+            self._began_s = self._patience.mono_s()
+        video, audio = connection.video, connection.audio
+        self._state("live")
+        self._tell(
+            messages.Format(
+                video=video.codec_context.name if video else "",
+                width=video.codec_context.width if video else 0,
+                height=video.codec_context.height if video else 0,
+                rate=connection.rate if video else 0.0,
+                audio=audio.codec_context.name if audio else "",
+                sample_rate=audio.codec_context.sample_rate or 0 if audio else 0,
+            )
+        )
+
+    def _take(self, timed: Timed, recorder: Recorder | None, location: Location) -> None:
+        self._obey()
+        captured_at_ms = self._captured_at_ms(timed, location)
+        self._last_ms = max(self._last_ms, timed.pts_ms)
+        if recorder is not None:
+            self._keep(recorder.add(timed, captured_at_ms), recorder)
+        self._decode(timed, captured_at_ms)
+        if self._patience.mono_s() - self._told_s >= _COUNTS_EVERY_S:
+            self._tell_counts()
+
+    def _captured_at_ms(self, timed: Timed, location: Location) -> int:
+        """Now; a file that is read at its own speed is waited for."""
+        if location.is_live or not self._open.is_paced:
+            return self._patience.now_ms()
+        assert self._began_s is not None
+        due_s = self._began_s + (timed.dts_ms - self._open.origin_ms) / 1000
+        while (ahead_s := due_s - self._patience.mono_s()) > 0:
+            self._patience.sleep(min(ahead_s, _STOP_POLL_S))
+            self._obey()
+        return self._patience.now_ms()
+
+    # -- segments ---------------------------------------------------------------------------
+
+    def _keep(self, done: Recorded | None, recorder: Recorder) -> None:
+        self._segments = recorder.next_number
+        if done is not None:
+            self._tell(
+                messages.Segment(
+                    path=str(done.path),
+                    start_ms=done.start_ms,
+                    stop_ms=done.stop_ms,
+                    captured_at_ms=done.captured_at_ms,
+                    size_bytes=done.size_bytes,
+                    pictures=done.pictures,
+                )
+            )
+
+    # -- pieces -----------------------------------------------------------------------------
+
+    def _decode(self, timed: Timed, captured_at_ms: int) -> None:
+        kind = Pictures if timed.is_video else SoundPieces
+        takers: list[Any] = [each for each in self._inputs.values() if isinstance(each, kind)]
+        if not takers:
+            return
+        try:
+            frames = timed.packet.decode()
+        except FFmpegError:
+            self._counts.packets_damaged += 1
+            return
+        for frame in frames:
+            # Frames have the packets' clock; the difference to the packet's place is the same.
+            pts_ms = timed.pts_ms if frame.pts is None else self._place(frame, timed)
+            self._counts.frames += timed.is_video
+            for taker in takers:
+                if timed.is_video and not taker.wants(pts_ms):
+                    continue
+                for piece in taker.add(frame, pts_ms):
+                    self._tell(_chunk(piece, captured_at_ms))
+
+    def _place(self, frame: Any, timed: Timed) -> int:
+        packet = timed.packet
+        if packet.pts is None:
+            return timed.pts_ms
+        ahead = frame.pts * frame.time_base - packet.pts * packet.time_base
+        return max(0, timed.pts_ms + round(float(ahead * 1000)))
+
+    def _drain(self) -> None:
+        """The connection is over: sound that was kept for a whole piece."""
+        for each in self._inputs.values():
+            if isinstance(each, SoundPieces):
+                for piece in each.finish():
+                    self._tell(_chunk(piece, self._patience.now_ms()))
+
+    # -- talk -------------------------------------------------------------------------------
+
+    def _obey(self) -> None:
+        while True:
+            try:
+                command = self._commands.get_nowait()
+            except queue.Empty:
+                return
+            if isinstance(command, messages.Stop):
+                raise _Stopped
+            if isinstance(command, messages.Attach):
+                self._attach(command)
+            elif isinstance(command, messages.Detach) and command.id in self._inputs:
+                self._inputs.pop(command.id).close()
+
+    def _attach(self, command: messages.Attach) -> None:
+        wanted = Wanted(
+            command.id, command.kind, command.rate, command.width, command.gate, command.slots
+        )
+        kind = Pictures if command.kind == "frames" else SoundPieces
+        self._inputs[command.id] = kind(wanted, Path(self._open.rings))
+
+    def _state(self, state: str, reason: str = "", retry_ms: int = 0) -> None:
+        self._tell(messages.State(state=state, reason=reason, retry_ms=retry_ms))
+
+    def _tell_counts(self) -> None:
+        self._told_s = self._patience.mono_s()
+        gated = {name: each.gated for name, each in self._inputs.items()}
+        counts = messages.Counts(
+            counts=asdict(self._counts), gated=gated, connections=self._connections
+        )
+        self._tell(counts)
+
+
+def _chunk(piece: Piece, captured_at_ms: int) -> messages.Chunk:
+    return messages.Chunk(
+        input=piece.input,
+        ring=str(piece.ring),
+        number=piece.number,
+        start_ms=piece.start_ms,
+        stop_ms=piece.stop_ms,
+        captured_at_ms=captured_at_ms,
+    )

@@ -1,0 +1,117 @@
+"""What the platform and the process of a source say to each other: JSON, a line each."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Open(msgspec.Struct, tag="open", tag_field="do", kw_only=True):
+    """The first command.
+
+    Attributes:
+        url, options: what to read (``location``).
+        spool: folder for finished segments, which the platform takes away.
+        rings: folder for rings.
+        is_paced: a file is read at its own speed rather than as fast as possible.
+        is_recorded: cut segments.
+        segment_ms: their wished length.
+        first_segment: number of the first segment's file.
+        origin_ms: where on the source's clock this life begins.
+        stall_s: silence after which the source is opened anew.
+    """
+
+    url: str
+    spool: str
+    rings: str
+    options: dict[str, str] = {}
+    is_paced: bool = True
+    is_recorded: bool = True
+    segment_ms: int = 2000
+    first_segment: int = 1
+    origin_ms: int = 0
+    stall_s: float = 4.0
+
+
+class Attach(msgspec.Struct, tag="attach", tag_field="do", kw_only=True):
+    """Make pieces for engines (``inputs.Wanted``)."""
+
+    id: str
+    kind: str
+    rate: float
+    width: int = 0
+    gate: str = ""
+    slots: int = 64
+
+
+class Detach(msgspec.Struct, tag="detach", tag_field="do", kw_only=True):
+    """No engine wants these pieces any more."""
+
+    id: str
+
+
+class Stop(msgspec.Struct, tag="stop", tag_field="do", kw_only=True):
+    """End in order: the segment under way is finished."""
+
+
+Command = Open | Attach | Detach | Stop
+
+
+class State(msgspec.Struct, tag="state", tag_field="is", kw_only=True):
+    """``connecting``, ``live``, ``stalled``, ``ended`` or ``failed``, with the reason in a sentence.
+
+    ``failed`` is said of one attempt; the next follows after ``retry_ms``, if that is not 0.
+    """
+
+    state: str
+    reason: str = ""
+    retry_ms: int = 0
+
+
+class Format(msgspec.Struct, tag="format", tag_field="is", kw_only=True):
+    """What the source turned out to hold; empty or 0 where it has no picture or no sound."""
+
+    video: str = ""
+    width: int = 0
+    height: int = 0
+    rate: float = 0.0
+    audio: str = ""
+    sample_rate: int = 0
+
+
+class Segment(msgspec.Struct, tag="segment", tag_field="is", kw_only=True):
+    """A finished segment, on disk; times on the source's clock."""
+
+    path: str
+    start_ms: int
+    stop_ms: int
+    captured_at_ms: int
+    size_bytes: int
+    pictures: int
+
+
+class Chunk(msgspec.Struct, tag="chunk", tag_field="is", kw_only=True):
+    """A piece for engines, in a ring."""
+
+    input: str
+    ring: str
+    number: int
+    start_ms: int
+    stop_ms: int
+    captured_at_ms: int
+
+
+class Counts(msgspec.Struct, tag="counts", tag_field="is", kw_only=True):
+    """``SourceCounts`` so far, and by input how many pictures its gate left out."""
+
+    counts: dict[str, int]
+    gated: dict[str, int] = {}
+    connections: int = 0
+
+
+class End(msgspec.Struct, tag="end", tag_field="is", kw_only=True):
+    """The stream is over; ``is_forced``: it was cut off rather than ended."""
+
+    is_forced: bool
+
+
+Told = State | Format | Segment | Chunk | Counts | End

@@ -1,0 +1,174 @@
+"""Packets of a source, their times made good and counted from the source's first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.error import ExitError, FFmpegError
+from av.packet import Packet
+
+from pileus.media.intake.location import Location
+from pileus.media.timeline import Timeline
+from pileus.media.units import SourceCounts, SourceError
+
+FAILED_READS_MAX = 100
+"""So many reads in a row without a packet mean that the source is broken."""
+_RATE_DEFAULT = 25.0
+
+
+class Stalled(SourceError):
+    """The source is silent for too long."""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A packet and its place on the source's clock, in ms; ``dts_ms`` grows strictly within a stream."""
+
+    packet: Packet[Any]
+    is_video: bool
+    pts_ms: int
+    dts_ms: int
+
+    @property
+    def is_key(self) -> bool:
+        """Whether a segment may begin with it."""
+        return bool(self.packet.is_keyframe)
+
+
+class Connection:
+    """An open source. ``origin_ms``: where on the source's clock its first packet lies.
+
+    Raises:
+        SourceError: it cannot be opened, or holds neither picture nor sound.
+    """
+
+    def __init__(
+        self,
+        location: Location,
+        counts: SourceCounts,
+        origin_ms: int,
+        timeouts_s: tuple[float, float],
+    ) -> None:
+        self._location, self._counts, self._origin_ms = location, counts, origin_ms
+        try:
+            self._container: InputContainer = av.open(
+                location.target,
+                format=location.format or None,
+                options=location.options,
+                timeout=timeouts_s,
+                metadata_errors="replace",
+            )
+        except (FFmpegError, OSError, ValueError) as error:
+            raise SourceError(f"{location.shown}: {_words(error, location)}") from None
+        streams = self._container.streams
+        self.video = streams.video[0] if streams.video else None
+        self.audio = streams.audio[0] if streams.audio else None
+        if self.video is None and self.audio is None:
+            self.close()
+            raise SourceError(f"{location.shown} holds neither picture nor sound.")
+        for stream in (self.video, self.audio):
+            if stream is not None:
+                stream.codec_context.thread_count = 1
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._container.close()
+
+    @property
+    def rate(self) -> float:
+        """Pictures a second as the source states, or 25."""
+        rate = self.video and (self.video.average_rate or self.video.guessed_rate)
+        return min(max(float(rate or _RATE_DEFAULT), 1.0), 240.0)
+
+    def packets(self) -> Iterator[Timed]:
+        """Packets until the end of the source.
+
+        Raises:
+            Stalled: nothing came for too long.
+            SourceError: too many reads failed in a row.
+        """
+        leading = self.video or self.audio
+        assert leading is not None
+        nominal_ms = 1000 / self.rate if self.video else 20.0
+        timeline = Timeline(nominal_ms, self._counts)
+        last_ms = {True: -1, False: -1}
+        for packet in self._read():
+            is_video = packet.stream is self.video
+            at_ms = _ms(packet.dts if packet.dts is not None else packet.pts, packet)
+            if packet.stream is leading:
+                dts_ms = timeline.place(at_ms) + self._origin_ms
+            elif last_ms[leading is self.video] < 0 or at_ms is None:
+                self._counts.packets_before_keyframe += 1
+                continue  # sound before the first picture has no place yet
+            else:
+                dts_ms = round(at_ms + timeline.shift_ms) + self._origin_ms
+            dts_ms = max(dts_ms, last_ms[is_video] + 1)
+            last_ms[is_video] = dts_ms
+            yield Timed(packet, is_video, dts_ms + _reordering_ms(packet), dts_ms)
+
+    def _read(self) -> Iterator[Packet[Any]]:
+        chosen = [stream for stream in (self.video, self.audio) if stream is not None]
+        demuxed = self._container.demux(chosen)
+        failed, has_key = 0, self.video is None
+        while True:
+            try:
+                packet = next(demuxed)
+            except StopIteration:
+                return
+            except ExitError:
+                raise Stalled(f"{self._location.shown} sends nothing any more.") from None
+            except FFmpegError as error:
+                failed += 1
+                self._counts.packets_damaged += 1
+                if failed >= FAILED_READS_MAX:
+                    raise SourceError(
+                        f"{self._location.shown}: {_words(error, self._location)}"
+                    ) from None
+                demuxed = self._container.demux(chosen)
+                continue
+            if packet.size == 0:
+                continue
+            failed = 0
+            self._counts.packets += 1
+            if packet.is_corrupt:
+                self._counts.packets_damaged += 1
+                continue
+            if packet.stream is self.video and not has_key:
+                has_key = bool(packet.is_keyframe)
+                if not has_key:
+                    self._counts.packets_before_keyframe += 1
+                    continue
+            yield packet
+
+
+def _ms(ticks: int | None, packet: Packet[Any]) -> float | None:
+    return None if ticks is None else float(ticks * packet.time_base * 1000)
+
+
+def _reordering_ms(packet: Packet[Any]) -> int:
+    """How long after being decoded the picture is shown."""
+    if packet.pts is None or packet.dts is None:
+        return 0
+    return max(0, round(float((packet.pts - packet.dts) * packet.time_base * 1000)))
+
+
+def _words(error: Exception, location: Location) -> str:
+    """The reason without the address, which may hold a password."""
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    return str(reason).replace(location.target, location.shown)

@@ -1,0 +1,119 @@
+"""Cutting a source into short Matroska files without decoding it, picture and sound together."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.error import FFmpegError
+
+from pileus.media.intake.packets import Connection, Timed
+from pileus.values.errors import PileusError
+
+_MILLISECOND = Fraction(1, 1000)
+_TOLERANCE_MS = 20
+"""A keyframe this little before a boundary counts as on it."""
+_LONGEST = 10
+"""Segments of a source whose keyframes are far apart are at most so many times as long as wished; a longer
+one ends without waiting for a keyframe, which only its first successor misses."""
+
+
+class CannotRecord(PileusError):
+    """The spool cannot be written, or Matroska cannot hold the codec."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A finished segment in the spool; times on the source's clock."""
+
+    path: Path
+    start_ms: int
+    stop_ms: int
+    captured_at_ms: int
+    size_bytes: int
+    pictures: int
+
+
+class Recorder:
+    """Writes the packets of one connection. ``spool``: a folder, whose owner takes the files away."""
+
+    def __init__(self, connection: Connection, spool: Path, segment_ms: int, first: int) -> None:
+        self._connection, self._spool, self._segment_ms = connection, spool, segment_ms
+        self._number = first
+        self._output: Any = None
+        self._tracks: dict[bool, Any] = {}
+        self._part = Path()
+        self._start_ms = self._stop_ms = self._captured_at_ms = self._pictures = 0
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next segment's file."""
+        return self._number
+
+    def add(self, timed: Timed, captured_at_ms: int) -> Recorded | None:
+        """Write a packet; the segment it ends, if it begins a new one. Raises CannotRecord."""
+        leads = timed.is_video or self._connection.video is None
+        done = None
+        if self._output is not None and leads:
+            length_ms = timed.pts_ms - self._start_ms
+            is_long = length_ms >= self._segment_ms * _LONGEST
+            if is_long or (timed.is_key and length_ms >= self._segment_ms - _TOLERANCE_MS):
+                done = self.finish()
+        try:
+            if self._output is None:
+                self._begin(timed, captured_at_ms)
+            self._mux(timed)
+        except (FFmpegError, OSError, ValueError) as error:
+            raise CannotRecord(f"The source cannot be recorded: {error}") from error
+        self._stop_ms = max(self._stop_ms, timed.pts_ms)
+        self._pictures += timed.is_video
+        return done
+
+    def _begin(self, timed: Timed, captured_at_ms: int) -> None:
+        self._part = self._spool / f".{self._number:08d}.mkv"
+        options = {"fflags": "+bitexact", "avoid_negative_ts": "disabled"}
+        self._output = av.open(str(self._part), "w", format="matroska", options=options)
+        self._tracks = {
+            stream is self._connection.video: self._output.add_stream_from_template(stream)
+            for stream in (self._connection.video, self._connection.audio)
+            if stream is not None
+        }
+        self._start_ms = self._stop_ms = timed.pts_ms
+        self._captured_at_ms, self._pictures = captured_at_ms, 0
+
+    def _mux(self, timed: Timed) -> None:
+        packet, track = timed.packet, self._tracks[timed.is_video]
+        kept = packet.stream, packet.pts, packet.dts, packet.time_base
+        packet.stream = track
+        packet.time_base = _MILLISECOND
+        packet.pts, packet.dts = timed.pts_ms, timed.dts_ms
+        self._output.mux(packet)
+        packet.stream, packet.pts, packet.dts, packet.time_base = kept
+
+    def finish(self) -> Recorded | None:
+        """End the segment under way: on disk and under its name. Raises CannotRecord."""
+        if self._output is None:
+            return None
+        try:
+            self._output.close()
+            self._output = None
+            path = self._part.with_name(self._part.name[1:])
+            with self._part.open("rb") as file:
+                os.fsync(file.fileno())
+                size_bytes = os.fstat(file.fileno()).st_size
+            self._part.rename(path)
+        except (FFmpegError, OSError) as error:
+            raise CannotRecord(f"The source cannot be recorded: {error}") from error
+        self._number += 1
+        return Recorded(
+            path,
+            self._start_ms,
+            self._stop_ms,
+            self._captured_at_ms,
+            size_bytes,
+            self._pictures,
+        )
