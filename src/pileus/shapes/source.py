@@ -1,4 +1,4 @@
-"""Reads botocore's packaged service models and keeps reduced copies.
+"""Reads botocore's packaged service models and keeps reduced copies; ours lie in ``own`` in the same form.
 
 botocore is never imported: its data files are found and read. The reduced model (no prose) is kept
 in a cache folder, one file per service and botocore version, so that later starts are fast.
@@ -34,6 +34,10 @@ _DROPPED = frozenset(
 )
 _METADATA = re.compile(rb'"metadata"\s*:\s*')
 _HEAD_BYTES = 8192
+
+
+OWN_FOLDER = Path(__file__).with_name("own")
+"""Models of services that AWS lacks, laid out as clients read them (``AWS_DATA_PATH``)."""
 
 
 class ModelsMissing(PileusError):
@@ -76,6 +80,10 @@ def load(name: str) -> Raw:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
         raise UnknownService(name)
 
+    own = OWN_FOLDER / name
+    if own.is_dir():
+        return _own(own)
+
     def build() -> Raw:
         raw: Raw = _reduce(orjson.loads(_bytes(_model_file(name))))
         overlays.apply(name, raw)
@@ -85,14 +93,24 @@ def load(name: str) -> Raw:
 
 
 def load_metadata() -> dict[str, Raw]:
-    """The ``metadata`` block of every service AWS has, by service name."""
+    """The ``metadata`` block of every service AWS has or we have, by service name."""
 
     def build() -> Raw:
         folders = (each for each in sorted(data_folder().iterdir()) if each.is_dir())
         files = ((folder.name, _newest(folder)) for folder in folders)
         return {name: _reduce(_head_metadata(file)) for name, file in files if file is not None}
 
-    return kept("_services", build)
+    ours = {each.name: _own(each)["metadata"] for each in OWN_FOLDER.iterdir() if each.is_dir()}
+    return {**kept("_services", build), **ours}
+
+
+def _own(folder: Path) -> Raw:
+    """One of our models: small, and not kept, so that a change is seen at once."""
+    file = _newest(folder)
+    if file is None:
+        raise UnknownService(folder.name)
+    raw: Raw = _reduce(orjson.loads(_bytes(file)))
+    return raw
 
 
 def kept(name: str, build: Callable[[], Raw]) -> Raw:

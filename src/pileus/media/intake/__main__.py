@@ -12,8 +12,8 @@ import time
 import msgspec
 
 from pileus.media.intake.intake import Intake
-from pileus.media.intake.messages import Command, Open, Stop, Told
 from pileus.media.upload import Patience
+from pileus.ports.intakes import Command, Open, Stop, Told
 
 _OUT = 1
 

@@ -10,14 +10,14 @@ from typing import Any
 
 from av.error import FFmpegError
 
-from pileus.media.intake import messages
 from pileus.media.intake.inputs import Pictures, Piece, SoundPieces, Wanted
 from pileus.media.intake.location import Location, locate
-from pileus.media.intake.messages import Told
 from pileus.media.intake.packets import Connection, Stalled, Timed
 from pileus.media.intake.recorder import Recorded, Recorder
 from pileus.media.units import SourceCounts, SourceError
 from pileus.media.upload import Patience
+from pileus.ports import intakes as messages
+from pileus.ports.intakes import Told
 from pileus.values.errors import PileusError
 
 OPEN_S_MAX = 10.0

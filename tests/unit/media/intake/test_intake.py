@@ -14,11 +14,11 @@ import numpy
 import pytest
 from av.audio.frame import AudioFrame
 
-from pileus.media.intake import messages
 from pileus.media.intake.intake import Intake
 from pileus.media.intake.location import locate, redacted
 from pileus.media.units import SourceError
 from pileus.media.upload import Patience
+from pileus.ports import intakes as messages
 from pileus.runtime.frame_ring import RingReader
 
 from ..videos import every, picture, write_video

@@ -1,6 +1,13 @@
-"""What the platform and the process of a source say to each other: JSON, a line each."""
+"""Processes that read sources of media, and what they and the platform say to each other.
+
+Messages are JSON, a line each. A process reads one source once: from the first connection to its end, through
+any number of interruptions.
+"""
 
 from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
 
 import msgspec
 
@@ -115,3 +122,37 @@ class End(msgspec.Struct, tag="end", tag_field="is", kw_only=True):
 
 
 Told = State | Format | Segment | Chunk | Counts | End
+
+
+class Intake(Protocol):
+    """The process of one source."""
+
+    def send(self, command: Command) -> None:
+        """Tell it something; nothing happens once it has ended."""
+        ...
+
+    def told(self) -> AsyncIterator[Told]:
+        """What it tells, until it is gone. A process that dies says no ``End``."""
+        ...
+
+    async def close(self) -> None:
+        """Take the rings away and end the process. Idempotent."""
+        ...
+
+
+class Intakes(Protocol):
+    """Starts the processes. Called from the event loop only."""
+
+    @property
+    def rings_dir(self) -> str:
+        """Absolute path of the folder below which rings lie, for instances to be shown."""
+        ...
+
+    async def start(self, name: str, opened: Open) -> Intake:
+        """Start reading a source. ``name`` is for people and logs; ``opened.spool`` and ``opened.rings`` are
+        replaced by folders of the process's own."""
+        ...
+
+    async def close(self) -> None:
+        """End every process."""
+        ...

@@ -1,0 +1,126 @@
+"""Processes that read sources, on this machine: ``python -m pileus.media.intake``, a pipe each way."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+
+from pileus.ports.intakes import Command, Intake, Open, Stop, Told
+
+_log = logging.getLogger("pileus.media")
+_LINE_BYTES_MAX = 1 << 20
+_END_S = 5.0
+_MEMORY_DISK = Path("/dev/shm")
+
+
+class LocalIntakes:
+    """One process a source. Segments wait below ``spool_dir`` until the platform has stored them.
+
+    Rings lie on the memory disk, in a folder named by this process; what a dead platform left there is
+    cleared away.
+    """
+
+    def __init__(self, spool_dir: Path) -> None:
+        self._spool_dir = spool_dir
+        base = _MEMORY_DISK if os.access(_MEMORY_DISK, os.W_OK) else spool_dir
+        self._rings_dir = base / f"pileus-rings-{os.getpid()}"
+        self._numbers = itertools.count(1)
+        self._running: set[_Process] = set()
+        _clear(base)
+
+    @property
+    def rings_dir(self) -> str:
+        """Made when it is asked for: most platforms never read a source."""
+        self._rings_dir.mkdir(mode=0o755, exist_ok=True)
+        return str(self._rings_dir)
+
+    async def start(self, name: str, opened: Open) -> Intake:
+        """Start a process; raises OSError."""
+        number = next(self._numbers)
+        rings = Path(self.rings_dir) / str(number)
+        spool = self._spool_dir / str(number)
+        for folder in (rings, spool):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "pileus.media.intake",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=_LINE_BYTES_MAX,
+        )
+        made = _Process(name, process, (rings, spool))
+        self._running.add(made)
+        made.send(msgspec.structs.replace(opened, spool=str(spool), rings=str(rings)))
+        return made
+
+    async def close(self) -> None:
+        """End every process and take the rings away."""
+        await asyncio.gather(*(each.close() for each in list(self._running)))
+        shutil.rmtree(self._rings_dir, ignore_errors=True)
+
+
+class _Process:
+    """A running intake."""
+
+    def __init__(
+        self, name: str, process: asyncio.subprocess.Process, folders: tuple[Path, Path]
+    ) -> None:
+        self._name, self._process, self._folders = name, process, folders
+        self._encoder = msgspec.json.Encoder()
+        self._errors = asyncio.create_task(self._log_errors())
+
+    def send(self, command: Command) -> None:
+        """Write a line; a process that is gone reads no more."""
+        assert self._process.stdin is not None
+        if not self._process.stdin.is_closing():
+            self._process.stdin.write(self._encoder.encode(command) + b"\n")
+
+    async def told(self) -> AsyncIterator[Told]:
+        """Read lines until the process is gone."""
+        assert self._process.stdout is not None
+        decoder = msgspec.json.Decoder(Told)
+        while line := await self._process.stdout.readline():
+            if not line.endswith(b"\n"):
+                return  # it died in the middle of a word
+            yield decoder.decode(line)
+
+    async def close(self) -> None:
+        """Ask it to end, then make it; its rings go, its spool stays for what was not stored yet."""
+        if self._process.returncode is None:
+            self.send(Stop())
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+            try:
+                await asyncio.wait_for(self._process.wait(), _END_S)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+        await self._errors
+        rings, spool = self._folders
+        shutil.rmtree(rings, ignore_errors=True)
+        if spool.exists() and not any(spool.iterdir()):
+            spool.rmdir()
+
+    async def _log_errors(self) -> None:
+        assert self._process.stderr is not None
+        while line := await self._process.stderr.readline():
+            _log.warning("%s: %s", self._name, line.decode(errors="replace").rstrip())
+
+
+def _clear(base: Path) -> None:
+    """Rings of platforms that are no more."""
+    for folder in base.glob("pileus-rings-*"):
+        pid = folder.name.rpartition("-")[2]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
