@@ -1,0 +1,1 @@
+"""Live media: sources, engines that look at them, pipelines that join both."""

@@ -1,0 +1,35 @@
+"""What can be wrong, in sentences that say what to do."""
+
+from __future__ import annotations
+
+from pileus.values.errors import ServiceError
+
+
+def invalid(message: str) -> ServiceError:
+    return ServiceError("ValidationException", message)
+
+
+def not_found(kind: str, name: str) -> ServiceError:
+    return ServiceError("ResourceNotFoundException", f"There is no {kind} {name}.", status=404)
+
+
+def exists(kind: str, name: str) -> ServiceError:
+    return ServiceError(
+        "ResourceAlreadyExistsException", f"There is a {kind} {name} already.", status=409
+    )
+
+
+def in_use(kind: str, name: str, pipeline: str) -> ServiceError:
+    return ServiceError(
+        "ResourceInUseException",
+        f"The {kind} {name} belongs to the pipeline {pipeline}; delete or change that first.",
+        status=409,
+    )
+
+
+def too_many(kind: str, most: int) -> ServiceError:
+    return ServiceError("LimitExceededException", f"An account has at most {most} {kind}s.")
+
+
+def invalid_token() -> ServiceError:
+    return invalid("NextToken is not valid.")

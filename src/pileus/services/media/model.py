@@ -1,0 +1,93 @@
+"""Sources, engines, pipelines and segments as records."""
+
+from __future__ import annotations
+
+import msgspec
+
+STOPPED, CONNECTING, LIVE = "STOPPED", "CONNECTING", "LIVE"
+STALLED, ENDED, FAILED = "STALLED", "ENDED", "FAILED"
+
+
+class Source(msgspec.Struct, kw_only=True):
+    """Where media comes from.
+
+    Attributes:
+        url: as given, with its password; never shown (``shown``).
+        stream: names this life of the source: results and segments tell it.
+        epoch_ms: wall time of the source's first frame; 0 before that.
+        keep_s, keep_bytes: how much of the recording is kept; 0: no bound.
+    """
+
+    name: str
+    url: str
+    shown: str
+    created_ms: int
+    options: dict[str, str] = {}
+    segment_ms: int = 2000
+    keep_s: int = 3600
+    keep_bytes: int = 0
+    is_paced: bool = True
+    is_enabled: bool = True
+    is_live: bool = True
+    state: str = STOPPED
+    reason: str = ""
+    stream: str = ""
+    epoch_ms: int = 0
+    revision: int = 0
+
+
+class EngineInput(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine looks at: ``frames`` or ``audio``."""
+
+    kind: str
+    rate: float
+    width: int = 0
+    gate: str = ""
+
+
+class Engine(msgspec.Struct, kw_only=True):
+    """Code that looks at pieces of a source."""
+
+    name: str
+    mode: str
+    handler: str
+    blob: str
+    sha256: str
+    size_bytes: int
+    created_ms: int
+    input: EngineInput
+    role: str = ""
+    memory_mb: int = 512
+    timeout_s: int = 60
+    environment: dict[str, str] = {}
+    batch_size: int = 1
+    window_ms: int = 0
+    scale_min: int = 0
+    scale_max: int = 1
+    target_lag_ms: int = 1000
+    idle_ms: int = 60_000
+    when_behind: str = "newest"
+    attempts_max: int = 3
+    revision: str = ""
+
+
+class Pipeline(msgspec.Struct, kw_only=True):
+    """A source and the engines that look at it."""
+
+    name: str
+    source: str
+    engines: list[str]
+    created_ms: int
+
+
+class Segment(msgspec.Struct, kw_only=True):
+    """A piece of a recording; times on the source's clock."""
+
+    id: str
+    blob: str
+    stream: str
+    start_ms: int
+    stop_ms: int
+    captured_at_ms: int
+    size_bytes: int
+    pictures: int

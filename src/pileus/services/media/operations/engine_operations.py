@@ -1,0 +1,185 @@
+"""Engines."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from pileus.compute.errors import PackageError
+from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
+from pileus.kernel.operations import Reply, read, stream
+from pileus.services.media import errors, shapes, store
+from pileus.services.media.engines import Engines, code_prefix
+from pileus.services.media.limits import LIMITS
+from pileus.services.media.model import Engine, EngineInput
+from pileus.services.media.streams import Streams
+from pileus.values.body import Body, BytesBody
+from pileus.values.errors import ServiceError
+
+Code = tuple[str, str, int]
+"""Blob, SHA-256 in Base64, bytes."""
+
+
+@stream
+async def create_engine(call: StreamCall, request: Mapping[str, Any]) -> Reply:
+    """Keep an engine; it runs once a pipeline has it."""
+    call.read(lambda view: store.check_new(view.state, "engine", request["Name"]))
+    code = await _store_code(call, request["Code"])
+
+    def step(write: WriteCall) -> None:
+        store.check_new(write.state, "engine", request["Name"])
+        engine = Engine(
+            name=request["Name"],
+            mode=request["Mode"],
+            handler=request["Handler"],
+            blob=code[0],
+            sha256=code[1],
+            size_bytes=code[2],
+            created_ms=write.now_ms,
+            input=_input(request["Input"]),
+        )
+        _apply(write, engine, request)
+        store.put(write.state, "engine", engine)
+
+    await call.write(step, once=True)
+    return Reply({"Engine": _shown(call, request["Name"])})
+
+
+@stream
+async def update_engine(call: StreamCall, request: Mapping[str, Any]) -> Reply:
+    """Change an engine; its lanes go on with the new one."""
+    call.read(lambda view: store.named(view.state, "engine", request["Name"]))
+    code = await _store_code(call, request["Code"]) if request.get("Code") else None
+
+    def step(write: WriteCall) -> None:
+        engine: Engine = store.named(write.state, "engine", request["Name"])
+        if code is not None:
+            engine.blob, engine.sha256, engine.size_bytes = code
+        engine.handler = request.get("Handler", engine.handler)
+        if "Input" in request:
+            engine.input = _input(request["Input"])
+        _apply(write, engine, request)
+        store.put(write.state, "engine", engine)
+
+    await call.write(step, once=True)
+    await call.part(Streams).engine_changed(call, request["Name"])
+    return Reply({"Engine": _shown(call, request["Name"])})
+
+
+@stream
+async def delete_engine(call: StreamCall, request: Mapping[str, Any]) -> Reply:
+    """Forget an engine that no pipeline has."""
+    name = request["Name"]
+
+    def step(write: WriteCall) -> str:
+        engine = store.named(write.state, "engine", name)
+        for pipeline in store.every(write.state, "pipeline"):
+            if name in pipeline.engines:
+                raise errors.in_use("engine", name, pipeline.name)
+        write.state.delete(("engine", name))
+        return str(engine.blob)
+
+    blob = await call.write(step, once=True)
+    await call.part(Engines).retire(call, name)
+    await call.blobs.delete(blob)
+    return Reply({})
+
+
+@read
+def describe_engine(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """An engine as it is configured now."""
+    return {"Engine": shapes.engine(call, store.named(call.state, "engine", request["Name"]))}
+
+
+@read
+def list_engines(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Engines in order of name."""
+    found, token = store.page(call.state, "engine", request)
+    output: dict[str, Any] = {"Engines": [shapes.engine(call, each) for each in found]}
+    return output | ({"NextToken": token} if token else {})
+
+
+def _input(given: Mapping[str, Any]) -> EngineInput:
+    kind = given.get("Kind") or "frames"
+    gate = given.get("Gate") or "none"
+    if kind == "audio" and gate != "none":
+        raise errors.invalid("Input.Gate is for frames; sound has none.")
+    return EngineInput(
+        kind=kind,
+        rate=given.get("Rate") or (5.0 if kind == "frames" else 16_000.0),
+        width=given.get("Width") or 0,
+        gate="" if gate == "none" else gate,
+    )
+
+
+def _apply(write: WriteCall, engine: Engine, request: Mapping[str, Any]) -> None:
+    if engine.mode == "stream" and engine.input.kind != "audio":
+        raise errors.invalid(
+            "A stream engine hears: its Input.Kind is audio. Frames are for objects."
+        )
+    engine.role = request.get("Role", engine.role)
+    engine.memory_mb = request.get("MemoryMB", engine.memory_mb)
+    engine.timeout_s = request.get("TimeoutSeconds", engine.timeout_s)
+    engine.environment = dict(request.get("Environment", engine.environment))
+    batch, scale = request.get("Batch") or {}, request.get("Scale") or {}
+    engine.batch_size = batch.get("Size", engine.batch_size)
+    engine.window_ms = batch.get("WindowMs", engine.window_ms)
+    engine.scale_min = scale.get("Min", engine.scale_min)
+    engine.scale_max = scale.get("Max", engine.scale_max)
+    engine.target_lag_ms = scale.get("TargetLagMs", engine.target_lag_ms)
+    engine.idle_ms = scale.get("IdleMs", engine.idle_ms)
+    engine.attempts_max = request.get("MaxAttempts", engine.attempts_max)
+    engine.when_behind = request.get("WhenBehind", engine.when_behind)
+    if engine.scale_min > engine.scale_max or not engine.scale_max:
+        raise errors.invalid("Scale.Max is at least 1 and not below Scale.Min.")
+    if engine.when_behind == "never":
+        raise errors.invalid(
+            "WhenBehind never (catching up from the recording) is not built yet; oldest and newest are."
+        )
+    engine.revision = write.new_id()
+
+
+async def _store_code(call: StreamCall, given: Mapping[str, Any]) -> Code:
+    """Keep a package in Blobs, checked; raises ValidationException."""
+    body = await _package(call, given)
+    digest, size_bytes = hashlib.sha256(), 0
+
+    async def hashed() -> AsyncIterator[bytes]:
+        nonlocal size_bytes
+        async for chunk in body:
+            digest.update(chunk)
+            size_bytes += len(chunk)
+            yield chunk
+
+    blob = code_prefix(call) + call.random_bytes(16).hex()
+    await call.blobs.put(blob, hashed())
+    try:
+        await call.part(Engines).code.check(blob)
+    except PackageError as problem:
+        await call.blobs.delete(blob)
+        await call.part(Engines).code.forget(blob)
+        raise errors.invalid(str(problem)) from None
+    return blob, base64.b64encode(digest.digest()).decode(), size_bytes
+
+
+async def _package(call: StreamCall, given: Mapping[str, Any]) -> Body:
+    if given.get("ZipFile") is not None:
+        if len(given["ZipFile"]) > LIMITS.code_bytes_max:
+            raise errors.invalid("Code.ZipFile is larger than 50 MiB; put it into a bucket.")
+        return BytesBody(given["ZipFile"])
+    if not (given.get("S3Bucket") and given.get("S3Key")):
+        raise errors.invalid("Code has neither ZipFile nor S3Bucket and S3Key.")
+    wanted = {"Bucket": given["S3Bucket"], "Key": given["S3Key"]}
+    if given.get("S3ObjectVersion"):
+        wanted["VersionId"] = given["S3ObjectVersion"]
+    try:
+        reply = await call.invoke("s3", "GetObject", wanted)
+    except ServiceError as problem:
+        raise errors.invalid(f"Code cannot be had from S3: {problem}") from None
+    return reply.body or BytesBody(b"")
+
+
+def _shown(call: StreamCall, name: str) -> dict[str, Any]:
+    return call.read(lambda view: shapes.engine(view, store.named(view.state, "engine", name)))

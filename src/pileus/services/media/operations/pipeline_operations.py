@@ -1,0 +1,88 @@
+"""Pipelines: which engines look at which source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
+from pileus.kernel.operations import Reply, read, stream
+from pileus.services.media import errors, shapes, store
+from pileus.services.media.model import Pipeline
+from pileus.services.media.streams import Streams
+
+
+@stream
+async def create_pipeline(call: StreamCall, request: Mapping[str, Any]) -> Reply:
+    """Let engines look at a source, from now on."""
+
+    def step(write: WriteCall) -> None:
+        store.check_new(write.state, "pipeline", request["Name"])
+        store.named(write.state, "source", request["Source"])
+        pipeline = Pipeline(
+            name=request["Name"],
+            source=request["Source"],
+            engines=_engines(write, request),
+            created_ms=write.now_ms,
+        )
+        store.put(write.state, "pipeline", pipeline)
+
+    await call.write(step, once=True)
+    await call.part(Streams).lanes_changed(call, request["Source"])
+    return Reply({"Pipeline": _shown(call, request["Name"])})
+
+
+@stream
+async def update_pipeline(call: StreamCall, request: Mapping[str, Any]) -> Reply:
+    """Change its engines; those that stay notice nothing."""
+
+    def step(write: WriteCall) -> str:
+        pipeline = store.named(write.state, "pipeline", request["Name"])
+        pipeline.engines = _engines(write, request)
+        store.put(write.state, "pipeline", pipeline)
+        return str(pipeline.source)
+
+    source = await call.write(step, once=True)
+    await call.part(Streams).lanes_changed(call, source)
+    return Reply({"Pipeline": _shown(call, request["Name"])})
+
+
+@stream
+async def delete_pipeline(call: StreamCall, request: Mapping[str, Any]) -> Reply:
+    """Its engines look at the source no more; their results stay while the source does."""
+
+    def step(write: WriteCall) -> str:
+        pipeline = store.named(write.state, "pipeline", request["Name"])
+        write.state.delete(("pipeline", request["Name"]))
+        return str(pipeline.source)
+
+    source = await call.write(step, once=True)
+    await call.part(Streams).lanes_changed(call, source)
+    return Reply({})
+
+
+@read
+def describe_pipeline(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """A pipeline."""
+    return {"Pipeline": shapes.pipeline(call, store.named(call.state, "pipeline", request["Name"]))}
+
+
+@read
+def list_pipelines(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Pipelines in order of name."""
+    found, token = store.page(call.state, "pipeline", request)
+    output: dict[str, Any] = {"Pipelines": [shapes.pipeline(call, each) for each in found]}
+    return output | ({"NextToken": token} if token else {})
+
+
+def _engines(write: WriteCall, request: Mapping[str, Any]) -> list[str]:
+    names = list(dict.fromkeys(request["Engines"]))
+    if len(names) < len(request["Engines"]):
+        raise errors.invalid("Engines names one twice.")
+    for name in names:
+        store.named(write.state, "engine", name)
+    return names
+
+
+def _shown(call: StreamCall, name: str) -> dict[str, Any]:
+    return call.read(lambda view: shapes.pipeline(view, store.named(view.state, "pipeline", name)))

@@ -1,0 +1,264 @@
+"""Sources being read: a process each, its segments kept, its pieces handed to lanes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
+from pileus.kernel.kernel import Kernel
+from pileus.ports import intakes as messages
+from pileus.ports.blobs import BlobsUnavailable
+from pileus.ports.intakes import Intake, Intakes
+from pileus.services.media import recording, store
+from pileus.services.media.engines import Engines
+from pileus.services.media.lanes import ObjectLane
+from pileus.services.media.model import FAILED, STOPPED, Engine, EngineInput, Source
+from pileus.values.errors import StoreUnavailable
+
+_log = logging.getLogger("pileus.media")
+_RESTART_FIRST_S, _RESTART_LAST_S = 1.0, 30.0
+_DRAIN_MS = 30_000
+_Key = tuple[str, str, str]
+
+
+class Streams:
+    """Every source being read; the platform has one."""
+
+    def __init__(self, kernel: Kernel, intakes: Intakes) -> None:
+        self._kernel, self._intakes = kernel, intakes
+        self._running: dict[_Key, _Following] = {}
+
+    def recover(self, call: StreamCall) -> None:
+        """Read every source of a space that is enabled."""
+        for source in call.read(lambda view: list(store.every(view.state, "source"))):
+            self.follow(call, source.name)
+
+    def follow(self, call: StreamCall, name: str) -> None:
+        """Read a source from now on, if it is enabled."""
+        key = (call.account, call.region, name)
+        own = self._kernel.stream_call(call.space)
+        source = own.read(lambda view: store.find(view.state, "source", name))
+        if source is None or not source.is_enabled or key in self._running:
+            return
+        following = self._running[key] = _Following(own, name, self._intakes)
+        following.task = self._kernel.supervisor.spawn(f"source {name}", following.run())
+        following.task.add_done_callback(lambda _: self._ended(key, following))
+
+    def _ended(self, key: _Key, following: _Following) -> None:
+        if self._running.get(key) is following:
+            del self._running[key]
+
+    async def stop(self, call: StreamCall, name: str) -> None:
+        """Read a source no more; returns when its process is gone."""
+        following = self._running.pop((call.account, call.region, name), None)
+        if following is not None and following.task is not None:
+            following.task.cancel()
+            await asyncio.gather(following.task, return_exceptions=True)
+
+    async def restart(self, call: StreamCall, name: str) -> None:
+        """Read a source as it is configured now."""
+        await self.stop(call, name)
+        await _note_state(self._kernel.stream_call(call.space), name, STOPPED, "")
+        self.follow(call, name)
+
+    async def forget(self, call: StreamCall, name: str) -> None:
+        """Delete what is left of a source."""
+        await self.stop(call, name)
+        own = self._kernel.stream_call(call.space)
+        await recording.forget(own, name)
+        prefix = store.topic(call.account, call.region, name, "")
+        for topic in [each for each in call.log.topics() if each.startswith(prefix)]:
+            await call.log.delete_topic(topic)
+
+    async def lanes_changed(self, call: StreamCall, source: str) -> None:
+        """A pipeline of the source was made, changed or deleted."""
+        following = self._running.get((call.account, call.region, source))
+        if following is not None:
+            await following.align()
+
+    async def engine_changed(self, call: StreamCall, engine: str) -> None:
+        """An engine is configured anew: instances and lanes of the old one go."""
+        await call.part(Engines).retire(call, engine)
+        for key, following in list(self._running.items()):
+            if key[:2] == (call.account, call.region):
+                await following.align()
+
+    def lane(self, call: ReadCall, source: str, engine: str) -> dict[str, Any] | None:
+        """What DescribeLane tells; None where the source is not read or the engine not on it."""
+        following = self._running.get((call.account, call.region, source))
+        lane = following.lanes.get(engine) if following else None
+        return lane.shown() if lane else None
+
+    def counts(self, call: ReadCall, source: str) -> messages.Counts | None:
+        """What the source's process counted, while it is read."""
+        following = self._running.get((call.account, call.region, source))
+        return following.counts if following else None
+
+
+class _Following:
+    """One source: its process is started again until it says that the source has ended."""
+
+    def __init__(self, call: StreamCall, name: str, intakes: Intakes) -> None:
+        self._call, self._name, self._intakes = call, name, intakes
+        self._intake: Intake | None = None
+        self._inputs: dict[EngineInput, str] = {}
+        self._lane_tasks: dict[str, asyncio.Task[None]] = {}
+        self._stream = ""
+        self.lanes: dict[str, ObjectLane] = {}
+        self.counts: messages.Counts | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Until the source has ended, is switched off, or the platform ends."""
+        pause_s = _RESTART_FIRST_S
+        try:
+            while True:
+                source = await self._begin()
+                if source is None:
+                    return
+                if await self._read_once(source):
+                    return
+                reason = "The process that reads it ended; it is started again."
+                await _note_state(self._call, self._name, FAILED, reason)
+                await self._call.clock.sleep(pause_s)
+                pause_s = min(pause_s * 2, _RESTART_LAST_S)
+        finally:
+            for task in self._lane_tasks.values():
+                task.cancel()
+            if self._intake is not None:
+                await self._intake.close()
+
+    async def _begin(self) -> Source | None:
+        """Name this life of the source; a file goes on with the one that a crash cut short."""
+
+        def step(write: WriteCall) -> Source | None:
+            source: Source | None = store.find(write.state, "source", self._name)
+            if source is None or not source.is_enabled:
+                return None
+            if source.is_live or not source.stream or source.state not in _CUT_SHORT:
+                source.stream = f"{write.now_ms:015d}"
+            if not source.epoch_ms or not source.is_live:
+                source.epoch_ms = write.now_ms
+            source.state, source.reason = "CONNECTING", ""
+            store.put(write.state, "source", source)
+            return source
+
+        return await self._call.write_at_last(step, f"source {self._name}")
+
+    async def _read_once(self, source: Source) -> bool:
+        """One process, from its start to its end; True when the source has ended."""
+        self._stream = source.stream
+        passed_ms = self._call.clock.now_ms() - source.epoch_ms
+        opened = messages.Open(
+            url=source.url,
+            options=source.options,
+            spool="",
+            rings="",
+            is_paced=source.is_paced,
+            segment_ms=source.segment_ms,
+            origin_ms=passed_ms if source.is_live else 0,
+        )
+        intake = await self._intakes.start(f"source {source.name}", opened)
+        self._intake = intake
+        self._inputs.clear()
+        try:
+            await self.align()
+            async for told in intake.told():
+                if await self._take(told):
+                    await self._drain()
+                    return True
+            return False
+        finally:
+            self._intake = None
+            await intake.close()
+
+    async def _take(self, told: messages.Told) -> bool:
+        """Act on what the process says; True at its end."""
+        if isinstance(told, messages.Chunk):
+            for lane in self.lanes.values():
+                if self._inputs.get(lane.engine.input) == told.input:
+                    lane.offer(told)
+        elif isinstance(told, messages.Segment):
+            await self._keep(told)
+        elif isinstance(told, messages.State):
+            await _note_state(self._call, self._name, told.state.upper(), told.reason)
+        elif isinstance(told, messages.Counts):
+            self.counts = told
+        return isinstance(told, messages.End)
+
+    async def _keep(self, told: messages.Segment) -> None:
+        """Store a segment; a store that cannot do it now costs this segment, not the source."""
+        try:
+            await recording.keep(self._call, self._name, self._stream, told)
+            await recording.evict(self._call, self._name)
+        except (BlobsUnavailable, StoreUnavailable) as problem:
+            _log.warning("a segment of %s is not recorded: %s", self._name, problem)
+
+    async def _drain(self) -> None:
+        """Let lanes finish what lies in the rings."""
+        until_ms = self._call.clock.now_ms() + _DRAIN_MS
+        while any(lane.pending for lane in self.lanes.values()):
+            if self._call.clock.now_ms() >= until_ms:
+                return
+            await self._call.clock.sleep(0.05)
+
+    # -- lanes ------------------------------------------------------------------------------
+
+    async def align(self) -> None:
+        """Have a lane for every engine of the source's pipelines, and an input for every wish."""
+        wanted = self._call.read(self._engines)
+        for name in [name for name in self.lanes if name not in wanted]:
+            self._end_lane(name)
+        for name, engine in wanted.items():
+            lane = self.lanes.get(name)
+            if lane is not None and lane.engine.revision != engine.revision:
+                self._end_lane(name)
+                lane = None
+            if lane is None and self._stream:
+                await self._begin_lane(engine)
+        self._align_inputs({engine.input for engine in wanted.values()})
+
+    def _engines(self, view: ReadCall) -> dict[str, Engine]:
+        pipelines = store.every(view.state, "pipeline")
+        names = [name for each in pipelines if each.source == self._name for name in each.engines]
+        found = {name: store.find(view.state, "engine", name) for name in names}
+        return {name: engine for name, engine in found.items() if engine is not None}
+
+    async def _begin_lane(self, engine: Engine) -> None:
+        lane = ObjectLane(self._call, self._name, self._stream, engine, self._intakes.rings_dir)
+        await lane.open()
+        self.lanes[engine.name] = lane
+        task = asyncio.get_running_loop().create_task(lane.run(), name=f"lane {engine.name}")
+        self._lane_tasks[engine.name] = task
+
+    def _end_lane(self, name: str) -> None:
+        del self.lanes[name]
+        self._lane_tasks.pop(name).cancel()
+
+    def _align_inputs(self, wanted: set[EngineInput]) -> None:
+        if self._intake is None:
+            return
+        for each in [each for each in self._inputs if each not in wanted]:
+            self._intake.send(messages.Detach(id=self._inputs.pop(each)))
+        for each in sorted(wanted - set(self._inputs), key=repr):
+            self._inputs[each] = identity = f"{each.kind}-{len(self._inputs)}-{self._stream}"
+            self._intake.send(
+                messages.Attach(
+                    id=identity, kind=each.kind, rate=each.rate, width=each.width, gate=each.gate
+                )
+            )
+
+
+_CUT_SHORT = frozenset({"CONNECTING", "LIVE", "STALLED", "FAILED"})
+
+
+async def _note_state(call: StreamCall, name: str, state: str, reason: str) -> None:
+    def step(write: WriteCall) -> None:
+        source = store.find(write.state, "source", name)
+        if source is not None and (source.state, source.reason) != (state, reason):
+            source.state, source.reason = state, reason
+            store.put(write.state, "source", source)
+
+    await call.write_at_last(step, f"source {name}")
