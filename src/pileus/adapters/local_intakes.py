@@ -22,31 +22,40 @@ _MEMORY_DISK = Path("/dev/shm")
 
 
 class LocalIntakes:
-    """One process a source. Segments wait below ``spool_dir`` until the platform has stored them.
+    """One process a source. Segments wait below ``folder`` until the platform has stored them.
 
-    Rings lie on the memory disk, in a folder named by this process; what a dead platform left there is
-    cleared away.
+    Rings lie on the memory disk, in a folder named by this process, to which ``rings`` links; what a dead
+    platform left there is cleared away. ``folder`` is absolute and has no links in it.
     """
 
-    def __init__(self, spool_dir: Path) -> None:
-        self._spool_dir = spool_dir
-        base = _MEMORY_DISK if os.access(_MEMORY_DISK, os.W_OK) else spool_dir
-        self._rings_dir = base / f"pileus-rings-{os.getpid()}"
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        base = _MEMORY_DISK if os.access(_MEMORY_DISK, os.W_OK) else folder
+        self._memory_dir = base / f"pileus-rings-{os.getpid()}"
+        folder.mkdir(parents=True, exist_ok=True)
         self._numbers = itertools.count(1)
         self._running: set[_Process] = set()
         _clear(base)
 
     @property
     def rings_dir(self) -> str:
-        """Made when it is asked for: most platforms never read a source."""
-        self._rings_dir.mkdir(mode=0o755, exist_ok=True)
-        return str(self._rings_dir)
+        """Made when it is asked for: most platforms never read a source.
+
+        A link, because sandboxes have a ``/dev`` of their own, in which nothing can be shown; a relative one,
+        because they see the host's files below another root while they look for it.
+        """
+        link = self._folder / "rings"
+        if not self._memory_dir.exists():
+            self._memory_dir.mkdir(mode=0o755, parents=True)
+            link.unlink(missing_ok=True)
+            link.symlink_to(os.path.relpath(self._memory_dir, self._folder))
+        return str(link)
 
     async def start(self, name: str, opened: Open) -> Intake:
         """Start a process; raises OSError."""
         number = next(self._numbers)
         rings = Path(self.rings_dir) / str(number)
-        spool = self._spool_dir / str(number)
+        spool = self._folder / "spool" / str(number)
         for folder in (rings, spool):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
@@ -67,7 +76,7 @@ class LocalIntakes:
     async def close(self) -> None:
         """End every process and take the rings away."""
         await asyncio.gather(*(each.close() for each in list(self._running)))
-        shutil.rmtree(self._rings_dir, ignore_errors=True)
+        shutil.rmtree(self._memory_dir, ignore_errors=True)
 
 
 class _Process:

@@ -33,6 +33,7 @@ WINGS = {
     "pileus.ports.sms": "texts",
     "pileus.services.ecs": "tasks",
     "pileus.services.lambda_": "functions",
+    "pileus.services.media": "media",
     "pileus.services.sagemaker": "models",
 }
 """Where the classes of parts lie, and the wing that makes them."""

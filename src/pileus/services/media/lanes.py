@@ -234,6 +234,11 @@ class ObjectLane:
             document["error"] = entry.reason or self._reason
         return document
 
+    @property
+    def pending(self) -> int:
+        """Pieces that are not written yet."""
+        return self._lane.pending
+
     def shown(self) -> dict[str, Any]:
         """The lane as DescribeLane tells it."""
         told = {

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Any
 
-from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
+from pileus.kernel.calls import Call, ReadCall, StreamCall, WriteCall
 from pileus.kernel.kernel import Kernel
 from pileus.ports import intakes as messages
 from pileus.ports.blobs import BlobsUnavailable
@@ -85,13 +85,13 @@ class Streams:
             if key[:2] == (call.account, call.region):
                 await following.align()
 
-    def lane(self, call: ReadCall, source: str, engine: str) -> dict[str, Any] | None:
+    def lane(self, call: Call, source: str, engine: str) -> dict[str, Any] | None:
         """What DescribeLane tells; None where the source is not read or the engine not on it."""
         following = self._running.get((call.account, call.region, source))
         lane = following.lanes.get(engine) if following else None
         return lane.shown() if lane else None
 
-    def counts(self, call: ReadCall, source: str) -> messages.Counts | None:
+    def counts(self, call: Call, source: str) -> messages.Counts | None:
         """What the source's process counted, while it is read."""
         following = self._running.get((call.account, call.region, source))
         return following.counts if following else None

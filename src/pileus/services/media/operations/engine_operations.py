@@ -23,7 +23,7 @@ Code = tuple[str, str, int]
 
 
 @stream
-async def create_engine(call: StreamCall, request: Mapping[str, Any]) -> Reply:
+async def create_engine(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Keep an engine; it runs once a pipeline has it."""
     call.read(lambda view: store.check_new(view.state, "engine", request["Name"]))
     code = await _store_code(call, request["Code"])
@@ -48,7 +48,7 @@ async def create_engine(call: StreamCall, request: Mapping[str, Any]) -> Reply:
 
 
 @stream
-async def update_engine(call: StreamCall, request: Mapping[str, Any]) -> Reply:
+async def update_engine(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Change an engine; its lanes go on with the new one."""
     call.read(lambda view: store.named(view.state, "engine", request["Name"]))
     code = await _store_code(call, request["Code"]) if request.get("Code") else None
@@ -69,7 +69,7 @@ async def update_engine(call: StreamCall, request: Mapping[str, Any]) -> Reply:
 
 
 @stream
-async def delete_engine(call: StreamCall, request: Mapping[str, Any]) -> Reply:
+async def delete_engine(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Forget an engine that no pipeline has."""
     name = request["Name"]
 

@@ -10,10 +10,11 @@ from pileus.kernel.operations import Reply, read, stream
 from pileus.services.media import errors, shapes, store
 from pileus.services.media.model import Pipeline
 from pileus.services.media.streams import Streams
+from pileus.values.body import Body
 
 
 @stream
-async def create_pipeline(call: StreamCall, request: Mapping[str, Any]) -> Reply:
+async def create_pipeline(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Let engines look at a source, from now on."""
 
     def step(write: WriteCall) -> None:
@@ -33,7 +34,7 @@ async def create_pipeline(call: StreamCall, request: Mapping[str, Any]) -> Reply
 
 
 @stream
-async def update_pipeline(call: StreamCall, request: Mapping[str, Any]) -> Reply:
+async def update_pipeline(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Change its engines; those that stay notice nothing."""
 
     def step(write: WriteCall) -> str:
@@ -48,7 +49,7 @@ async def update_pipeline(call: StreamCall, request: Mapping[str, Any]) -> Reply
 
 
 @stream
-async def delete_pipeline(call: StreamCall, request: Mapping[str, Any]) -> Reply:
+async def delete_pipeline(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Its engines look at the source no more; their results stay while the source does."""
 
     def step(write: WriteCall) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from pileus.services.media.lanes import results_of
 from pileus.services.media.limits import LIMITS
 from pileus.services.media.model import Segment
 from pileus.services.media.streams import Streams
+from pileus.values.body import Body
 from pileus.values.page_tokens import page_token
 
 
@@ -42,7 +44,7 @@ def list_segments(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @stream
-async def get_segment(call: StreamCall, request: Mapping[str, Any]) -> Reply:
+async def get_segment(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """A segment and its bytes (Matroska)."""
     name, given = request["Source"], request["SegmentId"]
 
@@ -59,7 +61,7 @@ async def get_segment(call: StreamCall, request: Mapping[str, Any]) -> Reply:
 
 
 @stream
-async def list_results(call: StreamCall, request: Mapping[str, Any]) -> Reply:
+async def list_results(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """What an engine said of a source, after an offset or from a moment of the source on.
 
     With ``WaitSeconds`` an empty answer waits for the next result.
@@ -74,8 +76,11 @@ async def list_results(call: StreamCall, request: Mapping[str, Any]) -> Reply:
     given = request.get("AfterOffset")
     offset = max(low, given + 1 if given is not None else 0)
     if offset >= end and request.get("WaitSeconds"):
-        waiter = call.log.wait(topic, 0, offset)
-        await call.clock.wait(waiter, call.clock.now_ms() + request["WaitSeconds"] * 1000)
+        waiter = asyncio.ensure_future(call.log.wait(topic, 0, offset))
+        try:
+            await call.clock.wait(waiter, call.clock.now_ms() + request["WaitSeconds"] * 1000)
+        finally:
+            waiter.cancel()
     limit = request.get("MaxResults") or LIMITS.results_page
     try:
         records = await call.log.read(topic, 0, offset, limit, LIMITS.results_bytes_max)
@@ -90,26 +95,27 @@ async def list_results(call: StreamCall, request: Mapping[str, Any]) -> Reply:
     return Reply({"Results": results_of(records), "LastOffset": last})
 
 
-@read
-def describe_lane(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+@stream
+async def describe_lane(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """How an engine fares with a source."""
     source, engine = request["Source"], request["Engine"]
-    store.named(call.state, "source", source)
+    call.read(lambda view: store.named(view.state, "source", source))
     found = call.part(Streams).lane(call, source, engine)
     if found is None:
         raise errors.not_found("lane", f"{source}/{engine}")
-    return {"Lane": found}
+    return Reply({"Lane": found})
 
 
-@read
-def list_lanes(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
+@stream
+async def list_lanes(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Every lane that runs, of one source or of all."""
     wanted = request.get("Source")
-    lanes = []
-    for pipeline in store.every(call.state, "pipeline"):
-        if wanted in (None, pipeline.source):
-            shown = (
-                call.part(Streams).lane(call, pipeline.source, name) for name in pipeline.engines
-            )
-            lanes += [each for each in shown if each is not None]
-    return {"Lanes": lanes}
+    streams = call.part(Streams)
+    pipelines = call.read(lambda view: list(store.every(view.state, "pipeline")))
+    shown = [
+        streams.lane(call, pipeline.source, name)
+        for pipeline in pipelines
+        if wanted in (None, pipeline.source)
+        for name in pipeline.engines
+    ]
+    return Reply({"Lanes": [each for each in shown if each is not None]})

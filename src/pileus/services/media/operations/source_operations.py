@@ -12,6 +12,7 @@ from pileus.media.units import SourceError
 from pileus.services.media import errors, shapes, store
 from pileus.services.media.model import STOPPED, Source
 from pileus.services.media.streams import Streams
+from pileus.values.body import Body
 
 
 def _apply(record: Source, request: Mapping[str, Any]) -> None:
@@ -32,7 +33,7 @@ def _apply(record: Source, request: Mapping[str, Any]) -> None:
 
 
 @stream
-async def create_source(call: StreamCall, request: Mapping[str, Any]) -> Reply:
+async def create_source(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Read a source from now on, unless it is not enabled."""
 
     def step(write: WriteCall) -> None:
@@ -47,7 +48,7 @@ async def create_source(call: StreamCall, request: Mapping[str, Any]) -> Reply:
 
 
 @stream
-async def update_source(call: StreamCall, request: Mapping[str, Any]) -> Reply:
+async def update_source(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Change a source; it is read anew."""
 
     def step(write: WriteCall) -> None:
@@ -62,7 +63,7 @@ async def update_source(call: StreamCall, request: Mapping[str, Any]) -> Reply:
 
 
 @stream
-async def delete_source(call: StreamCall, request: Mapping[str, Any]) -> Reply:
+async def delete_source(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Read it no more, and forget its recording and what engines said of it."""
     name = request["Name"]
 

@@ -1,0 +1,17 @@
+"""What reads sources of media and runs engines."""
+
+from __future__ import annotations
+
+from pileus.adapters.local_intakes import LocalIntakes
+from pileus.platform.running import Closing, Platform, boot_id
+from pileus.services.media.parts import MediaSettings, add_media_parts
+
+
+def build(platform: Platform) -> None:
+    """Processes of sources and pools of engines on this machine."""
+    data = platform.settings.data_dir.resolve()
+    intakes = LocalIntakes(data / "intake")
+    settings = MediaSettings(data / "engines", boot_id())
+    engines = add_media_parts(platform.kernel, platform.wing("node"), intakes, settings)
+    platform.at_close(Closing.TASKS, intakes.close)
+    platform.at_close(Closing.POOLS, engines.pools.close)
