@@ -22,6 +22,7 @@ TIME_AND_CHANCE = {
     "src/pileus/adapters/chance_seeded.py",
     # Programs of their own, with nobody to give them a clock.
     "src/pileus/runtime/",
+    "src/pileus/media/intake/__main__.py",
     "src/pileus/media/player.py",
     "src/pileus/deploy/local_child.py",
     # Commands that a person started.

@@ -115,10 +115,8 @@ def _input(given: Mapping[str, Any]) -> EngineInput:
 
 
 def _apply(write: WriteCall, engine: Engine, request: Mapping[str, Any]) -> None:
-    if engine.mode == "stream" and engine.input.kind != "audio":
-        raise errors.invalid(
-            "A stream engine hears: its Input.Kind is audio. Frames are for objects."
-        )
+    if engine.mode == "stream":
+        raise errors.invalid("Stream engines are not built yet; engines of Mode object are.")
     engine.role = request.get("Role", engine.role)
     engine.memory_mb = request.get("MemoryMB", engine.memory_mb)
     engine.timeout_s = request.get("TimeoutSeconds", engine.timeout_s)

@@ -1,0 +1,189 @@
+"""The CloudFormation types of this room.
+
+```yaml
+Lobby:    {Type: Pileus::Media::Source, Properties: {Pull: "rtsp://…", Segment: 2s, Keep: 1h}}
+People:   {Type: Pileus::Media::Engine, Properties: {Handler: people.detect, Mode: object, Code: {S3Bucket: …, S3Key: …},
+           Input: {Frames: {Rate: 5, Width: 640}}, Batch: {Size: 8, Window: 200ms}, Scale: {Min: 0, Max: 4, TargetLag: 1s},
+           Gate: motion, WhenBehind: newest}}
+Newsroom: {Type: Pileus::Media::Pipeline, Properties: {Source: !Ref Lobby, Engines: [!Ref People]}}
+```
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pileus.kernel.calls import StreamCall
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, require
+from pileus.services.media import errors
+from pileus.values.errors import ServiceError
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def _duration_ms(value: Any, name: str) -> int:
+    """``200ms``, ``2s``, ``5m``, ``1h``, ``7d``, or a number of seconds."""
+    found = _DURATION.fullmatch(str(value).strip())
+    if found is not None:
+        return round(float(found[1]) * _UNIT_MS[found[2]])
+    try:
+        return round(float(value) * 1000)
+    except (TypeError, ValueError):
+        raise errors.invalid(f"{name} is a duration such as 2s or 200ms, not {value!r}.") from None
+
+
+def _is_true(value: Any) -> bool:
+    return str(value).lower() == "true"
+
+
+def _made(call: StreamCall, kind: str, name: str) -> Resource:
+    return Resource(name, {"Arn": call.arn(f"{kind}/{name}")})
+
+
+async def _delete(call: StreamCall, kind: str, request: ResourceRequest) -> None:
+    try:
+        await call.invoke("media", f"Delete{kind}", {"Name": request.physical_id})
+    except ServiceError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+
+
+# -- sources ------------------------------------------------------------------------------------
+
+
+def _source(request: ResourceRequest) -> dict[str, Any]:
+    given = request.properties
+    wanted: dict[str, Any] = {
+        "Url": require(request, "Pull"),
+        "Options": given.get("Options") or {},
+    }
+    wanted["SegmentSeconds"] = _duration_ms(given.get("Segment", "2s"), "Segment") / 1000
+    wanted["KeepSeconds"] = _duration_ms(given.get("Keep", "1h"), "Keep") // 1000
+    wanted["KeepBytes"] = int(given.get("KeepBytes", 0))
+    wanted["Paced"] = _is_true(given.get("Paced", True))
+    wanted["Enabled"] = _is_true(given.get("Enabled", True))
+    return wanted
+
+
+async def _put_source(call: StreamCall, request: ResourceRequest) -> Resource:
+    name = request.physical_id or request.properties.get("Name") or request.generated_name(64)
+    operation = "UpdateSource" if request.physical_id else "CreateSource"
+    await call.invoke("media", operation, {"Name": name, **_source(request)})
+    return _made(call, "source", name)
+
+
+async def _delete_source(call: StreamCall, request: ResourceRequest) -> None:
+    await _delete(call, "Source", request)
+
+
+# -- engines ------------------------------------------------------------------------------------
+
+
+def _input(given: Mapping[str, Any]) -> dict[str, Any]:
+    """``Input: {Frames: {Rate, Width}}`` or ``{Audio: {Rate}}``, and ``Gate`` beside it."""
+    inputs = given.get("Input") or {}
+    if len(inputs) != 1 or not set(inputs) <= {"Frames", "Audio"}:
+        raise errors.invalid("Input has either Frames or Audio.")
+    ((kind, wanted),) = inputs.items()
+    told: dict[str, Any] = {"Kind": kind.lower(), "Gate": given.get("Gate") or "none"}
+    if "Rate" in (wanted or {}):
+        told["Rate"] = float(wanted["Rate"])
+    if "Width" in (wanted or {}):
+        told["Width"] = int(wanted["Width"])
+    return told
+
+
+def _engine(request: ResourceRequest) -> dict[str, Any]:
+    given = request.properties
+    batch, scale = given.get("Batch") or {}, given.get("Scale") or {}
+    wanted: dict[str, Any] = {
+        "Handler": require(request, "Handler"),
+        "Input": _input(given),
+        "Batch": {
+            "Size": int(batch.get("Size", 1)),
+            "WindowMs": _duration_ms(batch.get("Window", 0), "Batch.Window"),
+        },
+        "Scale": {
+            "Min": int(scale.get("Min", 0)),
+            "Max": int(scale.get("Max", 1)),
+            "TargetLagMs": _duration_ms(scale.get("TargetLag", "1s"), "Scale.TargetLag"),
+            "IdleMs": _duration_ms(scale.get("Idle", "1m"), "Scale.Idle"),
+        },
+        "WhenBehind": given.get("WhenBehind") or "newest",
+        "MaxAttempts": int(given.get("MaxAttempts", 3)),
+        "MemoryMB": int(given.get("MemorySize", 512)),
+        "TimeoutSeconds": int(given.get("Timeout", 60)),
+        "Environment": {
+            key: str(value)
+            for key, value in ((given.get("Environment") or {}).get("Variables") or {}).items()
+        },
+    }
+    if given.get("Role"):
+        wanted["Role"] = given["Role"]
+    return wanted
+
+
+async def _create_engine(call: StreamCall, request: ResourceRequest) -> Resource:
+    name = request.properties.get("Name") or request.generated_name(64)
+    given = {
+        "Name": name,
+        "Mode": request.properties.get("Mode") or "object",
+        "Code": require(request, "Code"),
+        **_engine(request),
+    }
+    await call.invoke("media", "CreateEngine", given)
+    return _made(call, "engine", name)
+
+
+async def _update_engine(call: StreamCall, request: ResourceRequest) -> Resource:
+    given = {"Name": request.physical_id, **_engine(request)}
+    if request.properties.get("Code") != request.old_properties.get("Code"):
+        given["Code"] = require(request, "Code")
+    await call.invoke("media", "UpdateEngine", given)
+    return _made(call, "engine", request.physical_id)
+
+
+async def _delete_engine(call: StreamCall, request: ResourceRequest) -> None:
+    await _delete(call, "Engine", request)
+
+
+# -- pipelines ----------------------------------------------------------------------------------
+
+
+async def _put_pipeline(call: StreamCall, request: ResourceRequest) -> Resource:
+    name = request.physical_id or request.properties.get("Name") or request.generated_name(64)
+    given: dict[str, Any] = {"Name": name, "Engines": list(require(request, "Engines"))}
+    operation = "UpdatePipeline"
+    if not request.physical_id:
+        operation, given["Source"] = "CreatePipeline", require(request, "Source")
+    await call.invoke("media", operation, given)
+    return _made(call, "pipeline", name)
+
+
+async def _delete_pipeline(call: StreamCall, request: ResourceRequest) -> None:
+    await _delete(call, "Pipeline", request)
+
+
+RESOURCE_TYPES = {
+    "Pileus::Media::Source": ResourceType(
+        create=_put_source,
+        update=_put_source,
+        delete=_delete_source,
+        replaced_by=frozenset({"Name"}),
+    ),
+    "Pileus::Media::Engine": ResourceType(
+        create=_create_engine,
+        update=_update_engine,
+        delete=_delete_engine,
+        replaced_by=frozenset({"Name", "Mode"}),
+    ),
+    "Pileus::Media::Pipeline": ResourceType(
+        create=_put_pipeline,
+        update=_put_pipeline,
+        delete=_delete_pipeline,
+        replaced_by=frozenset({"Name", "Source"}),
+    ),
+}
