@@ -1,0 +1,97 @@
+"""``Intakes`` without processes: the test says what a source's process would tell."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from pileus.ports.intakes import Attach, Chunk, Command, Detach, End, Open, Told
+
+
+class FakeIntake:
+    """One process. ``commands`` is everything it was sent; :meth:`tell` speaks for it."""
+
+    def __init__(self, name: str, opened: Open) -> None:
+        self.name, self.opened = name, opened
+        self.commands: list[Command] = []
+        self.is_closed = False
+        self._told: asyncio.Queue[Told | None] = asyncio.Queue()
+
+    @property
+    def inputs(self) -> dict[str, Attach]:
+        """What is attached now."""
+        found: dict[str, Attach] = {}
+        for command in self.commands:
+            if isinstance(command, Attach):
+                found[command.id] = command
+            elif isinstance(command, Detach):
+                found.pop(command.id, None)
+        return found
+
+    def tell(self, *what: Told) -> None:
+        """Have the process say something."""
+        for each in what:
+            self._told.put_nowait(each)
+
+    def show(self, *numbers: int, step_ms: int = 200, captured_from_ms: int = 0) -> None:
+        """Pieces for every input, one after another on the source's clock."""
+        for number in numbers:
+            start_ms = (number - 1) * step_ms
+            for input_id in self.inputs:
+                self.tell(
+                    Chunk(
+                        input=input_id,
+                        ring=f"/rings/{input_id}",
+                        number=number,
+                        start_ms=start_ms,
+                        stop_ms=start_ms + step_ms,
+                        captured_at_ms=captured_from_ms + start_ms,
+                    )
+                )
+
+    def end(self, *, is_forced: bool = False) -> None:
+        """The stream is over."""
+        self.tell(End(is_forced=is_forced))
+
+    def die(self) -> None:
+        """The process is gone without a word."""
+        self._told.put_nowait(None)
+
+    def send(self, command: Command) -> None:
+        """Keep a command."""
+        self.commands.append(command)
+
+    async def told(self) -> AsyncIterator[Told]:
+        """What the test had it say."""
+        while (what := await self._told.get()) is not None:
+            yield what
+
+    async def close(self) -> None:
+        """Note that it was ended."""
+        self.is_closed = True
+        self._told.put_nowait(None)
+
+
+class FakeIntakes:
+    """Keeps every process that was started, oldest first."""
+
+    rings_dir = "/rings"
+
+    def __init__(self) -> None:
+        self.started: list[FakeIntake] = []
+
+    @property
+    def latest(self) -> FakeIntake:
+        """The process started last."""
+        return self.started[-1]
+
+    async def start(self, name: str, opened: Open) -> FakeIntake:
+        """Start one."""
+        made = FakeIntake(name, opened)
+        self.started.append(made)
+        return made
+
+    async def close(self) -> None:
+        """End every process."""
+        for each in self.started:
+            await each.close()

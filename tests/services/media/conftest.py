@@ -1,0 +1,128 @@
+"""A platform in memory with scripted engines and sources."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pileus.compute.log_shipping import LogShipper
+from pileus.ports.intakes import Segment
+from pileus.ports.nodes import Invocation
+from pileus.services.media.engines import Engines
+from pileus.services.media.parts import MediaSettings, add_media_parts
+from pileus.testing.compute import package
+from pileus.testing.fake_intakes import FakeIntake, FakeIntakes
+from pileus.testing.fake_nodes import Answer, FakeNodes, Program
+from pileus.testing.platform import MemoryPlatform
+
+FRAMES = {"Kind": "frames", "Rate": 5.0, "Width": 320}
+CODE = {"ZipFile": package({"look.py": "# an engine"})}
+Look = Callable[[int], Any]
+"""What an engine says of the piece of that number."""
+
+
+def looking(look: Look, duration_s: float = 0.0) -> Program:
+    """An engine."""
+
+    def handle(invocation: Invocation, count: int) -> Answer:
+        event = json.loads(invocation.payload)
+        told = [
+            {"number": each["number"], "result": look(each["number"])} for each in event["chunks"]
+        ]
+        return Answer(json.dumps({"results": told}).encode(), duration_s=duration_s)
+
+    return Program(handle)
+
+
+def person(number: int) -> Any:
+    """One person in every picture."""
+    return [{"label": f"person {number}"}]
+
+
+@dataclass
+class Bench:
+    """A platform whose engines and sources the test plays."""
+
+    platform: MemoryPlatform
+    code_dir: Path
+    programs: dict[str, Program] = field(default_factory=lambda: {"look.look": looking(person)})
+    intakes: FakeIntakes = field(default_factory=FakeIntakes)
+
+    def prepare(self, platform: MemoryPlatform) -> None:
+        self.nodes = FakeNodes(platform.clock, self.programs)
+        self.intakes = FakeIntakes()
+        platform.kernel.add_part(LogShipper, LogShipper(platform.kernel))
+        settings = MediaSettings(self.code_dir, "test-boot")
+        engines = add_media_parts(platform.kernel, self.nodes, self.intakes, settings)
+        platform.clock.watch(lambda: engines.code.is_working)
+
+    async def __call__(self, operation: str, **given: Any) -> Any:
+        return await self.platform("media", operation, **given)
+
+    @property
+    def intake(self) -> FakeIntake:
+        return self.intakes.latest
+
+    async def engine(self, name: str = "look", **more: Any) -> Any:
+        given = {"Mode": "object", "Handler": "look.look", "Code": CODE, "Input": FRAMES, **more}
+        return await self("CreateEngine", Name=name, **given)
+
+    async def pipeline(self, *engines: str, **source: Any) -> None:
+        """Source ``lobby`` with engines that are there."""
+        await self("CreateSource", **{"Name": "lobby", "Url": "rtsp://h/lobby", **source})
+        await self("CreatePipeline", Name="p", Source="lobby", Engines=list(engines))
+        await self.passing(10)
+
+    async def passing(self, duration_ms: int) -> None:
+        await self.platform.clock.advance(duration_ms)
+
+    async def segment(self, folder: Path, number: int) -> None:
+        """A finished segment of two seconds, captured now; returns once it is kept."""
+        path = folder / f"{number}.mkv"
+        path.write_bytes(b"segment %d" % number)
+        start_ms, now_ms = number * 2000, self.platform.clock.now_ms()
+        segment = Segment(
+            path=str(path),
+            start_ms=start_ms,
+            stop_ms=start_ms + 1960,
+            captured_at_ms=now_ms,
+            size_bytes=9,
+            pictures=50,
+        )
+        self.platform.clock.watch(path.exists)  # it is read in a thread, and then goes
+        self.intake.tell(segment)
+        await self.passing(1)
+
+    async def results(self, engine: str = "look", **more: Any) -> list[dict[str, Any]]:
+        told = await self("ListResults", Source="lobby", Engine=engine, **more)
+        return [json.loads(each["Document"]) for each in told["Results"]]
+
+    async def starts(self, engine: str = "look") -> list[int]:
+        return [each["chunk"]["start_ms"] for each in await self.results(engine)]
+
+    async def lane(self, engine: str = "look") -> dict[str, Any]:
+        told = await self("DescribeLane", Source="lobby", Engine=engine)
+        lane: dict[str, Any] = told["Lane"]
+        return lane
+
+    @property
+    def engines(self) -> Engines:
+        return self.platform.kernel.part(Engines)
+
+    async def restart(self) -> None:
+        """The platform is killed and comes back."""
+        self.platform = await self.platform.restart()
+        await self.passing(10)
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    made = Bench(None, tmp_path / "code")  # type: ignore[arg-type]
+    made.platform = await MemoryPlatform.start(prepare=made.prepare)
+    yield made
+    await made.platform.crash()
