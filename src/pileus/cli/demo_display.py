@@ -9,7 +9,8 @@ from rich.live import Live
 from rich.table import Table
 
 from pileus.cli.demo_player import Played
-from pileus.deploy.demonstration import Pace, Results, Summary, percentile
+from pileus.deploy.demonstration import Pace, Results, Summary
+from pileus.values.percentiles import percentile
 
 PLAIN_EVERY_S = 10.0
 _SPARKS = " ▁▂▃▄▅▆▇█"
@@ -66,7 +67,7 @@ class DemoDisplay:
             newest = results.segments[-1]
             lags = [float(segment.lag_ms) for segment in results.segments]
             grid.add_row("people now", f"[bold]{newest.persons}[/bold]   {_recent(results)}")
-            grid.add_row("lag", f"{_s(newest.lag_ms)}, p95 {_s(percentile(lags, 0.95))}")
+            grid.add_row("lag", f"{_s(newest.lag_ms)}, p95 {_s(percentile(lags, 0.95) or 0.0)}")
             grid.add_row("frames", f"{results.frames}, {_rate(results):.1f} a second")
         return grid
 

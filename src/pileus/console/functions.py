@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+from pileus.values.percentiles import percentile
+
 WINDOW = 512
 """Durations kept for the percentiles."""
 RECENT = 40
@@ -73,8 +75,6 @@ class FunctionLedger:
 
     def row(self) -> dict[str, Any]:
         """The table row of the page."""
-        durations = sorted(self._durations_ms)
-        inits = sorted(self._cold_inits_ms)
         return {
             "name": self.name,
             "cold": self.cold_count,
@@ -83,9 +83,9 @@ class FunctionLedger:
             "throttles": self.throttle_count,
             "at_once": self.at_once,
             "at_once_peak": self.at_once_peak,
-            "p50_ms": percentile(durations, 0.50),
-            "p95_ms": percentile(durations, 0.95),
-            "init_p50_ms": percentile(inits, 0.50),
+            "p50_ms": _rounded(percentile(self._durations_ms, 0.50)),
+            "p95_ms": _rounded(percentile(self._durations_ms, 0.95)),
+            "init_p50_ms": _rounded(percentile(self._cold_inits_ms, 0.50)),
             "gb_seconds": round(self.gb_seconds, 4),
             "memory_mb": self.memory_mb,
             "memory_peak_mb": self.memory_peak_mb,
@@ -94,11 +94,8 @@ class FunctionLedger:
         }
 
 
-def percentile(ordered: list[float], share: float) -> float | None:
-    """The nearest-rank percentile of an ascending list, None of an empty one."""
-    if not ordered:
-        return None
-    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 2)
+def _rounded(value_ms: float | None) -> float | None:
+    return None if value_ms is None else round(value_ms, 2)
 
 
 def function_name(name_or_arn: str) -> str:

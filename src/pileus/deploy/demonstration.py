@@ -22,6 +22,7 @@ from typing import Any
 from pileus.deploy.api import Api
 from pileus.deploy.errors import ApiError, DeployError, PlatformUnreachable
 from pileus.media.units import SEGMENT_MS
+from pileus.values.percentiles import percentile
 
 SOURCE = "lobby"
 RESULTS_BUCKET = "corb-results"
@@ -114,12 +115,6 @@ class Summary:
         """As JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(self), indent=2) + "\n")
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which ``share`` (0 to 1) of ``values`` lie; 0 for none."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
 
 
 class Results:
@@ -312,8 +307,8 @@ def summary(
         segments=len(results.segments),
         people_peak=max((segment.persons for segment in results.segments), default=0),
         people_over_time=[segment.persons for segment in results.segments],
-        lag_ms_p50=percentile(lags, 0.5),
-        lag_ms_p95=percentile(lags, 0.95),
+        lag_ms_p50=percentile(lags, 0.5) or 0.0,
+        lag_ms_p95=percentile(lags, 0.95) or 0.0,
         pace=pace_of(results.segments, speed),
         cold_ms_p50=median(ingress.cold_ms) if ingress.cold_ms else None,
         warm_ms_p50=median(ingress.warm_ms) if ingress.warm_ms else None,

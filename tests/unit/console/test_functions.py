@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pileus.console.functions import RECENT, WINDOW, FunctionLedger, function_name, percentile
+from pileus.console.functions import RECENT, WINDOW, FunctionLedger, function_name
 
 
 def run(**fields: Any) -> dict[str, Any]:
@@ -35,11 +35,6 @@ def test_a_busy_function_keeps_a_bounded_window() -> None:
     assert row["warm"] == WINDOW * 2
     assert len(row["recent"]) == RECENT
     assert row["p50_ms"] >= WINDOW
-
-
-def test_percentile_of_nothing_is_none() -> None:
-    assert percentile([], 0.5) is None
-    assert percentile([1.0], 0.95) == 1.0
 
 
 @pytest.mark.parametrize(
