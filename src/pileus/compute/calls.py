@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from pileus.compute.images.model import Image
+from pileus.compute.scaling import Load
 from pileus.ports.nodes import InstanceSpec, LogLine, Restore, TakePart
 
 
@@ -81,11 +82,12 @@ class Result(msgspec.Struct, frozen=True):
         return self.init_ns is not None or self.restore is not None
 
 
-class Usage(msgspec.Struct, frozen=True):
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """One finished or refused invocation, for metering.
 
-    ``throttle`` is the reason of a refusal, and then nothing ran. ``concurrency`` counts the
-    function's executions, ``concurrency_sum`` the account's.
+    ``throttle`` is the reason of a refusal, and then nothing ran. ``load`` is how busy function and
+    account were at its end, ``busy`` and ``provisioned`` the version's busy and provisioned
+    instances at its beginning, itself included.
     """
 
     target: Target
@@ -97,8 +99,20 @@ class Usage(msgspec.Struct, frozen=True):
     init_ns: int = 0
     billed_ms: int = 0
     memory_peak_mb: int = 0
-    concurrency: int = 0
-    concurrency_sum: int = 0
+    invoked_arn: str = ""
+    load: Load = Load()
+    busy: int = 0
+    provisioned: int = 0
+
+    @property
+    def concurrency(self) -> int:
+        """Executions of the function."""
+        return self.load.running
+
+    @property
+    def has_spilled(self) -> bool:
+        """Whether all provisioned instances were busy with others."""
+        return self.busy > self.provisioned
 
     @property
     def gigabyte_seconds(self) -> float:

@@ -28,7 +28,7 @@ from pileus.compute.calls import (
     Usage,
 )
 from pileus.compute.reports import billed_ms
-from pileus.compute.scaling import ConcurrencyGate, ScalingLimits
+from pileus.compute.scaling import ConcurrencyGate, Load, ScalingLimits
 from pileus.compute.session import Session
 from pileus.ports.chance import Chance
 from pileus.ports.clock import Clock
@@ -47,6 +47,8 @@ from pileus.values.times import utc
 _log = logging.getLogger("pileus.compute")
 _NS_PER_S = 1_000_000_000
 _STREAM_ID_BYTES = 16
+_Ran = tuple[Target, str, tuple[int, int]]
+"""What ran, by which ARN, and how many instances of it were busy and are provisioned."""
 
 
 class PoolSettings(msgspec.Struct, frozen=True):
@@ -131,7 +133,7 @@ class Pools:
         self._pools: dict[tuple[str, str, str], _Pool] = {}
         self._gates: dict[str, ConcurrencyGate] = {}
         self._figures: dict[tuple[str, str], FunctionFigures] = {}
-        self._unmetered: list[tuple[Target, Result, tuple[int, int]]] = []
+        self._unmetered: list[tuple[_Ran, Result, Load]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reaper: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -146,18 +148,19 @@ class Pools:
         gate = self._gate(target)
         reason = gate.enter(target.function, None if call.is_queued else self._clock.mono_ns())
         if reason:
-            self._throttled(target, reason)
+            self._throttled(target, call, reason)
         try:
             pool = self._pool(target)
             session = self._take_idle(pool)
             if session is None:
                 return await self._invoke_cold(pool, target, call, gate)
             pool.busy.add(session)
+            place = (len(pool.busy), pool.provisioned)
             try:
                 result = await session.invoke(call)
             finally:
                 self._put_back(pool, session)
-            self._meter_soon(target, result, gate)
+            self._meter_soon((target, call.invoked_arn, place), result, gate)
             return result
         finally:
             gate.leave(target.function)
@@ -316,17 +319,18 @@ class Pools:
         self, pool: _Pool, target: Target, call: Call, gate: ConcurrencyGate
     ) -> Result:
         if not gate.take_start(target.function, self._clock.mono_ns()):
-            self._throttled(target, scaling.RATE_EXCEEDED)
+            self._throttled(target, call, scaling.RATE_EXCEEDED)
         session = await self._new_session(target)
         pool.busy.add(session)
+        place = (len(pool.busy), pool.provisioned)
         try:
             result = await session.invoke_cold(call)
         except NoCapacity as full:
-            self._meter(Usage(target, self._clock.now_ms(), throttle=scaling.ACCOUNT_EXCEEDED))
+            self._note_throttle(target, call, scaling.ACCOUNT_EXCEEDED)
             raise errors.no_capacity() from full
         finally:
             self._put_back(pool, session)
-        self._meter_soon(target, result, gate)
+        self._meter_soon((target, call.invoked_arn, place), result, gate)
         return result
 
     def _put_back(self, pool: _Pool, session: Session) -> None:
@@ -334,14 +338,13 @@ class Pools:
         pool.busy.discard(session)
         self._give_back(pool, session)
 
-    def _meter_soon(self, target: Target, result: Result, gate: ConcurrencyGate) -> None:
+    def _meter_soon(self, ran: _Ran, result: Result, gate: ConcurrencyGate) -> None:
         """The caller does not wait for the bookkeeping: it is done at the loop's next turn."""
         if not self._unmetered:
             if self._loop is None:
                 self._loop = asyncio.get_running_loop()
             self._loop.call_soon(self._meter_results)
-        running = (gate.running(target.function), gate.running_sum)
-        self._unmetered.append((target, result, running))
+        self._unmetered.append((ran, result, gate.load(ran[0].function)))
 
     async def _new_session(self, target: Target) -> Session:
         services = self._services
@@ -438,13 +441,17 @@ class Pools:
             )
         return gate
 
-    def _throttled(self, target: Target, reason: str) -> NoReturn:
-        self._meter(Usage(target, self._clock.now_ms(), throttle=reason))
+    def _throttled(self, target: Target, call: Call, reason: str) -> NoReturn:
+        self._note_throttle(target, call, reason)
         raise errors.too_many_requests(reason)
+
+    def _note_throttle(self, target: Target, call: Call, reason: str) -> None:
+        at_ms = self._clock.now_ms()
+        self._meter(Usage(target, at_ms, throttle=reason, invoked_arn=call.invoked_arn))
 
     def _meter_results(self) -> None:
         finished, self._unmetered = self._unmetered, []
-        for target, result, (concurrency, concurrency_sum) in finished:
+        for (target, arn, (busy, provisioned)), result, load in finished:
             self._meter(
                 Usage(
                     target=target,
@@ -455,8 +462,10 @@ class Pools:
                     init_ns=result.init_ns or 0,
                     billed_ms=billed_ms(result.duration_ns, result.init_ns),
                     memory_peak_mb=result.memory_peak_mb,
-                    concurrency=concurrency,
-                    concurrency_sum=concurrency_sum,
+                    invoked_arn=arn,
+                    load=load,
+                    busy=busy,
+                    provisioned=provisioned,
                 )
             )
 

@@ -87,6 +87,25 @@ class RequestRate(msgspec.Struct):
         self._oldest = oldest + 1 if oldest + 1 < self.per_s else 0
 
 
+class Load(msgspec.Struct, frozen=True, gc=False):
+    """How busy an account is in a region, as CloudWatch shows it.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-concurrency.html
+
+    Attributes:
+        running: executions of one function now.
+        running_sum: executions of all functions now.
+        unreserved: of these, the ones that neither a reservation nor provisioned concurrency holds.
+        claimed: what is not free for others: ``unreserved``, all reservations, and the provisioned
+            concurrency of functions without one.
+    """
+
+    running: int = 0
+    running_sum: int = 0
+    unreserved: int = 0
+    claimed: int = 0
+
+
 class _Function(msgspec.Struct):
     running: int = 0
     reserved: int | None = None
@@ -118,6 +137,8 @@ class ConcurrencyGate(msgspec.Struct):
     _functions: dict[str, _Function] = msgspec.field(default_factory=dict)
     _unreserved_running: int = 0
     _reserved_sum: int = 0
+    _provisioned_sum: int = 0
+    """Of the functions without reservation."""
     _running_sum: int = 0
     _shared: _Function = msgspec.field(default_factory=_Function)
     _rate: RequestRate | None = None
@@ -137,12 +158,14 @@ class ConcurrencyGate(msgspec.Struct):
             return
         if entry.reserved is None:
             self._unreserved_running -= entry.kept
+            self._provisioned_sum -= entry.provisioned_sum
         else:
             self._reserved_sum -= entry.reserved
         entry.reserved = reserved
         entry.rate = None if reserved is None else self._rate_of(reserved)
         if reserved is None:
             self._unreserved_running += entry.kept
+            self._provisioned_sum += entry.provisioned_sum
         else:
             self._reserved_sum += reserved
 
@@ -150,13 +173,14 @@ class ConcurrencyGate(msgspec.Struct):
         """Keep concurrency for a version's provisioned instances: it is taken off the account's pool
         whether used or not, unless the function has reserved concurrency, which then holds it."""
         entry = self._functions.get(function) or self._entry(function)
-        before = entry.kept
+        before, provisioned_before = entry.kept, entry.provisioned_sum
         if count:
             entry.provisioned[version] = count
         else:
             entry.provisioned.pop(version, None)
         if entry.reserved is None:
             self._unreserved_running += entry.kept - before
+            self._provisioned_sum += entry.provisioned_sum - provisioned_before
 
     def enter(self, function: str, now_ns: int | None = None) -> str:
         """Count one more execution; empty when admitted, else the reason for throttling.
@@ -217,6 +241,16 @@ class ConcurrencyGate(msgspec.Struct):
         """Executions of a function now."""
         entry = self._functions.get(function)
         return entry.running if entry else 0
+
+    def load(self, function: str) -> Load:
+        """How busy the account and a function are now."""
+        entry = self._functions.get(function)
+        return Load(
+            entry.running if entry is not None else 0,
+            self._running_sum,
+            self._unreserved_running - self._provisioned_sum,
+            self._unreserved_running + self._reserved_sum,
+        )
 
     @property
     def running_sum(self) -> int:

@@ -77,7 +77,7 @@ class Measures:
         self._active: dict[Space, int] = {}
         self._is_waiting = False
         self._is_expected = False
-        self._sources: list[Callable[[], None]] = []
+        self._sources: list[Callable[[int], None]] = []
         self.is_on = False
 
     def start(self) -> None:
@@ -89,8 +89,9 @@ class Measures:
             if room.namespace and self._of(room).has_gauges:
                 self._note_active(space, self._kernel.clock.now_ms())
 
-    def add_source(self, fold: Callable[[], None]) -> None:
-        """Who notes by itself what is frequent: ``fold`` adds all of it when a minute ends."""
+    def add_source(self, fold: Callable[[int], None]) -> None:
+        """Who notes by itself what is frequent: ``fold`` adds all of it when a minute ends, and is
+        told when that began."""
         self._sources.append(fold)
 
     def expect(self) -> None:
@@ -122,6 +123,8 @@ class Measures:
     ) -> None:
         """A call of a measured room went well."""
         measured = self._of(room)
+        if measured.of_call is None and not measured.has_gauges:
+            return
         space = room.space(context.account, context.region)
         now_ms = self._kernel.clock.now_ms()
         if measured.has_gauges:
@@ -194,7 +197,7 @@ class Measures:
     async def flush(self, before_minute: int) -> None:
         """Hand over the minutes before one, the last of them with the gauges' figures."""
         for fold in self._sources:
-            fold()
+            fold((before_minute - 1) * _MINUTE_MS)
         self._read_gauges(before_minute - 1)
         for number in sorted(each for each in self._minutes if each < before_minute):
             minute = self._minutes.pop(number)

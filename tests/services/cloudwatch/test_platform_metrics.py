@@ -77,7 +77,7 @@ async def test_functions(platform: MemoryPlatform) -> None:
     assert await figure("Invocations", "Sum") == 3
     assert await figure("Throttles", "Sum") == 1
     listed = await platform("cloudwatch", "ListMetrics", Namespace="AWS/Lambda")
-    assert len(listed["Metrics"]) == 15
+    assert len(listed["Metrics"]) == 25
 
 
 async def test_queues(platform: MemoryPlatform) -> None:

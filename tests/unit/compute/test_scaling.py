@@ -8,6 +8,7 @@ from pileus.compute.scaling import (
     RESERVED_EXCEEDED,
     RESERVED_RATE_EXCEEDED,
     ConcurrencyGate,
+    Load,
     ScalingLimits,
 )
 
@@ -140,3 +141,20 @@ def test_only_synchronous_requests_have_a_rate() -> None:
     for _ in range(100):
         assert unbounded.enter("f", 0) == ""
         unbounded.leave("f")
+
+
+def test_how_busy_an_account_is() -> None:
+    gate = ConcurrencyGate(ScalingLimits(account_concurrency=100))
+    gate.reserve("kept", 10)
+    gate.provision("kept", "1", 5)
+    gate.provision("warm", "1", 4)
+    for name in ("kept", "warm", "warm", "plain"):
+        assert gate.enter(name) == ""
+    assert gate.load("warm") == Load(running=2, running_sum=4, unreserved=1, claimed=15)
+    for _ in range(3):
+        gate.enter("warm")
+    assert gate.load("warm") == Load(running=5, running_sum=7, unreserved=2, claimed=16)
+    gate.reserve("warm", 20)
+    assert gate.load("plain") == Load(running=1, running_sum=7, unreserved=1, claimed=31)
+    gate.reserve("kept", None)
+    assert gate.load("none") == Load(running=0, running_sum=7, unreserved=1, claimed=26)
