@@ -14,6 +14,7 @@ from pileus.ports.clock import Clock
 from pileus.ports.nodes import (
     ExitReason,
     InitFailed,
+    InstanceKind,
     InstanceSpec,
     Invocation,
     Lease,
@@ -67,6 +68,8 @@ class Session:
         self._written: list[Sequence[LogLine]] = []
         # START waits for the first output or the end, so that a quiet call writes its log once.
         self._held_start: tuple[int, str] | None = None
+        # Engines are called for every picture: their lanes tell how they fare.
+        self._is_told = spec.kind is not InstanceKind.ENGINE
         self._request_id = ""
         self._is_running = False  # stays set when a call is cancelled: its handler may still run
 
@@ -163,7 +166,7 @@ class Session:
         self._is_running = True
         now_ms = self._clock.now_ms()
         self._request_id = call.request_id
-        self._held_start = (now_ms, self.target.version)
+        self._held_start = (now_ms, self.target.version) if self._is_told else None
         if run.init_failure is not None:
             return self._failed_in_init(run, run.init_failure, spent_ns)
         link = self.link
@@ -211,7 +214,8 @@ class Session:
         beginning = run.beginning
         restore = beginning if isinstance(beginning, Restore) else None
         start, self._held_start = self._held_start, None
-        self._write(reports.RunLines(request_id, start, self._clock.now_ms(), figures))
+        if self._is_told:
+            self._write(reports.RunLines(request_id, start, self._clock.now_ms(), figures))
         written, self._written = self._written, []
         self._is_running = False
         return Result(
