@@ -138,6 +138,8 @@ class TaskRun:
     # -- the loop ---------------------------------------------------------------------------
 
     async def _watch(self, handle: TaskHandle, report: Report) -> TaskReport:
+        if not handle.containers() and not self._stop[0]:
+            self._told = self._report({})  # as it was stored: nothing of it has begun
         for name in handle.containers():
             self._begun_ms[name] = self._clock.now_ms()
             self._begin(name)

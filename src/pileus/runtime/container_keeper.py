@@ -42,7 +42,7 @@ class Container:
     def __init__(self, plan: ContainerPlan) -> None:
         self.plan = plan
         self.pid = 0
-        self.output = -1
+        self.output = self.mounts = -1
         self.writer = OutputWriter(plan.folder)
         self.read_position = 0
         self.is_told = False
@@ -55,6 +55,12 @@ class Container:
         self.detail = ""
         self.early_code: int | None = None
         """How it ended before the pipe of its start said whether the program ran."""
+
+    def let_go_of_mounts(self) -> None:
+        """The kernel takes them down now."""
+        if self.mounts >= 0:
+            os.close(self.mounts)
+            self.mounts = -1
 
     def state(self) -> dict[str, Any]:
         """What is told and kept."""
@@ -289,6 +295,7 @@ class Keeper:
                 container.detail = message["failure"]
             if "pid" in message:
                 container.pid = message["pid"]
+                container.mounts = _hold_mounts(container.pid)
                 _wait_for(first)  # it leaves right now; then its child is ours
                 os.write(go, b".")
         if told:
@@ -310,6 +317,7 @@ class Keeper:
         container.status, container.detail = FAILED, detail
         container.ended_ms = _now_ms()
         self._changed(container)
+        container.let_go_of_mounts()
 
     def _signal(self, name: str, number: int) -> None:
         container = self.containers.get(name)
@@ -351,6 +359,7 @@ class Keeper:
         container.code, container.signal = (code, None) if code >= 0 else (None, -code)
         container.status, container.ended_ms = ENDED, _now_ms()
         self._changed(container)
+        container.let_go_of_mounts()
 
     def _execute(self, message: dict[str, Any]) -> None:
         container = self.containers.get(message["container"])
@@ -419,6 +428,15 @@ def _field(path: str, name: str) -> int:
 def _write(path: str, text: str) -> None:
     with open(path, "w") as file:
         file.write(text)
+
+
+def _hold_mounts(pid: int) -> int:
+    """Keeps a container's mounts when it ends: the kernel tells of an end only after it has taken
+    down what nobody holds, which takes milliseconds. -1 where the process is gone already."""
+    try:
+        return os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY)
+    except OSError:
+        return -1
 
 
 def _wait_for(pid: int) -> None:

@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from pileus.compute import task_plan
-from pileus.compute.task_plan import TaskReport
+from pileus.compute.task_plan import TaskPlan, TaskReport
 from pileus.compute.tasks import TaskRun
 from pileus.kernel.calls import Call, StreamCall
 from pileus.kernel.kernel import Kernel
@@ -183,9 +183,26 @@ class TaskRunner:
             report = TaskReport({}, False, task_plan.FAILED_TO_START, refusal)
             await self._end(call, task, report)
             return
-        await call.write_at_last(
-            lambda write: lifecycle.pending(write, task.id, began_ms), f"task {task.id}"
+        noting = asyncio.ensure_future(
+            call.write_at_last(
+                lambda write: lifecycle.pending(write, task.id, began_ms), f"task {task.id}"
+            )
         )
+        try:
+            await self._supervise(call, (task, definition), (plan, refusal), noting)
+        finally:
+            noting.cancel()
+
+    async def _supervise(
+        self,
+        call: StreamCall,
+        what: tuple[Task, Definition],
+        planned: tuple[TaskPlan, str],
+        noting: asyncio.Future[None],
+    ) -> None:
+        """From its place on the node to its end; ``noting`` that it has one may go on beside it."""
+        (task, definition), (plan, refusal) = what, planned
+        scope = f"{call.account}/{call.region}"
 
         async def answers() -> dict[str, str]:
             return await self._answers(scope, task, definition)
@@ -196,6 +213,7 @@ class TaskRunner:
         self._tell_stop(call, task.id)
 
         async def take(report: TaskReport) -> None:
+            await noting
             await call.write_at_last(
                 lambda write: lifecycle.take_report(write, task.id, report), f"task {task.id}"
             )
