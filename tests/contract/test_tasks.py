@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.unit.adapters.local_node.claimed_gpus import claimed_gpus
 
 from pileus.adapters.chance_system import SystemChance
 from pileus.adapters.clock_system import SystemClock
 from pileus.adapters.local_node import LocalNodes, LocalNodeSettings, Tier
+from pileus.adapters.local_node.gpus import Gpus
 from pileus.adapters.local_node.tasks import LocalTasks, LocalTaskSettings
 from pileus.testing import VirtualClock
 from pileus.testing.contracts.tasks import (
     COMMANDS,
     COMMANDS_OF_FAKE,
     CONTRACT,
+    GPU_CONTRACT,
     PROGRAMS,
     Bench,
 )
@@ -28,9 +32,23 @@ async def _as_it_is(work):
 
 @pytest.fixture(params=["fake", "local"])
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    if request.param == "fake":
+    async with _bench(request.param, tmp_path, lambda: Gpus(), 0) as made:
+        yield made
+
+
+@pytest.fixture(params=["fake", "local"])
+async def bench_with_gpus(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+    async with _bench(request.param, tmp_path, lambda: claimed_gpus(tmp_path, 2), 2) as made:
+        yield made
+
+
+@asynccontextmanager
+async def _bench(
+    adapter: str, tmp_path: Path, gpus: Callable[[], Gpus], count: int
+) -> AsyncIterator[Bench]:
+    if adapter == "fake":
         clock = VirtualClock()
-        host = FakeTaskHost(clock, PROGRAMS)
+        host = FakeTaskHost(clock, PROGRAMS, gpus=count)
         made = Bench(FakeTaskNodes(host), COMMANDS_OF_FAKE, clock.run, lambda: FakeTaskNodes(host))
         yield made
         await made.nodes.close()
@@ -42,7 +60,8 @@ async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
     def tasks() -> LocalTasks:
         settings = LocalTaskSettings(tmp_path / "tasks", tmp_path / "run", "boot")
-        return LocalTasks(settings, (system_clock, SystemChance()), nodes.prober)
+        ports = (system_clock, SystemChance())
+        return LocalTasks(settings, ports, nodes.prober, gpus=gpus())
 
     made = Bench(tasks(), dict(COMMANDS), _as_it_is, tasks)
     yield made
@@ -55,3 +74,8 @@ async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 @pytest.mark.parametrize("check", CONTRACT, ids=lambda check: check.__name__)
 async def test_tasks(bench: Bench, check) -> None:
     await check(bench)
+
+
+@pytest.mark.parametrize("check", GPU_CONTRACT, ids=lambda check: check.__name__)
+async def test_tasks_with_gpus(bench_with_gpus: Bench, check) -> None:
+    await check(bench_with_gpus)

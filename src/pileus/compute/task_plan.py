@@ -76,7 +76,8 @@ class Phase(enum.Enum):
 
 
 class ContainerReport(msgspec.Struct, frozen=True):
-    """How a container fares. ``exit_code`` is 128 + n for signal n, None where nothing ran."""
+    """How a container fares. ``exit_code`` is 128 + n for signal n, None where nothing ran;
+    ``gpus`` are the ids of those it was given."""
 
     phase: Phase = Phase.PENDING
     exit_code: int | None = None
@@ -84,6 +85,7 @@ class ContainerReport(msgspec.Struct, frozen=True):
     health: str = ""
     started_ms: int = 0
     ended_ms: int = 0
+    gpus: tuple[str, ...] = ()
 
 
 class TaskReport(msgspec.Struct, frozen=True):

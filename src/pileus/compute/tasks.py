@@ -318,6 +318,9 @@ class TaskRun:
         self, container: ContainerPlan, state: ContainerState | None
     ) -> ContainerReport:
         health = self._healths.get(container.name, HEALTH_UNKNOWN) if container.health else ""
+        gpus: tuple[str, ...] = ()
+        if container.spec.gpus and self._handle is not None:
+            gpus = self._handle.gpus(container.name)
         if container.name in self._failures:
             return ContainerReport(Phase.STOPPED, reason=self._failures[container.name])
         if state is None:
@@ -334,10 +337,11 @@ class TaskRun:
                 health,
                 state.started_ms or state.ended_ms or 1,
                 state.ended_ms,
+                gpus,
             )
         is_running = state.status is ContainerStatus.RUNNING
         phase = Phase.RUNNING if is_running else Phase.PENDING
-        return ContainerReport(phase, None, "", health, state.started_ms)
+        return ContainerReport(phase, None, "", health, state.started_ms, gpus=gpus)
 
     def _stop_timeout_ms(self, name: str) -> int:
         timeout_s = self._container(name).stop_timeout_s

@@ -101,6 +101,7 @@ class TaskSpec(msgspec.Struct, frozen=True):
         disk_mb: what all containers together may keep on disk; 0 for no bound.
         processes_max: of all containers together.
         has_doors: whether the platform and the metadata service are reached from inside.
+        gpus: how many its containers will be given together; kept for it from the start.
     """
 
     id: str
@@ -110,6 +111,7 @@ class TaskSpec(msgspec.Struct, frozen=True):
     disk_mb: int = 0
     processes_max: int = 4096
     has_doors: bool = True
+    gpus: int = 0
 
 
 class ContainerStatus(enum.Enum):
@@ -145,11 +147,21 @@ class OutputPiece(msgspec.Struct, frozen=True):
 
 
 class Capacity(msgspec.Struct, frozen=True):
-    """What a node has: ``memory_free_mb`` counts what open tasks have not taken."""
+    """What a node has: ``memory_free_mb`` and ``gpus_free`` count what open tasks have not taken."""
 
     memory_mb: int
     memory_free_mb: int
     gpus: int
+    gpus_free: int
+
+
+def gpu_refusal(wanted: int, free: int, total: int) -> str:
+    """Why so many GPUs cannot be had, where ``free`` of ``total`` are left."""
+    if not total:
+        return "no GPU on any node"
+    if wanted > total:
+        return f"{wanted} GPUs asked, {total} on the node that has most"
+    return f"{wanted} GPUs asked, {free} of {total} left"
 
 
 class TaskHandle(Protocol):
@@ -176,6 +188,11 @@ class TaskHandle(Protocol):
         Returns once it runs, ended or failed, as its state tells. TaskRefused when the node cannot,
         or the task is lost.
         """
+        ...
+
+    def gpus(self, container: str) -> tuple[str, ...]:
+        """Ids of the GPUs that a container was given when it started; no other container has them
+        until the task is closed."""
         ...
 
     def signal(self, container: str, number: int) -> None:

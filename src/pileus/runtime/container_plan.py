@@ -16,9 +16,16 @@ CAPABILITIES = (CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, NET_B
 engines also leave MKNOD, NET_RAW, AUDIT_WRITE, SETPCAP and SETFCAP, which nothing here needs."""
 
 
+DEVICE = "device"
+"""Option of a mount whose source is a device: the container gets a node of its own."""
+
+
 @dataclass
 class Mount:
-    """A folder or file of the host (``source``), or a tmpfs (no source), shown at ``target``."""
+    """A folder or file of the host (``source``), or a tmpfs (no source), shown at ``target``.
+
+    ``options`` are a tmpfs's, or :data:`DEVICE`.
+    """
 
     target: str
     source: str = ""

@@ -11,7 +11,7 @@ import socket
 import stat
 
 from pileus.runtime import linux
-from pileus.runtime.container_plan import ContainerPlan, Mount
+from pileus.runtime.container_plan import DEVICE, ContainerPlan, Mount
 
 _QUIET = linux.MS_NOSUID | linux.MS_NODEV
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -41,10 +41,14 @@ def assemble(plan: ContainerPlan) -> None:
     os.mkdir(f"{root}/{plan.old_root}")
     linux.pivot_root(root, f"{root}/{plan.old_root}")
     old_root = f"/{plan.old_root}"
-    _mount_devices(old_root, plan.shared_memory_mb)
+    is_root = os.getuid() == 0 and linux.has_initial_users(old_root)
+    _mount_devices(old_root, plan.shared_memory_mb, is_root=is_root)
     _mount_proc()
     for mount, source in zip(plan.mounts, sources, strict=True):
-        _mount(mount, old_root + source if source else "")
+        if mount.options == DEVICE:
+            _show_device(old_root + source, mount.target, is_root=is_root)
+        else:
+            _mount(mount, old_root + source if source else "")
     linux.unmount(old_root)
     os.rmdir(old_root)
     os.umask(0o022)
@@ -93,22 +97,12 @@ def _mount_proc() -> None:
             linux.bind("/dev/null", path)
 
 
-def _mount_devices(old_root: str, shared_memory_mb: int) -> None:
+def _mount_devices(old_root: str, shared_memory_mb: int, *, is_root: bool) -> None:
     os.makedirs("/dev", exist_ok=True)
     linux.mount("tmpfs", "/dev", "tmpfs", linux.MS_NOSUID, "size=64k,mode=755")
-    is_root = os.getuid() == 0 and linux.has_initial_users(old_root)
     for name in _DEVICES:
-        if not os.path.exists(f"{old_root}/dev/{name}"):
-            continue
-        if is_root:
-            # A node of its own: root inside owns what it sees, and could change the host's.
-            number = os.stat(f"{old_root}/dev/{name}").st_rdev
-            os.mknod(f"/dev/{name}", stat.S_IFCHR | 0o666, number)
-            os.chmod(f"/dev/{name}", 0o666)
-            continue
-        with open(f"/dev/{name}", "w"):
-            pass
-        linux.mount(f"{old_root}/dev/{name}", f"/dev/{name}", "", linux.MS_BIND)
+        if os.path.exists(f"{old_root}/dev/{name}"):
+            _show_device(f"{old_root}/dev/{name}", f"/dev/{name}", is_root=is_root)
     for name, target in _DEVICE_LINKS.items():
         os.symlink(target, f"/dev/{name}")
     os.mkdir("/dev/pts")
@@ -116,6 +110,17 @@ def _mount_devices(old_root: str, shared_memory_mb: int) -> None:
                 "newinstance,ptmxmode=0666,mode=0620")  # fmt: skip
     os.mkdir("/dev/shm")
     linux.mount("tmpfs", "/dev/shm", "tmpfs", _QUIET, f"size={shared_memory_mb}m,mode=1777")
+
+
+def _show_device(source: str, target: str, *, is_root: bool) -> None:
+    if is_root:
+        # A node of its own: root inside owns what it sees, and could change the host's.
+        os.mknod(target, stat.S_IFCHR | 0o666, os.stat(source).st_rdev)
+        os.chmod(target, 0o666)
+        return
+    with open(target, "w"):
+        pass
+    linux.mount(source, target, "", linux.MS_BIND)
 
 
 def _mount(mount: Mount, source: str) -> None:

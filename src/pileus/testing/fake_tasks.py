@@ -21,6 +21,7 @@ from pileus.ports.tasks import (
     OutputPiece,
     TaskRefused,
     TaskSpec,
+    gpu_refusal,
 )
 
 _UNBOUNDED_MB = 1 << 20
@@ -58,6 +59,7 @@ class FakeContainer:
     exit: Exit
     forgotten: int = 0
     checks: int = 0
+    gpus: tuple[str, ...] = ()
 
     def state(self, now_ms: int) -> ContainerState:
         """As it is at a moment."""
@@ -91,6 +93,7 @@ class FakeTaskHost:
     Attributes:
         starts: ``(task id, container name)`` of every start, in order.
         memory_mb: 0 for no bound.
+        gpus: how many GPUs it claims to have.
     """
 
     clock: Clock
@@ -108,6 +111,32 @@ class FakeTaskHost:
             for container in task.containers.values():
                 if not container.is_over(now_ms):
                     container.ended_ms, container.exit = now_ms, Exit(ExitReason.LOST)
+
+    def gpus_free(self, task_id: str = "") -> int:
+        """How many no task (but ``task_id``) has been promised or given."""
+        taken = sum(
+            max(task.spec.gpus, sum(len(one.gpus) for one in task.containers.values()))
+            for task in self.tasks.values()
+            if task.spec.id != task_id
+        )
+        return max(0, self.gpus - taken)
+
+    def take_gpus(self, task: FakeTask, wanted: int) -> tuple[str, ...]:
+        """Ids that no container has yet. Raises TaskRefused."""
+        if not wanted:
+            return ()
+        taken = {
+            one
+            for other in self.tasks.values()
+            for container in other.containers.values()
+            for one in container.gpus
+        }
+        mine = sum(len(container.gpus) for container in task.containers.values())
+        free = self.gpus_free(task.spec.id) - mine
+        if wanted > free:
+            raise TaskRefused(gpu_refusal(wanted, max(0, free), self.gpus))
+        ids = [f"GPU-{number}" for number in range(self.gpus)]
+        return tuple([one for one in ids if one not in taken][:wanted])
 
     @property
     def running(self) -> list[tuple[str, str]]:
@@ -149,16 +178,20 @@ class FakeTaskHandle:
             return
         if self._task.is_lost:
             raise TaskRefused(f"the node has lost hold of task {self.id}")
-        if spec.gpus > self._host.gpus:
-            raise TaskRefused("no GPU on any node")
+        gpus = self._host.take_gpus(self._task, spec.gpus)
         program = self._host.programs[spec.command[0]]
         now_ms = self._host.clock.now_ms()
         seconds = program.duration_s
         ended_ms = None if seconds is None else now_ms + round(seconds * 1000)
-        container = FakeContainer(spec, program, now_ms, ended_ms, program.exit)
+        container = FakeContainer(spec, program, now_ms, ended_ms, program.exit, gpus=gpus)
         self._task.containers[spec.name] = container
         self._host.starts.append((self.id, spec.name))
         self._announce(container)
+
+    def gpus(self, container: str) -> tuple[str, ...]:
+        """See the port."""
+        one = self._task.containers.get(container)
+        return one.gpus if one else ()
 
     def signal(self, container: str, number: int) -> None:
         """See the port."""
@@ -244,7 +277,8 @@ class FakeTaskNodes:
         """See the port."""
         total = self._host.memory_mb or _UNBOUNDED_MB
         taken = sum(task.spec.memory_mb for task in self._host.tasks.values())
-        return Capacity(total, max(0, total - taken), self._host.gpus)
+        gpus, free = self._host.gpus, self._host.gpus_free()
+        return Capacity(total, max(0, total - taken), gpus, free)
 
     async def found(self) -> tuple[str, ...]:
         """See the port."""
@@ -254,6 +288,9 @@ class FakeTaskNodes:
         """See the port."""
         task = self._host.tasks.get(spec.id)
         if task is None:
+            free = self._host.gpus_free()
+            if spec.gpus > free:
+                raise TaskRefused(gpu_refusal(spec.gpus, free, self._host.gpus))
             task = self._host.tasks[spec.id] = FakeTask(spec)
         handle = FakeTaskHandle(self._host, task)
         self._handles.append(handle)

@@ -53,16 +53,18 @@ class ScriptedTasks:
     runner: TaskRunner
     images: AnyImage
 
-    def __init__(self, programs: Mapping[str, ContainerProgram], memory_mb: int = 0) -> None:
+    def __init__(
+        self, programs: Mapping[str, ContainerProgram], memory_mb: int = 0, gpus: int = 0
+    ) -> None:
         self.programs = dict(programs)
-        self._memory_mb = memory_mb
+        self._memory_mb, self._gpus = memory_mb, gpus
         self._clock: object = None
 
     def __call__(self, platform: MemoryPlatform) -> None:
         """Give the platform what runs tasks; it has not started yet."""
         if self._clock is not platform.clock:
             self._clock = platform.clock
-            self.host = FakeTaskHost(platform.clock, self.programs, self._memory_mb)
+            self.host = FakeTaskHost(platform.clock, self.programs, self._memory_mb, self._gpus)
         self.images = AnyImage(platform.clock)
         settings = TaskSettings(images=self.images)
         self.runner = add_task_parts(platform.kernel, FakeTaskNodes(self.host), settings)

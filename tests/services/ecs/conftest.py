@@ -78,9 +78,22 @@ class Bench:
 
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
-    tasks = ScriptedTasks(PROGRAMS, memory_mb=8192)
+    made = await _started(0)
+    yield made
+    await made.platform.crash()
+
+
+@pytest.fixture
+async def bench_with_gpus() -> AsyncIterator[Bench]:
+    """On a node that claims two GPUs."""
+    made = await _started(2)
+    yield made
+    await made.platform.crash()
+
+
+async def _started(gpus: int) -> Bench:
+    tasks = ScriptedTasks(PROGRAMS, memory_mb=8192, gpus=gpus)
     platform = await MemoryPlatform.start(prepare=tasks)
     made = Bench(platform, tasks)
     await made("CreateCluster")
-    yield made
-    await made.platform.crash()
+    return made

@@ -27,6 +27,7 @@ from pileus.runtime.container_output import forget_output, forgotten_output, rea
 from pileus.runtime.container_plan import PROTOCOL_VERSION, ContainerPlan
 
 CONTAINER_PREFIX = "c-"
+_GPUS = "gpus.json"
 _READ_BYTES = 1 << 20
 _KILLED = 128 + signal.SIGKILL
 PlanOf = Callable[[TaskSpec, ContainerSpec], ContainerPlan]
@@ -127,6 +128,10 @@ class LocalTaskHandle:
         while self._states[spec.name].status is ContainerStatus.STARTING:
             self._moved.clear()
             await self._moved.wait()
+
+    def gpus(self, container: str) -> tuple[str, ...]:
+        """See the port."""
+        return read_gpus(self._place(container))
 
     def signal(self, container: str, number: int) -> None:
         """See the port."""
@@ -281,6 +286,19 @@ def _state(plain: dict[str, Any]) -> ContainerState:
         else:
             exit = Exit(ExitReason.EXITED, code=code)
     return ContainerState(status, plain["started_ms"], plain["ended_ms"], exit, plain["detail"])
+
+
+def write_gpus(place: Path, ids: Sequence[str]) -> None:
+    """Note in a container's folder which GPUs it was given, for platforms to come."""
+    (place / _GPUS).write_text(json.dumps(list(ids)))
+
+
+def read_gpus(place: Path) -> tuple[str, ...]:
+    """What :func:`write_gpus` noted; nothing where a container was given none."""
+    try:
+        return tuple(json.loads((place / _GPUS).read_text()))
+    except FileNotFoundError:
+        return ()
 
 
 def connect(folder: Path) -> socket.socket:

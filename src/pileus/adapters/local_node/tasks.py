@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from pileus.adapters.local_node.capabilities import Tier
+from pileus.adapters.local_node.gpus import LIBRARIES_DIR, VISIBLE, Gpus
 from pileus.adapters.local_node.instance import Door
 from pileus.adapters.local_node.interpreters import own_interpreter
 from pileus.adapters.local_node.keepers import Keepers
@@ -24,6 +25,8 @@ from pileus.adapters.local_node.task_handle import (
     CONTAINER_PREFIX,
     LocalTaskHandle,
     connect,
+    read_gpus,
+    write_gpus,
 )
 from pileus.ports.chance import Chance
 from pileus.ports.clock import Clock
@@ -70,6 +73,7 @@ class LocalTasks:
         prober: knows the tier that works here, the control groups and the filter.
         doors: take the listener of the gateway's port, and that of the metadata service, inside
             each task's network.
+        gpus: of the machine; what its driver shows, unless given.
     """
 
     def __init__(
@@ -78,11 +82,13 @@ class LocalTasks:
         ports: tuple[Clock, Chance],
         prober: Prober,
         doors: tuple[Door, Door] | None = None,
+        gpus: Gpus | None = None,
     ) -> None:
         self._settings = settings
         self._clock, self._chance = ports
         self._prober = prober
         self._open_doors = doors
+        self._gpus = gpus or Gpus()
         self._handles: dict[str, LocalTaskHandle] = {}
         self._skeleton: Skeleton | None = None
         network = Network(settings.gateway_port, METADATA_ADDRESS, os.getuid() == 0)
@@ -96,7 +102,7 @@ class LocalTasks:
         """See the port."""
         total = self._settings.memory_mb or _machine_memory_mb()
         taken = sum(handle.spec.memory_mb for handle in self._handles.values())
-        return Capacity(total, max(0, total - taken), len(_gpus()))
+        return Capacity(total, max(0, total - taken), *self._gpus.capacity())
 
     async def found(self) -> tuple[str, ...]:
         """See the port."""
@@ -138,6 +144,7 @@ class LocalTasks:
         if record["boot_id"] == self._settings.boot_id:
             try:
                 await handle.greet(connect(folder))
+                self._gpus.adopt(handle.id, handle.spec.gpus, _gpus_given(folder))
                 return True
             except OSError:
                 groups.kill()
@@ -156,6 +163,7 @@ class LocalTasks:
                 f"containers need namespaces (sandbox tier A), and tier {capabilities.tier.value} "
                 f"is what works here: {why}"
             )
+        self._gpus.promise(spec.id, spec.gpus)
         _make_folder(folder, {"boot_id": settings.boot_id, "name": spec.name})
         plan = TaskPlan(
             folder=str(folder),
@@ -178,6 +186,7 @@ class LocalTasks:
     def _remove(self, task_id: str, folder: Path, groups: TaskGroups) -> None:
         """On a thread: everything has ended, but for the last of it in the kernel."""
         self._handles.pop(task_id, None)
+        self._gpus.release(task_id)
         groups.kill()
         tries = _REMOVE_TRIES
         while not groups.remove() and tries:
@@ -190,9 +199,11 @@ class LocalTasks:
     def _plan(
         self, task: TaskSpec, folder: Path, groups: TaskGroups, spec: ContainerSpec
     ) -> ContainerPlan:
-        gpus = self._gpus(spec.gpus)
+        gpus = self._gpus.give(task.id, spec.name, spec.gpus)
         place = folder / f"{CONTAINER_PREFIX}{spec.name}"
         place.mkdir(exist_ok=True)
+        if gpus:
+            write_gpus(place, [gpu.id for gpu in gpus])
         mounts = self._files(place, spec)
         lowers, environment = list(spec.lowers), dict(spec.environment)
         if not lowers:
@@ -202,7 +213,11 @@ class LocalTasks:
             environment.setdefault("PATH", f"{sys.prefix}/bin:{_PATH}")
         mounts += [Mount(path, path) for path in spec.shown]
         mounts += [self._mount(folder, mount) for mount in spec.mounts]
-        mounts += [Mount(path, path, is_writable=True) for path in gpus]
+        if gpus:
+            mounts += self._gpus.mounts(gpus, with_libraries=bool(spec.lowers))
+            environment[VISIBLE] = ",".join(gpu.id for gpu in gpus)
+            if spec.lowers:
+                environment.setdefault("LD_LIBRARY_PATH", LIBRARIES_DIR)
         try:
             groups.create_container(spec.name, spec.memory_mb, spec.cpu_shares)
         except OSError as error:
@@ -263,20 +278,6 @@ class LocalTasks:
             (self._skeleton.root_dir / "tmp").chmod(0o1777)
         return self._skeleton
 
-    def _gpus(self, wanted: int) -> list[str]:
-        """Device files of so many GPUs. Raises TaskRefused."""
-        if not wanted:
-            return []
-        there = _gpus()
-        if not there:
-            raise TaskRefused("no GPU on any node")
-        if wanted > len(there):
-            raise TaskRefused(f"{wanted} GPUs asked, {len(there)} on the node that has most")
-        control = [
-            str(path) for path in Path("/dev").glob("nvidia[!0-9]*") if path.is_char_device()
-        ]
-        return [*there[:wanted], *control]
-
     def _take_listeners(
         self, listeners: Sequence[socket.socket], name: str
     ) -> Sequence[Callable[[], None]]:
@@ -311,12 +312,14 @@ def _has_containers(folder: Path) -> bool:
     return any(folder.glob(f"{CONTAINER_PREFIX}*"))
 
 
+def _gpus_given(folder: Path) -> dict[str, tuple[str, ...]]:
+    places = folder.glob(f"{CONTAINER_PREFIX}*")
+    found = {place.name[len(CONTAINER_PREFIX) :]: read_gpus(place) for place in places}
+    return {name: ids for name, ids in found.items() if ids}
+
+
 def _plain(plan: TaskPlan) -> dict[str, object]:
     return {name: value for name, value in vars(plan).items() if name != "program"}
-
-
-def _gpus() -> list[str]:
-    return sorted(str(path) for path in Path("/dev").glob("nvidia[0-9]*"))
 
 
 def _machine_memory_mb() -> int:

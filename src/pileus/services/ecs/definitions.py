@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_para
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pileus.services.ecs import errors
@@ -32,6 +32,8 @@ _NOT_HERE_IN_CONTAINERS = {
     "restartPolicy": "restart policies of containers: a service replaces tasks that end",
 }
 _DRIVER = "awslogs"
+_GPU = "GPU"
+_COUNT = re.compile(r"[1-9][0-9]{0,3}")
 
 
 def checked(request: Mapping[str, Any]) -> tuple[dict[str, Any], int, int]:
@@ -210,13 +212,26 @@ def _check_linux(name: str, one: Mapping[str, Any], *, is_fargate: bool) -> None
         raise errors.unsupported(f"added capabilities ({added})")
     if linux.get("devices"):
         raise errors.unsupported("devices of the host in containers")
-    for wanted in one.get("resourceRequirements") or ():
-        if wanted["type"] != "GPU":
+    check_requirements(name, one.get("resourceRequirements") or (), is_fargate=is_fargate)
+
+
+def check_requirements(
+    name: str, requirements: Iterable[Mapping[str, Any]], *, is_fargate: bool
+) -> None:
+    """Of a container, as defined or overridden: so many GPUs. Raises ServiceError."""
+    for wanted in requirements:
+        if wanted["type"] != _GPU:
             raise errors.unsupported(f"resource requirements of type {wanted['type']}")
         if is_fargate:
             raise errors.client("Fargate tasks do not support GPU resource requirements.")
-        if not str(wanted.get("value")).isdigit():
+        if not _COUNT.fullmatch(str(wanted.get("value"))):
             raise errors.client(f"Invalid setting for container '{name}'. GPU must be a number.")
+
+
+def gpus_of(one: Mapping[str, Any], override: Mapping[str, Any]) -> int:
+    """How many GPUs a container definition asks for, as a task overrides it."""
+    wanted = override.get("resourceRequirements") or one.get("resourceRequirements") or ()
+    return sum(int(requirement["value"]) for requirement in wanted if requirement["type"] == _GPU)
 
 
 def _check_set(

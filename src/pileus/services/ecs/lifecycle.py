@@ -68,6 +68,7 @@ def _take_containers(task: Task, report: TaskReport) -> None:
                 exit_code=told.exit_code,
                 reason=told.reason,
                 health=told.health or "UNKNOWN",
+                gpus=list(told.gpus) or one.gpus,
             )
         )
     task.containers = containers

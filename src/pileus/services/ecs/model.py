@@ -52,7 +52,7 @@ class Definition(msgspec.Struct, kw_only=True):
 
 
 class ContainerRecord(msgspec.Struct, kw_only=True):
-    """A container of a task as it was last told."""
+    """A container of a task as it was last told; ``gpus`` are the ids of those it was given."""
 
     name: str
     image: str
@@ -64,6 +64,7 @@ class ContainerRecord(msgspec.Struct, kw_only=True):
     cpu: int = 0
     memory_mb: int = 0
     reserved_mb: int = 0
+    gpus: list[str] = []
 
 
 class Task(msgspec.Struct, kw_only=True):
@@ -75,6 +76,7 @@ class Task(msgspec.Struct, kw_only=True):
         service, deployment: of the service that started it; empty for none.
         version: grows with every change, as events tell it.
         pull_began_ms, pull_ms: when its images began to be found, and when they all were.
+        gpus: how many its containers ask for.
         credentials: the unguessable id under which the task asks for its role's keys.
     """
 
@@ -94,6 +96,7 @@ class Task(msgspec.Struct, kw_only=True):
     cpu: int = 0
     memory_mb: int = 0
     disk_mb: int = 0
+    gpus: int = 0
     health: str = "UNKNOWN"
     pull_ms: int = 0
     pull_began_ms: int = 0

@@ -22,7 +22,7 @@ from pileus.compute.task_plan import (
 )
 from pileus.kernel.kernel import Kernel
 from pileus.ports.tasks import ContainerSpec, Mount, TaskSpec, Ulimit
-from pileus.services.ecs import secret_values
+from pileus.services.ecs import definitions, secret_values
 from pileus.services.ecs.model import ContainerRecord, Definition, Task
 from pileus.services.ecs.secret_values import CannotPlan
 from pileus.values.context import CallContext, Principal
@@ -157,7 +157,6 @@ class Planner:
             raise CannotPlan(
                 "CannotStartContainerError: Error response from daemon: no command specified"
             )
-        wanted = given.get("resourceRequirements") or body.get("resourceRequirements") or ()
         return ContainerSpec(
             name=record.name,
             command=command,
@@ -181,7 +180,7 @@ class Planner:
             shared_memory_mb=linux.get("sharedMemorySize") or 64,
             is_root_read_only=bool(body.get("readonlyRootFilesystem")),
             has_init=bool(linux.get("initProcessEnabled")),
-            gpus=sum(int(one["value"]) for one in wanted),
+            gpus=definitions.gpus_of(body, given),
         )
 
     def _mounts(self, body: Mapping[str, Any], definition: Definition) -> list[Mount]:
@@ -252,6 +251,7 @@ def _task_spec(scope: str, task: Task) -> TaskSpec:
         memory_mb=task.memory_mb,
         cpu_units=task.cpu,
         disk_mb=task.disk_mb,
+        gpus=task.gpus,
     )
 
 

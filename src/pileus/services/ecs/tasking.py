@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.calls import WriteCall
-from pileus.services.ecs import model, store, telling
+from pileus.services.ecs import definitions, model, store, telling
 from pileus.services.ecs.limits import LIMITS
 from pileus.services.ecs.model import ContainerRecord, Definition, Task
 
@@ -45,6 +45,10 @@ def new_task(
         cpu=asked.get("cpu", definition.cpu),
         memory_mb=asked.get("memory_mb", definition.memory_mb),
         disk_mb=disk_mb,
+        gpus=sum(
+            definitions.gpus_of(one, named.get(one["name"], {}))
+            for one in definition.body["containerDefinitions"]
+        ),
         service=asked.get("service") or "",
         deployment=asked.get("deployment") or "",
         tags=asked.get("tag_map") or {},

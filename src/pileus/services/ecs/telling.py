@@ -141,6 +141,8 @@ def _container(call: Call, record: Task, one: ContainerRecord, task_arn: str) ->
         told["memory"] = str(one.memory_mb)
     if one.reserved_mb:
         told["memoryReservation"] = str(one.reserved_mb)
+    if one.gpus:
+        told["gpuIds"] = one.gpus
     if one.exit_code is not None:
         told["exitCode"] = one.exit_code
     if one.reason:

@@ -210,15 +210,67 @@ async def commands_run_inside(bench: Bench) -> None:
 
 
 async def gpus_are_refused_where_there_are_none(bench: Bench) -> None:
-    """In words that say so."""
+    """In words that say so, for a container and for a whole task."""
     if bench.nodes.capacity().gpus:
         pytest.skip("this machine has a GPU")
     handle = await bench.open()
     with pytest.raises(TaskRefused, match="no GPU on any node"):
         await handle.start(ContainerSpec("main", bench.commands["true"], gpus=1))
     await handle.close()
+    with pytest.raises(TaskRefused, match="no GPU on any node"):
+        await bench.nodes.open(TaskSpec("task-2", "task-2", gpus=1))
+    assert bench.nodes.capacity().gpus_free == 0
 
 
+async def _task_with_gpus(bench: Bench, name: str, count: int) -> TaskHandle:
+    handle = await bench.nodes.open(TaskSpec(name, name, gpus=count))
+    spec = ContainerSpec("main", bench.commands["forever"], gpus=count)
+    await bench.run(handle.start(spec))
+    return handle
+
+
+async def no_two_tasks_have_the_same_gpu(bench: Bench) -> None:
+    """Of two GPUs each task gets one, also where another platform finds the first; a third task is
+    refused until one is closed. For benches of two GPUs."""
+    nodes = bench.nodes
+    first = await _task_with_gpus(bench, "task-1", 1)
+    assert nodes.capacity().gpus_free == 1
+    await nodes.close()
+    bench.nodes = nodes = bench.again()
+    first = await nodes.open(TaskSpec("task-1", "task-1", gpus=1))
+    second = await _task_with_gpus(bench, "task-2", 1)
+    assert len({*first.gpus("main"), *second.gpus("main")}) == 2
+    assert (nodes.capacity().gpus, nodes.capacity().gpus_free) == (2, 0)
+    with pytest.raises(TaskRefused, match="1 GPUs asked, 0 of 2 left"):
+        await nodes.open(TaskSpec("task-3", "task-3", gpus=1))
+    with pytest.raises(TaskRefused, match="3 GPUs asked, 2 on the node that has most"):
+        await nodes.open(TaskSpec("task-3", "task-3", gpus=3))
+    given = first.gpus("main")
+    await first.close()
+    third = await _task_with_gpus(bench, "task-3", 1)
+    assert third.gpus("main") == given
+    await second.close()
+    await third.close()
+    assert nodes.capacity().gpus_free == 2
+
+
+async def a_promised_gpu_is_kept(bench: Bench) -> None:
+    """For the task that asked, though its container has not started. For benches of two GPUs."""
+    first = await bench.nodes.open(TaskSpec("task-1", "task-1", gpus=2))
+    second = await bench.nodes.open(TaskSpec("task-2", "task-2"))
+    with pytest.raises(TaskRefused, match="1 GPUs asked, 0 of 2 left"):
+        await second.start(ContainerSpec("main", bench.commands["true"], gpus=1))
+    for name in ("one", "other"):
+        spec = ContainerSpec(name, bench.commands["forever"], gpus=1)
+        await bench.run(first.start(spec))
+    assert len({*first.gpus("one"), *first.gpus("other")}) == 2
+    assert first.gpus("nobody") == ()
+    await first.close()
+    await second.close()
+
+
+GPU_CONTRACT = (no_two_tasks_have_the_same_gpu, a_promised_gpu_is_kept)
+"""For adapters on a machine of two GPUs."""
 CONTRACT = (
     an_exit_status_is_told,
     output_is_whole_when_the_end_is_told,

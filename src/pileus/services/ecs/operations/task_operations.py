@@ -10,14 +10,12 @@ import orjson
 from pileus.compute.task_plan import USER_INITIATED
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.kernel.operations import read, write
-from pileus.ports.tasks import Capacity
+from pileus.ports.tasks import Capacity, gpu_refusal
 from pileus.services.ecs import definitions, errors, model, paging, store, tasking, telling
 from pileus.services.ecs.limits import LIMITS
 from pileus.services.ecs.model import Cluster, Definition, Task, fingerprint
 from pileus.services.ecs.names import short_name
 from pileus.services.ecs.running import TaskRunner
-
-_GPU = "GPU"
 
 
 async def _look_at_node(call: StreamCall, request: Mapping[str, Any]) -> Capacity:
@@ -84,7 +82,7 @@ def _checked(
             "Network Configuration must be provided when networkMode 'awsvpc' is specified."
         )
     overrides = request.get("overrides") or {}
-    _check_overrides(definition, overrides)
+    _check_overrides(definition, overrides, is_fargate=launch == "FARGATE")
     cpu = definitions.cpu_units(overrides.get("cpu")) or definition.cpu
     memory_mb = definitions.memory_of(overrides.get("memory")) or definition.memory_mb
     if launch == "FARGATE" and (overrides.get("cpu") or overrides.get("memory")):
@@ -102,7 +100,9 @@ def _checked(
     }
 
 
-def _check_overrides(definition: Definition, overrides: Mapping[str, Any]) -> None:
+def _check_overrides(
+    definition: Definition, overrides: Mapping[str, Any], *, is_fargate: bool
+) -> None:
     names = {one["name"] for one in definition.body["containerDefinitions"]}
     for one in overrides.get("containerOverrides") or ():
         if one.get("name") not in names:
@@ -110,6 +110,8 @@ def _check_overrides(definition: Definition, overrides: Mapping[str, Any]) -> No
                 f"Override for container named {one.get('name')} is not a container in the "
                 "TaskDefinition."
             )
+        requirements = one.get("resourceRequirements") or ()
+        definitions.check_requirements(one["name"], requirements, is_fargate=is_fargate)
     if len(orjson.dumps(overrides)) > 8192:
         raise errors.invalid("Overrides exceed the maximum length of 8192 characters.")
 
@@ -119,24 +121,35 @@ def _no_room(
 ) -> dict[str, str] | None:
     """Why the tasks cannot be placed, as a failure of RunTask."""
     arn = store.arn(call, "task-definition", definition.name)
-    overrides = {
-        one["name"]: one for one in (asked.get("overrides") or {}).get("containerOverrides") or ()
-    }
-    gpus = 0
-    for one in definition.body["containerDefinitions"]:
-        wanted = overrides.get(one["name"], {}).get("resourceRequirements")
-        for requirement in wanted or one.get("resourceRequirements") or ():
-            gpus += int(requirement["value"]) if requirement["type"] == _GPU else 0
-    if gpus and not node.gpus:
-        return {"arn": arn, "reason": "RESOURCE:GPU", "detail": "no GPU on any node"}
-    if gpus > node.gpus:
-        detail = f"{gpus} GPUs asked, {node.gpus} on the node that has most"
-        return {"arn": arn, "reason": "RESOURCE:GPU", "detail": detail}
+    wanted = _gpus_asked(definition, asked) * asked["count"]
+    # The node knows what runs, of all accounts; the store what it is about to be given as well.
+    promised = sum(task.gpus for task in _active(call)) if wanted else 0
+    free = max(0, min(node.gpus_free, node.gpus - promised))
+    if wanted > free:
+        return {
+            "arn": arn,
+            "reason": "RESOURCE:GPU",
+            "detail": gpu_refusal(wanted, free, node.gpus),
+        }
     wanted_mb = asked["memory_mb"] * asked["count"]
     if wanted_mb > node.memory_free_mb:
         detail = f"{wanted_mb} MiB asked, {node.memory_free_mb} of {node.memory_mb} MiB left"
         return {"arn": arn, "reason": "RESOURCE:MEMORY", "detail": detail}
     return None
+
+
+def _gpus_asked(definition: Definition, asked: Mapping[str, Any]) -> int:
+    given = (asked.get("overrides") or {}).get("containerOverrides") or ()
+    overrides = {one["name"]: one for one in given}
+    return sum(
+        definitions.gpus_of(one, overrides.get(one["name"], {}))
+        for one in definition.body["containerDefinitions"]
+    )
+
+
+def _active(call: ReadCall) -> list[Task]:
+    found = (store.get_task(call, task_id) for task_id in store.active_tasks(call))
+    return [task for task in found if task is not None]
 
 
 @read
