@@ -69,13 +69,6 @@ class Packages:
             task.add_done_callback(lambda _: self._under_way.pop(name, None))
         return await asyncio.shield(task)
 
-    def forget_all_but(self, kept: Sequence[Path]) -> None:
-        """Delete every folder not named."""
-        names = {path.name for path in kept}
-        for folder in self._root_dir.iterdir() if self._root_dir.exists() else ():
-            if folder.name not in names:
-                remove_tree(folder)
-
     def _unpack(self, name: str, archives: Sequence[Path]) -> Path:
         folder = self._root_dir / name
         marker = self._root_dir / name / _DONE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 from pileus.values.errors import ServiceError
@@ -123,9 +123,6 @@ class SocketBody:
                 raise ValueError(f"body exceeds {limit_bytes} bytes")
             parts.append(piece)
         return b"".join(parts)
-
-
-BreakOff = Callable[[], ServiceError]
 
 
 def broken_off() -> ServiceError:

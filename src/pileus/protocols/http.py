@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from pileus.values.body import Body, BytesBody
-
-NO_BODY_STATUSES = frozenset({204, 304})
 
 
 class HttpRequest(msgspec.Struct):
@@ -73,8 +70,3 @@ class HttpResponse:
 
     def __repr__(self) -> str:
         return f"HttpResponse({self.status}, {self.headers!r}, {self.body!r})"
-
-
-def header_list(headers: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The pairs of a mapping."""
-    return list(headers.items())

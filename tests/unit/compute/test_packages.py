@@ -201,12 +201,3 @@ async def test_a_list_of_millions_is_not_read(tmp_path: Path, monkeypatch) -> No
     archive = _zip(tmp_path / "a.zip", {f"{number:0100}": b"" for number in range(1000)})
     with pytest.raises(PackageError, match="list of files is too long"):
         packages.check_archive(archive)
-
-
-async def test_unused_folders_go(tmp_path: Path) -> None:
-    store = Packages(tmp_path / "code", "boot")
-    kept = await store.unpack([_zip(tmp_path / "a.zip", {"a": b"1"})])
-    gone = await store.unpack([_zip(tmp_path / "b.zip", {"a": b"2"})])
-    store.forget_all_but([kept])
-    assert kept.exists()
-    assert not gone.exists()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -29,7 +28,6 @@ from pileus.runtime.container_plan import PROTOCOL_VERSION, ContainerPlan
 CONTAINER_PREFIX = "c-"
 _GPUS = "gpus.json"
 _READ_BYTES = 1 << 20
-_KILLED = 128 + signal.SIGKILL
 PlanOf = Callable[[TaskSpec, ContainerSpec], ContainerPlan]
 TakeListeners = Callable[[Sequence[socket.socket], str], Sequence[Callable[[], None]]]
 

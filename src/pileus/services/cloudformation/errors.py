@@ -34,12 +34,6 @@ def already_exists(name: str) -> ServiceError:
     return ServiceError("AlreadyExistsException", f"Stack [{name}] already exists")
 
 
-def exists_for_create(name: str, status: str) -> ServiceError:
-    return validation(
-        f"Stack [{name}] already exists and cannot be created again with the changeSet [{status}]."
-    )
-
-
 def cannot_update(stack_id: str, status: str) -> ServiceError:
     return validation(f"Stack:{stack_id} is in {status} state and can not be updated.")
 

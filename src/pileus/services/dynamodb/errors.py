@@ -26,10 +26,6 @@ def table_exists(name: str) -> ServiceError:
     return ServiceError("ResourceInUseException", f"Table already exists: {name}")
 
 
-def index_in_use(message: str) -> ServiceError:
-    return ServiceError("ResourceInUseException", message)
-
-
 def stream_not_found(arn: str) -> ServiceError:
     return ServiceError(
         "ResourceNotFoundException", f"Requested resource not found: Stream: {arn} not found"

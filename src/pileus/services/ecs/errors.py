@@ -22,10 +22,6 @@ def cluster_not_found() -> ServiceError:
     return ServiceError("ClusterNotFoundException", "Cluster not found.")
 
 
-def cluster_inactive() -> ServiceError:
-    return client("The referenced cluster was inactive.")
-
-
 def cluster_has_tasks() -> ServiceError:
     return ServiceError(
         "ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active."

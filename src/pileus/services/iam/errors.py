@@ -104,10 +104,6 @@ def no_such_alias(alias: str) -> ServiceError:
     return _no_such(f"Account alias not found: {alias}")
 
 
-def alias_exists(alias: str) -> ServiceError:
-    return _exists(f"The account alias {alias} already exists.")
-
-
 def service_role_exists(name: str) -> ServiceError:
     return ServiceError(
         "InvalidInput",

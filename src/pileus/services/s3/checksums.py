@@ -41,9 +41,6 @@ class Expected:
     value: str = ""
 
 
-NOTHING = Expected()
-
-
 def expected(request: Mapping[str, Any]) -> Expected:
     """From the members of PutObject or UploadPart.
 

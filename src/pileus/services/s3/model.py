@@ -11,7 +11,6 @@ import msgspec
 
 NULL_VERSION = "null"
 ENABLED = "Enabled"
-SUSPENDED = "Suspended"
 STANDARD = "STANDARD"
 
 
