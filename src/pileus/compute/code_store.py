@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from pileus.compute.errors import PackageError
 from pileus.compute.packages import Packages, check_archive
 from pileus.ports.blobs import Blobs
 from pileus.runtime.removal import remove_tree
 
 _GONE = ".gone"
+
+
+class Kept(NamedTuple):
+    """What an archive is: SHA-256 in Base64, as AWS spells it, and its size."""
+
+    sha256: str
+    size_bytes: int
 
 
 class CodeStore:
@@ -77,6 +88,31 @@ class CodeStore:
             return await asyncio.shield(task)
         finally:
             self._under_way -= 1
+
+    async def keep(self, blob: str, body: AsyncIterable[bytes]) -> Kept:
+        """Put an archive into Blobs under a new name; one that cannot be used is deleted again.
+
+        Raises PackageError, BlobsUnavailable.
+        """
+        digest, size_bytes = hashlib.sha256(), 0
+
+        async def hashed() -> AsyncIterator[bytes]:
+            nonlocal size_bytes
+            async for piece in body:
+                digest.update(piece)
+                size_bytes += len(piece)
+                yield piece
+
+        await self._blobs.put(blob, hashed())
+        try:
+            if not size_bytes:
+                raise PackageError("Uploaded file must be a non-empty zip")
+            await self.check(blob)
+        except PackageError:
+            await self._blobs.delete(blob)
+            await self.forget(blob)
+            raise
+        return Kept(base64.b64encode(digest.digest()).decode(), size_bytes)
 
     async def check(self, blob: str) -> None:
         """Read the archive's list. Raises PackageError when it cannot be used, BlobNotFound."""

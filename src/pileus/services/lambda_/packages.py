@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pileus.compute.errors import PackageError
 from pileus.kernel.calls import ReadCall, StreamCall
 from pileus.services.lambda_ import errors, store
 from pileus.services.lambda_.code_sweep import CodeSweep, code_prefix
-from pileus.services.lambda_.configuration import base64_sha256
 from pileus.services.lambda_.image_code import store_image
 from pileus.services.lambda_.limits import LIMITS
 from pileus.services.lambda_.model import Code, Layer
@@ -48,27 +46,13 @@ async def store_code(call: StreamCall, given: Mapping[str, Any], operation: str)
             or is too large, or an S3 object that cannot be read.
     """
     body = await _source(call, given, operation)
-    digest, size_bytes = hashlib.sha256(), 0
-
-    async def hashed() -> AsyncIterator[bytes]:
-        nonlocal size_bytes
-        async for chunk in body:
-            digest.update(chunk)
-            size_bytes += len(chunk)
-            yield chunk
-
     blob = code_prefix(call) + call.random_bytes(16).hex()
     call.part(CodeSweep).ask(call)
-    await call.blobs.put(blob, hashed())
     try:
-        if size_bytes == 0:
-            raise errors.invalid("Uploaded file must be a non-empty zip")
-        await call.part(Functions).code.check(blob)
-    except (PackageError, ServiceError) as error:
-        await call.blobs.delete(blob)
-        await call.part(Functions).code.forget(blob)
-        raise errors.invalid(getattr(error, "message", str(error))) from error
-    return Code(blob=blob, sha256=base64_sha256(digest.digest()), size_bytes=size_bytes)
+        kept = await call.part(Functions).code.keep(blob, body)
+    except PackageError as error:
+        raise errors.invalid(str(error)) from error
+    return Code(blob=blob, sha256=kept.sha256, size_bytes=kept.size_bytes)
 
 
 async def _source(call: StreamCall, given: Mapping[str, Any], operation: str) -> Body:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pileus.compute.errors import PackageError
@@ -142,24 +140,12 @@ def _apply(write: WriteCall, engine: Engine, request: Mapping[str, Any]) -> None
 async def _store_code(call: StreamCall, given: Mapping[str, Any]) -> Code:
     """Keep a package in Blobs, checked; raises ValidationException."""
     body = await _package(call, given)
-    digest, size_bytes = hashlib.sha256(), 0
-
-    async def hashed() -> AsyncIterator[bytes]:
-        nonlocal size_bytes
-        async for chunk in body:
-            digest.update(chunk)
-            size_bytes += len(chunk)
-            yield chunk
-
     blob = code_prefix(call) + call.random_bytes(16).hex()
-    await call.blobs.put(blob, hashed())
     try:
-        await call.part(Engines).code.check(blob)
+        kept = await call.part(Engines).code.keep(blob, body)
     except PackageError as problem:
-        await call.blobs.delete(blob)
-        await call.part(Engines).code.forget(blob)
         raise errors.invalid(str(problem)) from None
-    return blob, base64.b64encode(digest.digest()).decode(), size_bytes
+    return blob, kept.sha256, kept.size_bytes
 
 
 async def _package(call: StreamCall, given: Mapping[str, Any]) -> Body:
