@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from pileus.cli.connection import open_api, stage_options
+from pileus.cli.tables import table, wide_console
 from pileus.deploy.inventory import inventory
 
-_WIDE = 240
 _COLUMNS = {
     "stacks": ("name", "status"),
     "functions": (
@@ -49,30 +47,12 @@ def command(stage: str | None, region: str | None, endpoint: str, is_json: bool)
     if is_json:
         click.echo(json.dumps(found, indent=2))
         return
-    console = _console()
+    console = wide_console()
     console.print(f"account {found['account']}, {found['region']}")
     for kind, columns in _COLUMNS.items():
         if found[kind]:
-            console.print(_table(kind, columns, found[kind]))
+            console.print(table(kind, columns, found[kind]))
     if not any(found[kind] for kind in _COLUMNS):
         console.print("nothing is deployed here")
     for kind, reason in found["unanswered"].items():
         Console(stderr=True).print(f"{kind} unknown: {reason}", markup=False)
-
-
-def _console() -> Console:
-    """As wide as the terminal; nothing is cut off where there is none."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_WIDE)
-
-
-def _table(kind: str, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> Table:
-    """Columns that no row has a value for are left out."""
-    used = [name for name in columns if any(row.get(name) is not None for row in rows)]
-    table = Table(box=None, padding=(0, 2, 0, 0), title=kind, title_justify="left")
-    for name in used:
-        is_number = any(isinstance(row.get(name), (int, float)) for row in rows)
-        table.add_column(name.replace("_", " "), justify="right" if is_number else "left")
-    for row in rows:
-        table.add_row(*("" if row.get(name) is None else str(row[name]) for name in used))
-    return table

@@ -21,6 +21,7 @@ from botocore.exceptions import (
 
 from pileus.deploy.accounts import SECRET
 from pileus.deploy.errors import ApiError, DeployError, NoAnswer, PlatformGone, PlatformUnreachable
+from pileus.shapes.source import OWN_FOLDER
 
 INVOKE_TIMEOUT_S = 960
 """A function may run for 15 minutes; the connection must outlive it."""
@@ -52,6 +53,7 @@ class Api:
         self.account = account
         self.region = region
         self._session = botocore.session.Session()
+        self._session.get_component("data_loader").search_paths.append(str(OWN_FOLDER))
         self._clients: dict[str, Any] = {}
 
     def of_account(self, account: str, region: str | None = None) -> Api:

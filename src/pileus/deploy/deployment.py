@@ -15,10 +15,11 @@ from pileus.deploy.api import Time
 from pileus.deploy.buckets import delete_objects, exists, upload
 from pileus.deploy.errors import DeployError, PackageTooLarge
 from pileus.deploy.image_building import Workshop
-from pileus.deploy.packaging import UNZIPPED_BYTES_MAX, Package, pack
+from pileus.deploy.local_code import LocalCode, pack_local_code
+from pileus.deploy.packaging import UNZIPPED_BYTES_MAX, Package, has_module, pack
 from pileus.deploy.progress import Progress
 from pileus.deploy.requirement_layers import Layers, RequirementLayer, attach, make_layers
-from pileus.deploy.service_folder import ServiceFolder
+from pileus.deploy.service_folder import FILE_NAMES, ServiceFolder
 from pileus.deploy.service_images import build_own, looked_up, repository_of
 from pileus.deploy.stacks import StackChange, StackOutcome, Stacks
 from pileus.deploy.support import SUPPORT
@@ -58,10 +59,12 @@ class _Bundle:
     layers: Layers
     base: str
     images: Mapping[str, str]
+    local: LocalCode
 
     def keys(self) -> dict[str, Package]:
         """Package by object key."""
         every = [*self.packages.values(), *(one.package for one in self.layers.made)]
+        every += self.local.packages.values()
         return {self.key(package): package for package in every}
 
     def key(self, package: Package) -> str:
@@ -142,8 +145,11 @@ class ServiceDeployment:
         )
         _check_sizes(plan, packages, layers.made)
         _check_handlers(plan, packages, layers.made)
+        local = pack_local_code(
+            plan.template, self._folder.folder, scratch / "resources", FILE_NAMES
+        )
         return _Bundle(
-            packages, layers, plan.plan.folder.rsplit("/", 1)[0], self._settle_images(plan)
+            packages, layers, plan.plan.folder.rsplit("/", 1)[0], self._settle_images(plan), local
         )
 
     def _settle_images(self, plan: Translation) -> dict[str, str]:
@@ -174,6 +180,9 @@ class ServiceDeployment:
             for artifact in translation.plan.artifacts
         }
         template = _replaced(translation.template, own)
+        keys = {name: bundle.key(package) for name, package in bundle.local.packages.items()}
+        bucket = translation.initial["Outputs"][f"{BUCKET_ID}Name"]["Value"]
+        template = bundle.local.placed(template, bucket, keys)
         layer_keys = {one.logical_id: bundle.key(one.package) for one in bundle.layers.made}
         return attach(template, bundle.layers, layer_keys)
 
@@ -302,17 +311,11 @@ def _check_handlers(
         module = properties["Handler"].rpartition(".")[0].replace(".", "/")
         names = packages[artifact.name].names
         in_layer = own_layers.get(name, frozenset())
-        if not _has_module(names, module) and not _has_module(in_layer, f"python/{module}"):
+        if not has_module(names, module) and not has_module(in_layer, f"python/{module}"):
             raise DeployError(
                 f"functions.{name}.handler: {properties['Handler']}: the package has no "
                 f"{module}.py; check the handler's name and package.patterns"
             )
-
-
-def _has_module(names: frozenset[str], module: str) -> bool:
-    if f"{module}.py" in names or any(name.startswith(f"{module}/") for name in names):
-        return True
-    return any(name.startswith(f"{module}.") and name.endswith((".so", ".pyc")) for name in names)
 
 
 def _size(size_bytes: int) -> str:

@@ -138,6 +138,13 @@ def ready_made(name: str, path: Path) -> Package:
     return _described(name, path, unzipped, frozenset(sizes))
 
 
+def has_module(names: frozenset[str], module: str) -> bool:
+    """Whether a package with these entries holds the Python module ``a/b``."""
+    if f"{module}.py" in names or any(name.startswith(f"{module}/") for name in names):
+        return True
+    return any(name.startswith(f"{module}.") and name.endswith((".so", ".pyc")) for name in names)
+
+
 def _described(name: str, path: Path, unzipped: int, names: frozenset[str]) -> Package:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").digest()

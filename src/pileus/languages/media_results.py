@@ -183,6 +183,29 @@ def _veritone(series: Series) -> Iterator[dict[str, Any]]:
         yield {**span, "object": thing}
 
 
+def line(document: Mapping[str, Any]) -> str:
+    """A record in a line for people: its time, words and objects; empty where nothing was found."""
+    said = [text for _, _, text in captions(document["series"])]
+    objects = [found for each in document["series"] for found in each.get("objects") or ()]
+    said += [_named(found) for found in objects]
+    if document.get("error"):
+        said.append(f"failed: {document['error']}")
+    if not said:
+        return ""
+    return f"{_clock(document['chunk']['start_ms'], '.')}  {', '.join(said)}"
+
+
+def _named(found: Mapping[str, Any]) -> str:
+    parts = [found["label"]]
+    if "track" in found:
+        parts[0] += f" #{found['track']}"
+    if "confidence" in found:
+        parts.append(f"{found['confidence']:.2f}")
+    if "box" in found:
+        parts.append("[" + " ".join(f"{corner:.2f}" for corner in found["box"]) + "]")
+    return " ".join(parts)
+
+
 def _clock(at_ms: int, point: str) -> str:
     seconds, millis = divmod(max(0, at_ms), 1000)
     minutes, seconds = divmod(seconds, 60)

@@ -2,16 +2,20 @@
 
 ```yaml
 Lobby:    {Type: Pileus::Media::Source, Properties: {Pull: "rtsp://…", Segment: 2s, Keep: 1h}}
-People:   {Type: Pileus::Media::Engine, Properties: {Handler: people.detect, Mode: object, Code: {S3Bucket: …, S3Key: …},
+People:   {Type: Pileus::Media::Engine, Properties: {Handler: people.detect, Mode: object, CodeUri: .,
            Input: {Frames: {Rate: 5, Width: 640}}, Batch: {Size: 8, Window: 200ms}, Scale: {Min: 0, Max: 4, TargetLag: 1s},
            Gate: motion, WhenBehind: newest}}
 Newsroom: {Type: Pileus::Media::Pipeline, Properties: {Source: !Ref Lobby, Engines: [!Ref People]}}
 ```
+
+A folder as ``CodeUri`` is packed by ``pileus deploy`` and comes here as ``Code: {S3Bucket, S3Key}``.
 """
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +25,7 @@ from pileus.services.media import errors
 from pileus.values.errors import ServiceError
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_S3_URI = re.compile(r"s3://([^/]+)/(.+)")
 _UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -126,12 +131,38 @@ def _engine(request: ResourceRequest) -> dict[str, Any]:
     return wanted
 
 
+def _code(given: Mapping[str, Any]) -> dict[str, Any]:
+    """``Code: {S3Bucket, S3Key}`` or ``{ZipFile}`` (Python, as ``index.py``), or ``CodeUri: s3://bucket/key``."""
+    uri, code = given.get("CodeUri"), given.get("Code")
+    if uri and code:
+        raise errors.invalid("An engine has either Code or CodeUri.")
+    if isinstance(code, Mapping):
+        if "ZipFile" not in code:
+            return dict(code)
+        return {**code, "ZipFile": _zipped(str(code["ZipFile"]))}
+    found = _S3_URI.fullmatch(str(uri or ""))
+    if found is None:
+        raise errors.invalid(
+            "An engine has Code with S3Bucket and S3Key, or CodeUri s3://bucket/key; a folder as "
+            "CodeUri is packed by pileus deploy."
+        )
+    return {"S3Bucket": found[1], "S3Key": found[2]}
+
+
+def _zipped(source: str) -> bytes:
+    """A package of one module, ``index.py``; the same source gives the same bytes."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo("index.py"), source)
+    return packed.getvalue()
+
+
 async def _create_engine(call: StreamCall, request: ResourceRequest) -> Resource:
     name = request.properties.get("Name") or request.generated_name(64)
     given = {
         "Name": name,
         "Mode": request.properties.get("Mode") or "object",
-        "Code": require(request, "Code"),
+        "Code": _code(request.properties),
         **_engine(request),
     }
     await call.invoke("media", "CreateEngine", given)
@@ -140,8 +171,9 @@ async def _create_engine(call: StreamCall, request: ResourceRequest) -> Resource
 
 async def _update_engine(call: StreamCall, request: ResourceRequest) -> Resource:
     given = {"Name": request.physical_id, **_engine(request)}
-    if request.properties.get("Code") != request.old_properties.get("Code"):
-        given["Code"] = require(request, "Code")
+    code = _code(request.properties)
+    if code != _code(request.old_properties):
+        given["Code"] = code
     await call.invoke("media", "UpdateEngine", given)
     return _made(call, "engine", request.physical_id)
 

@@ -23,10 +23,12 @@ Code = tuple[str, str, int]
 @stream
 async def create_engine(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Keep an engine; it runs once a pipeline has it."""
+    if call.remembered() is not None:
+        return Reply({"Engine": _shown(call, request["Name"])})
     call.read(lambda view: store.check_new(view.state, "engine", request["Name"]))
     code = await _store_code(call, request["Code"])
 
-    def step(write: WriteCall) -> None:
+    def step(write: WriteCall) -> bool:
         store.check_new(write.state, "engine", request["Name"])
         engine = Engine(
             name=request["Name"],
@@ -40,6 +42,7 @@ async def create_engine(call: StreamCall, request: Mapping[str, Any], body: Body
         )
         _apply(write, engine, request)
         store.put(write.state, "engine", engine)
+        return True  # remembered: what is written once is told from what was not written
 
     await call.write(step, once=True)
     return Reply({"Engine": _shown(call, request["Name"])})

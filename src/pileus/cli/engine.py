@@ -1,0 +1,102 @@
+"""``pileus engine``: code that looks at live media."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from pileus.cli.connection import open_api, stage_options
+from pileus.cli.tables import table, wide_console
+from pileus.deploy.live_media import ask, every
+
+_COLUMNS = ("name", "mode", "input", "batch", "instances", "behind", "memory_mb", "handler")
+
+
+@click.group("engine")
+def command() -> None:
+    """Engines: list, show. They are deployed by templates (docs/media.md).
+
+    \b
+      pileus engine list
+      pileus engine show people
+    """
+
+
+@command.command("list")
+@click.option("--json", "is_json", is_flag=True, help="Print everything as JSON.")
+@stage_options
+def list_(is_json: bool, **target: Any) -> None:
+    """List the engines."""
+    found = every(open_api(**target), "Engines")
+    if is_json:
+        click.echo(json.dumps(found, indent=2, default=str))
+    elif found:
+        wide_console().print(table("", _COLUMNS, [_row(each) for each in found]))
+    else:
+        click.echo("no engines; a template has them: Type: Pileus::Media::Engine", err=True)
+
+
+@command.command("show")
+@click.argument("name")
+@click.option("--json", "is_json", is_flag=True, help="Print everything as JSON.")
+@stage_options
+def show(name: str, is_json: bool, **target: Any) -> None:
+    """Show an engine, and how it fares on each source."""
+    api = open_api(**target)
+    engine = ask(api, "DescribeEngine", Name=name)["Engine"]
+    lanes = [each for each in ask(api, "ListLanes")["Lanes"] if each["Engine"] == name]
+    if is_json:
+        click.echo(json.dumps({**engine, "Lanes": lanes}, indent=2, default=str))
+        return
+    for what, value in _row(engine).items():
+        click.echo(f"{what.replace('_', ' '):<11}{value}")
+    if lanes:
+        wide_console().print(table("lanes", LANE_COLUMNS, [lane_row(each) for each in lanes]))
+
+
+LANE_COLUMNS = (
+    "source", "engine", "state", "lag_ms", "waiting", "instances", "results", "failures", "dead",
+    "dropped", "reason",
+)  # fmt: skip
+
+
+def lane_row(lane: dict[str, Any]) -> dict[str, Any]:
+    """A lane as a row of a table with :data:`LANE_COLUMNS`."""
+    drops = {reason: count for reason, count in lane.get("Drops", {}).items() if count}
+    return {
+        "source": lane["Source"],
+        "engine": lane["Engine"],
+        "state": lane["State"].lower(),
+        "lag_ms": lane.get("LagMs"),
+        "waiting": lane.get("Waiting"),
+        "instances": lane.get("Instances"),
+        "results": lane.get("Results"),
+        "failures": lane.get("Failures"),
+        "dead": lane.get("Dead"),
+        "dropped": ", ".join(f"{count} {reason}" for reason, count in drops.items()) or None,
+        "reason": lane.get("StateReason"),
+    }
+
+
+def _row(engine: dict[str, Any]) -> dict[str, Any]:
+    scale, batch = engine["Scale"], engine["Batch"]
+    return {
+        "name": engine["Name"],
+        "mode": engine["Mode"],
+        "input": _input(engine["Input"]),
+        "batch": f"{batch['Size']} in {batch['WindowMs']} ms" if batch["Size"] > 1 else "1",
+        "instances": f"{scale['Min']} to {scale['Max']}",
+        "behind": engine["WhenBehind"],
+        "memory_mb": engine["MemoryMB"],
+        "handler": engine["Handler"],
+    }
+
+
+def _input(given: dict[str, Any]) -> str:
+    if given["Kind"] == "audio":
+        return f"sound at {given['Rate']:g} Hz"
+    size = f", {given['Width']} wide" if given.get("Width") else ""
+    gate = f", on {given['Gate']}" if given.get("Gate", "none") != "none" else ""
+    return f"{given['Rate']:g} pictures/s{size}{gate}"

@@ -1,0 +1,131 @@
+"""``pileus source``: live media sources."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from pileus.cli.connection import open_api, pairs, stage_options
+from pileus.cli.tables import table, wide_console
+from pileus.deploy.live_media import address, ask, every, span_s
+
+_COLUMNS = ("name", "state", "address", "kept", "reason")
+
+
+@click.group("source")
+def command() -> None:
+    """Live media sources: add, list, show, remove.
+
+    \b
+      pileus source add lobby rtsp://user:password@camera/1
+      pileus source add film ./film.mp4
+      pileus source list
+    """
+
+
+@command.command("add")
+@click.argument("name")
+@click.argument("where", metavar="ADDRESS")
+@click.option("--segment", default="2s", show_default=True, help="Length of recorded pieces.")
+@click.option("--keep", default="1h", show_default=True, help="Age of recordings; 0: no bound.")
+@click.option("--keep-bytes", type=click.IntRange(min=0), default=0, help="Size of recordings.")
+@click.option("--fast", is_flag=True, help="Read a file as fast as possible, not at its speed.")
+@click.option("--off", is_flag=True, help="Do not read it yet.")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="How it is opened, such as rtsp_transport=udp; may be repeated.",
+)
+@stage_options
+def add(
+    name: str,
+    where: str,
+    segment: str,
+    keep: str,
+    keep_bytes: int,
+    options: Sequence[str],
+    fast: bool,
+    off: bool,
+    **target: Any,
+) -> None:
+    """Read ADDRESS as source NAME from now on.
+
+    ADDRESS is rtsp:, rtsps:, http: or https: (HLS, MJPEG, files), udp:, tcp:, device:/dev/video0,
+    or the path of a file on the platform's machine.
+    """
+    given = {
+        "Url": address(where),
+        "Options": pairs(options, "--option"),
+        "SegmentSeconds": span_s(segment, "--segment"),
+        "KeepSeconds": round(span_s(keep, "--keep")),
+        "KeepBytes": keep_bytes,
+        "Paced": not fast,
+        "Enabled": not off,
+    }
+    made = ask(open_api(**target), "CreateSource", Name=name, **given)["Source"]
+    click.echo(f"{made['Name']}  {made['Url']}  {made['State'].lower()}")
+
+
+@command.command("list")
+@click.option("--json", "is_json", is_flag=True, help="Print everything as JSON.")
+@stage_options
+def list_(is_json: bool, **target: Any) -> None:
+    """List the sources with their states."""
+    found = every(open_api(**target), "Sources")
+    if is_json:
+        click.echo(json.dumps(found, indent=2, default=str))
+    elif found:
+        wide_console().print(table("", _COLUMNS, [_row(each) for each in found]))
+    else:
+        click.echo("no sources; add one with: pileus source add NAME ADDRESS", err=True)
+
+
+def _row(source: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": source["Name"],
+        "state": source["State"].lower(),
+        "address": source["Url"],
+        "kept": f"{source['KeepSeconds']} s" if source["KeepSeconds"] else "all",
+        "reason": source.get("StateReason"),
+    }
+
+
+@command.command("show")
+@click.argument("name")
+@click.option("--json", "is_json", is_flag=True, help="Print everything as JSON.")
+@stage_options
+def show(name: str, is_json: bool, **target: Any) -> None:
+    """Show a source, its state and what is recorded of it."""
+    api = open_api(**target)
+    source = ask(api, "DescribeSource", Name=name)["Source"]
+    segments = list(api.each("media", "ListSegments", "Segments", Source=name))
+    recorded_ms = sum(each["StopMs"] - each["StartMs"] for each in segments)
+    recorded = {
+        "Segments": len(segments),
+        "Seconds": recorded_ms / 1000,
+        "Bytes": sum(each["Bytes"] for each in segments),
+    }
+    if is_json:
+        click.echo(json.dumps({**source, "Recorded": recorded}, indent=2, default=str))
+        return
+    for what, value in _row(source).items():
+        if value is not None:
+            click.echo(f"{what:<10}{value}")
+    click.echo(
+        f"recorded  {recorded['Seconds']:.0f} s in {recorded['Segments']} segments, "
+        f"{recorded['Bytes'] / 1e6:.1f} MB"
+    )
+
+
+@command.command("remove")
+@click.argument("name")
+@stage_options
+def remove(name: str, **target: Any) -> None:
+    """Stop reading a source; its recording and results are deleted."""
+    ask(open_api(**target), "DeleteSource", Name=name)
+    click.echo(f"{name} removed", err=True)
