@@ -12,6 +12,7 @@ from pileus.cli.connection import open_api, pairs, stage_options
 from pileus.cli.tables import table, wide_console
 from pileus.deploy.live_media import address, ask, every, span_s
 
+_SEGMENT_S_MIN, _SEGMENT_S_MAX = 0.5, 60
 _COLUMNS = ("name", "state", "address", "kept", "reason")
 
 
@@ -61,7 +62,7 @@ def add(
     given = {
         "Url": address(where),
         "Options": pairs(options, "--option"),
-        "SegmentSeconds": span_s(segment, "--segment"),
+        "SegmentSeconds": _segment_s(segment),
         "KeepSeconds": round(span_s(keep, "--keep")),
         "KeepBytes": keep_bytes,
         "Paced": not fast,
@@ -69,6 +70,13 @@ def add(
     }
     made = ask(open_api(**target), "CreateSource", Name=name, **given)["Source"]
     click.echo(f"{made['Name']}  {made['Url']}  {made['State'].lower()}")
+
+
+def _segment_s(text: str) -> float:
+    length_s = span_s(text, "--segment")
+    if not _SEGMENT_S_MIN <= length_s <= _SEGMENT_S_MAX:
+        raise click.BadParameter("0.5 s to 60 s", param_hint="--segment")
+    return length_s
 
 
 @command.command("list")

@@ -14,7 +14,9 @@ from tests.fault.simulation import Simulation, crash_everywhere
 
 from pileus.kernel.resources import Resource, ResourceRequest
 from pileus.services.cloudformation.engine.work import is_gone
+from pileus.services.media.parts import MediaSettings, add_media_parts
 from pileus.testing.compute import ScriptedCompute, package
+from pileus.testing.fake_intakes import FakeIntakes
 from pileus.testing.fake_nodes import Answer, Program
 from pileus.testing.fake_tasks import ContainerProgram
 from pileus.testing.platform import Disks, MemoryPlatform, Preparation
@@ -33,6 +35,8 @@ _POLICY = {
     "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
 }
 _CODE = {"ZipFile": "def handler(event, context):\n    return 1\n"}
+
+_ENGINE = {"ZipFile": "def detect(frames, context):\n    return None\n"}
 
 
 def _arn(service: str, rest: str, region: str = "us-east-1") -> str:
@@ -122,6 +126,10 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
         "NumberCapabilities": ["SMS"]}),
     ("AWS::SageMaker::Model", {"ModelName": "m", "ExecutionRoleArn": ROLE,
         "PrimaryContainer": MODEL}),
+    ("Pileus::Media::Source", {"Name": "lobby", "Pull": "rtsp://h/1"}),
+    ("Pileus::Media::Engine", {"Name": "people", "Handler": "index.detect", "Code": _ENGINE,
+        "Input": {"Frames": {"Rate": 5}}}),
+    ("Pileus::Media::Pipeline", {"Name": "newsroom", "Source": "lobby", "Engines": ["people"]}),
     ("AWS::SageMaker::EndpointConfig", {"EndpointConfigName": "c", "ProductionVariants": [VARIANT]}),
 ]  # fmt: skip
 # CloudFormation's own are part of the engine (test_stack_crashes.py); an endpoint's create waits
@@ -179,13 +187,16 @@ async def test_a_repeated_step_does_nothing_again(tmp_path: Path) -> None:
 
 
 def _compute(folder: Path) -> Preparation:
-    """What runs functions and tasks."""
+    """What runs functions, tasks and engines."""
     functions = ScriptedCompute(folder, {"index.handler": Program(lambda *_: Answer(b"1"))})
     tasks = ScriptedTasks({"forever": ContainerProgram()})
 
     def prepare(platform: MemoryPlatform) -> None:
         functions(platform)
         tasks(platform)
+        settings = MediaSettings(folder / "engines", "test-boot")
+        media = add_media_parts(platform.kernel, functions.nodes, FakeIntakes(), settings)
+        platform.clock.watch(lambda: media.code.is_working)
 
     return prepare
 
