@@ -78,6 +78,11 @@ class _Commit:
         self.answer: list[TopicPartition] = []
         self.error: Codes | None = None
 
+    def ask_again(self) -> None:
+        """Forget the answer; another is to come."""
+        self.error = None
+        self.is_answered.clear()
+
 
 class ConfluentReader:
     """See TopicReader."""
@@ -87,7 +92,7 @@ class ConfluentReader:
         self._trouble: Codes | None = None
         """What the library told of the connection; it explains a time-out better."""
         self._is_reading = False
-        self._is_closing = False
+        self._closing = threading.Event()
         self._commits: list[_Commit] = []
         self._early: list[Message] = []
         """Records that came while others than the reader polled."""
@@ -203,15 +208,21 @@ class ConfluentReader:
         try:
             self._consumer.commit(offsets=self._places(commit.offsets), asynchronous=True)
             for _ in range(round(_TIMEOUT_S / _GLANCE_S)):
-                if self._is_closing:
+                if self._closing.is_set():
                     break
                 # The answer comes in a poll; whoever reads may be the one who waits for us.
                 self._reading.submit(self._serve, commit)
-                if commit.is_answered.wait(_GLANCE_S):
-                    if commit.error is not None:
-                        raise _as_ours(commit.error)
+                if not commit.is_answered.wait(_GLANCE_S):
+                    continue
+                if commit.error is None:
                     _offsets(commit.answer)
                     return
+                if commit.error.code() != Codes._WAIT_COORD:
+                    raise _as_ours(commit.error)
+                # The broker that keeps the group's offsets is being looked for.
+                self._closing.wait(_GLANCE_S)
+                commit.ask_again()
+                self._consumer.commit(offsets=self._places(commit.offsets), asynchronous=True)
         finally:
             self._commits.remove(commit)
         raise KafkaError(Fault.UNREACHABLE, "the commit was not answered")
@@ -236,7 +247,7 @@ class ConfluentReader:
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
-        self._is_closing = True
+        self._closing.set()
         # First who asks: it may need a poll of who reads.
         self._asking.shutdown(wait=True, cancel_futures=True)
         self._reading.shutdown(wait=True, cancel_futures=True)
