@@ -30,6 +30,7 @@ _ANONYMOUS = Principal("anonymous", "")
 _TROUBLE = "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
 _FORBIDDEN = f"Forbidden. For troubleshooting Function URL authorization issues, see: {_TROUBLE}"
 _THROTTLED = 429
+_NS_PER_US = 1000
 _FAILED = 502
 
 
@@ -83,6 +84,8 @@ class Urls(Protocol):
         self, asked: Any, payload: bytes, request_id: str, principal: Principal, /
     ) -> Awaitable[Answer]: ...
 
+    def note(self, asked: Any, status: int, latency_ms: float, /) -> None: ...
+
 
 class FunctionUrlFront:
     """Turns requests into events and answers into responses.
@@ -113,11 +116,14 @@ class FunctionUrlFront:
             return _told(404, "Not Found")
         if asked.cors and url_cors.is_preflight(request):
             return url_cors.preflight(request, asked.cors)
+        began_ns = self._clock.mono_ns()
         request_id = self._new_id()
         caller = Caller(url_id, _domain(request), request_id, self._clock.now_ms())
         response = await self._called(request, asked, caller, path)
         url_cors.apply(response, request, asked.cors)
         response.headers.append(("x-amzn-RequestId", request_id))
+        latency_ms = (self._clock.mono_ns() - began_ns) // _NS_PER_US / 1000
+        self._urls.note(asked, response.status, latency_ms)
         return response
 
     async def _called(

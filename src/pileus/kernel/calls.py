@@ -23,6 +23,7 @@ from pileus.values.keys import Key
 
 if TYPE_CHECKING:
     from pileus.kernel.kernel import Kernel
+    from pileus.kernel.measures import Noted
 
 T = TypeVar("T")
 OUTBOX = "~outbox"
@@ -104,7 +105,7 @@ class WriteCall(ReadCall):
     writes.
     """
 
-    __slots__ = ("emitted", "timers")
+    __slots__ = ("emitted", "measured", "timers")
 
     def __init__(
         self,
@@ -117,6 +118,7 @@ class WriteCall(ReadCall):
         super().__init__(kernel, context, space, state, started_ms)
         self.emitted: list[OutboxEntry] = []
         self.timers: list[Timer] = []
+        self.measured: list[Noted] = []
 
     def sequence(self) -> int:
         """A number greater than every one drawn before (microseconds of wall time, at least)."""
@@ -143,6 +145,10 @@ class WriteCall(ReadCall):
         if at is not None:
             self.state.delete((TIMER, int(at), name, key))
             self.state.delete((TIMER_AT, name, key))
+
+    def measure(self, noted: Noted) -> None:
+        """After the commit, count what ``noted`` says (see ``Measures.note``)."""
+        self.measured.append(noted)
 
     def wake(self, key: Key) -> None:
         """After the commit, run again whoever waits on ``key`` in this space."""
@@ -253,6 +259,10 @@ class StreamCall(Call):
         self._kernel.observe(
             kind, account=self.account, region=self.region, room=self.space[2], **fields
         )
+
+    def note(self, noted: Noted) -> None:
+        """Count what has happened in this room's space (see ``Measures.note``)."""
+        self._kernel.measures.note(self.space, noted)
 
     def spawn(self, name: str, work: Any) -> None:
         """Run a coroutine under supervision; it ends with the platform."""

@@ -29,6 +29,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
         on_failure: a hook told ``{"delivery_id", "error_code", "error_message", "attempts",
             **payload}`` when it is given up.
         account, region: where to call; empty for the emitting space's own.
+        facts: what the emitting room's ``measures.py`` knows it by; nobody else reads them.
     """
 
     service: str
@@ -41,6 +42,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     on_failure: Hook | None = None
     account: str = ""
     region: str = ""
+    facts: dict[str, str] = {}
 
 
 class OutboxEntry(msgspec.Struct, kw_only=True):

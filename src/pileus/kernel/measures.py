@@ -35,6 +35,8 @@ _LAG_MS = 500
 _ACTIVE_MS = 6 * 3_600_000
 """AWS goes on measuring a queue for six hours after its last use."""
 _DATA_PER_CALL = 500
+_NOTED_MAX = 8192
+"""What is noted before it is counted."""
 _VALUES_PER_DATUM = 150
 Dimensions = tuple[tuple[str, str], ...]
 Subject = tuple[str, str, str, Dimensions]
@@ -53,6 +55,8 @@ class Measure(msgspec.Struct, frozen=True):
     value: float
 
 
+Noted = Callable[[], Iterable[Measure]]
+"""Numbers that are put together when the minute ends, and not while somebody waits."""
 OfCall = Callable[[CallContext, str, Mapping[str, Any], Mapping[str, Any]], Iterable["Measure"]]
 
 
@@ -77,7 +81,8 @@ class Measures:
         self._active: dict[Space, int] = {}
         self._is_waiting = False
         self._is_expected = False
-        self._sources: list[Callable[[int], None]] = []
+        self._sources: list[Callable[[int], None]] = [self._count_noted]
+        self._noted: list[tuple[int, Space, Noted]] = []
         self.is_on = False
 
     def start(self) -> None:
@@ -112,6 +117,21 @@ class Measures:
     def add(self, at_ms: int, subject: Subject, name: str, unit: str, value: float) -> None:
         """Keep one number."""
         _numbers(self.tally(at_ms, subject), name, unit).add(value)
+
+    def note(self, space: Space, noted: Noted) -> None:
+        """Count later what happened in a measured room's space now: one append."""
+        if not self.is_on:
+            return
+        if not self._noted:
+            self._wait()
+        self._noted.append((self._kernel.clock.now_ms(), space, noted))
+        if len(self._noted) >= _NOTED_MAX:
+            self._count_noted(0)
+
+    def _count_noted(self, _minute_ms: int) -> None:
+        found, self._noted = self._noted, []
+        for at_ms, space, noted in found:
+            self._add_all(at_ms, space, self._kernel.registry.room(space[2]).namespace, noted())
 
     def call(
         self,

@@ -75,9 +75,11 @@ class WriteWork:
         return result
 
     def follow(self) -> None:
-        """Dispatch what the step emitted, arm its timers."""
+        """Dispatch what the step emitted, arm its timers, count what it measured."""
         call = self.call
         if call.emitted:
             self._kernel.outbox.dispatch(self._space, call.emitted)
         if call.timers:
             self._kernel.timers.arm(self._space, call.timers)
+        for noted in call.measured:
+            self._kernel.measures.note(self._space, noted)

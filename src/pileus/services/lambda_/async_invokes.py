@@ -17,6 +17,7 @@ from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.kernel.kernel import Kernel
 from pileus.services.lambda_ import outcomes, running, store
 from pileus.services.lambda_.limits import LIMITS
+from pileus.services.lambda_.measures import noted
 from pileus.services.lambda_.model import AsyncConfiguration, AsyncEvent, Configuration, Function
 from pileus.services.lambda_.names import LATEST
 from pileus.services.lambda_.outcomes import Condition, Ending
@@ -25,6 +26,7 @@ from pileus.values.errors import ServiceError, StoreUnavailable
 _INLINE_BYTES_MAX = 16 * 1024
 _STORE_PAUSE_MS = 1000
 _PAGE = 1000
+_RECEIVED, _DROPPED = {"AsyncEventsReceived": 1.0}, "AsyncEventsDropped"
 
 
 class _Work(msgspec.Struct):
@@ -102,7 +104,7 @@ class AsyncInvokes:
         work = call.read(lambda view: _load(view, event, chance))
         if work is None:
             # Its alias or version was deleted: there is nothing to run and nowhere to tell.
-            await call.write(lambda write: store.delete_async(write.state, event))
+            await call.write(lambda write: _forget(write, event))
             await _delete_payload(call, event)
             return None
         if work.function.reserved == 0:
@@ -134,6 +136,8 @@ class AsyncInvokes:
         arn = store.arn_of(call, event.function, event.qualifier)
         payload = await _payload(call, event)
         compute_call = ComputeCall(event.id, payload, arn, event.trace, is_queued=True)
+        age = {"AsyncEventAge": float(self._kernel.clock.now_ms() - event.accepted_ms)}
+        call.note(noted(event.function, event.qualifier, age))
         scope = running.scope_of(call.account, call.region)
         return await self._functions.invoke(scope, work.function, work.version, compute_call)
 
@@ -170,6 +174,7 @@ class AsyncInvokes:
             if store.find_async(write, event.function, event.id) is None:
                 return
             store.delete_async(write.state, event)
+            write.measure(noted(event.function, event.qualifier, {_DROPPED: float(not is_success)}))
             if target:
                 outcomes.tell(write, target, (event, work.version, ending), payload)
             if letters:
@@ -182,6 +187,12 @@ class AsyncInvokes:
 
 def _lane(call: StreamCall, function: str) -> str:
     return f"{call.account}/{call.region}/{function}"
+
+
+def _forget(write: WriteCall, event: AsyncEvent) -> None:
+    """Nothing can run it any more."""
+    store.delete_async(write.state, event)
+    write.measure(noted(event.function, event.qualifier, {_DROPPED: 1.0}))
 
 
 def _load(view: ReadCall, event: AsyncEvent, chance: bytes) -> _Work | None:
@@ -249,6 +260,7 @@ async def accept(
 
     def step(write: WriteCall) -> dict[str, str]:
         store.put_async(write.state, event)
+        write.measure(noted(event.function, event.qualifier, _RECEIVED))
         return {"id": event.id}
 
     await call.write(step, once=True)

@@ -12,6 +12,7 @@ from pileus.kernel.calls import Call, ReadCall, StreamCall
 from pileus.kernel.kernel import Kernel
 from pileus.languages.iam_policy import evaluate, parse_policy
 from pileus.services.lambda_ import store
+from pileus.services.lambda_.measures import url_noted
 from pileus.services.lambda_.model import UrlConfig
 from pileus.values.context import CallContext, Principal
 
@@ -124,6 +125,12 @@ class FunctionUrls:
         output = (await self._kernel.invoke(context, "lambda", operation, given, None)).output
         content_type = str(output.get("ResponseStreamContentType") or "")
         return Answer(content_type=content_type, events=output["EventStream"])
+
+    def note(self, asked: Asked, status: int, latency_ms: float) -> None:
+        """Count a request that was answered, for the metrics of the address."""
+        place = asked.place
+        noted = url_noted(place.function, place.qualifier, status, latency_ms)
+        self._call(place).note(noted)
 
     def _call(self, place: Place) -> StreamCall:
         room = self._kernel.registry.room("lambda")

@@ -16,6 +16,7 @@ from pileus.kernel.calls import ReadCall, WriteCall
 from pileus.kernel.deliveries import Delivery
 from pileus.kernel.targets import call_for
 from pileus.services.lambda_ import errors, store
+from pileus.services.lambda_.measures import DEAD_LETTER, DESTINATION, facts_of
 from pileus.services.lambda_.model import AsyncEvent, Configuration
 from pileus.services.lambda_.names import LATEST, function_arn, function_name
 from pileus.values.arns import Arn, is_arn
@@ -76,6 +77,7 @@ def tell(call: WriteCall, target: str, ended: Ended, payload: bytes) -> None:
             principal=ended[1].role,
             account=account,
             region=region,
+            facts=facts_of(DESTINATION, ended[0].function, ended[0].qualifier),
         )
     )
 
@@ -197,6 +199,7 @@ def dead_letter(target: str, ended: Ended, payload: bytes) -> Delivery:
         principal=version.role,
         account=arn.account,
         region=arn.region,
+        facts=facts_of(DEAD_LETTER, event.function, event.qualifier),
     )
 
 

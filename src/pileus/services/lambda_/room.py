@@ -92,4 +92,5 @@ ROOM = Room(
     invalid_input=_invalid_input,
     owner=_in_reach,
     has_background=True,
+    namespace="AWS/Lambda",
 )

@@ -88,10 +88,11 @@ _WORDS = {
 
 
 def tell_status(call: WriteCall, execution: Execution) -> None:
-    """Tell EventBridge that the status changed.
+    """Tell EventBridge that the status changed, and keep in mind whether it is ``RUNNING``.
 
     https://docs.aws.amazon.com/lambda/latest/dg/durable-monitoring.html
     """
+    store.set_active(call, execution)
     if not call.serves("events"):
         return
     detail = {

@@ -27,6 +27,7 @@ from pileus.services.lambda_.durable.asking import Asked
 from pileus.services.lambda_.durable.chaining import Chaining
 from pileus.services.lambda_.durable.letters import send_letter
 from pileus.services.lambda_.durable.limits import DURABLE_LIMITS
+from pileus.services.lambda_.durable.measures import RunningExecutions
 from pileus.services.lambda_.durable.model import FAILED, OPEN, SUCCEEDED, Execution
 from pileus.services.lambda_.durable.names import checkpoint_token
 from pileus.services.lambda_.model import Configuration, Function
@@ -47,6 +48,7 @@ class DurableExecutions:
         self._chaining = Chaining(functions, self.begin)
         self._queue = WorkQueue(kernel.clock, kernel.supervisor, self._run)
         self._attended: set[Space] = set()
+        self._measured = RunningExecutions(kernel)
 
     # -- for the room's operations ----------------------------------------------------------
 
@@ -57,6 +59,7 @@ class DurableExecutions:
             ServiceError: DurableExecutionAlreadyStartedException.
         """
         self.attend(call)
+        self._measured.expect(call.space)
         execution_id = asked.id or _id(call)
         beginning = lives.Beginning(
             id=execution_id,
@@ -140,6 +143,7 @@ class DurableExecutions:
         if not known:
             return
         self._attended.add(call.space)
+        self._measured.expect(call.space)
         name = f"durable executions of {call.account}/{call.region}"
         call.spawn(name, self._attend(call.space, call.read(store.all_running)))
         name = f"sweep of durable payloads in {call.account}/{call.region}"

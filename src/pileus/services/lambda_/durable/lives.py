@@ -33,12 +33,14 @@ from pileus.services.lambda_.durable.model import (
     Payload,
 )
 from pileus.services.lambda_.durable.payloads import error_object
+from pileus.services.lambda_.measures import Noted, noted
 from pileus.services.lambda_.model import Configuration
 from pileus.values.keys import Key
 
 OPERATION_DUE, HEARTBEAT_DUE = "durable_operation_due", "durable_heartbeat_due"
 EXECUTION_DUE, RETENTION_DUE = "durable_execution_due", "durable_retention_due"
 _DAY_MS = 86_400_000
+_STARTED = {"DurableExecutionStarted": 1.0}
 
 
 def ended_key(execution_id: str) -> Key:
@@ -104,6 +106,7 @@ def begin(call: WriteCall, asked: Beginning) -> tuple[Execution, bool]:
     store.put_due(call, store.INVOKE, execution.function, execution.id)
     store.put_new(call, execution)
     history.tell_status(call, execution)
+    call.measure(noted(execution.function, execution.version, _STARTED))
     return execution, True
 
 
@@ -292,11 +295,22 @@ def end(
     noted = {"Result": result} if status == SUCCEEDED else {"Error": error}
     history.note(call, execution, _ENDED[status], None, noted)
     history.tell_status(call, execution)
+    call.measure(_ended_noted(execution))
     call.wake(ended_key(execution.id))
     if execution.parent is not None:
         _tell_parent(call, execution.parent, status, result, error)
     elif not execution.is_synchronous and status in (FAILED, TIMED_OUT):
         store.put_due(call, store.LETTER, execution.function, execution.id)
+
+
+def _ended_noted(execution: Execution) -> Noted:
+    values = {
+        f"Durable{_ENDED[execution.status]}": 1.0,
+        "DurableExecutionDuration": float(execution.ended_ms - execution.started_ms),
+        "DurableExecutionOperations": float(execution.operation_last),
+        "DurableExecutionStorageWrittenBytes": float(execution.written_bytes),
+    }
+    return noted(execution.function, execution.version, values)
 
 
 def _tell_parent(

@@ -8,17 +8,20 @@
 ``durable_change, id, change``        number of the operation that changed last with it
 ``durable_waiting, id, number``       operations that wait for a time, a callback or another function
 ``durable_event, id, number``         HistoryEvent
+``durable_active, function, id``      of every execution with the status ``RUNNING``
 ``durable_running, id``               an invocation is in progress
 ``durable_due, kind, function, item`` Due: work for ``invoking``
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from pileus.kernel.calls import ReadCall, WriteCall
 from pileus.kernel.records import RecordCodec
 from pileus.services.lambda_.durable.model import (
+    RUNNING,
     UNFINISHED,
     Due,
     Execution,
@@ -59,6 +62,20 @@ def put_new(call: WriteCall, execution: Execution) -> None:
     call.state.put(at, b"")
     named = ("durable_name", execution.function, execution.name)
     call.state.put(named, execution.id.encode())
+
+
+def set_active(call: WriteCall, execution: Execution) -> None:
+    """Keep in mind which executions are running, for the metric that counts them."""
+    key = ("durable_active", execution.function, execution.id)
+    if execution.status == RUNNING:
+        call.state.put(key, b"")
+    else:
+        call.state.delete(key)
+
+
+def active_counts(call: ReadCall) -> Counter[str]:
+    """How many executions of each function are running."""
+    return Counter(str(key[1]) for key, _ in call.state.range(("durable_active",)))
 
 
 def find_named(call: ReadCall, function: str, name: str) -> Execution | None:

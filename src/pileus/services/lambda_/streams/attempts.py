@@ -20,6 +20,7 @@ from pileus.compute.calls import Result
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.services.lambda_ import running
 from pileus.services.lambda_ import store as functions_store
+from pileus.services.lambda_.measures import noted
 from pileus.services.lambda_.model import Configuration, Function, Mapping
 from pileus.services.lambda_.streams.model import EXHAUSTED, TOO_OLD, Batch, Letter, Record
 from pileus.values.errors import ServiceError
@@ -181,6 +182,9 @@ class Attempts(ABC):
         arn = functions_store.arn_of(call, function.name, mapping.qualifier)
         scope = running.scope_of(call.account, call.region)
         compute_call = ComputeCall(call.new_id(), payload, arn)
+        if records:
+            age = {"IteratorAge": float(max(0, call.clock.now_ms() - records[-1].at_ms))}
+            call.note(noted(function.name, mapping.qualifier, age))
         result = await self._runner.functions.invoke(scope, function, version, compute_call)
         return version, result
 

@@ -13,6 +13,7 @@ from pileus.kernel.calls import WriteCall
 from pileus.kernel.deliveries import Delivery
 from pileus.kernel.targets import call_for
 from pileus.services.lambda_ import store
+from pileus.services.lambda_.measures import DESTINATION, facts_of
 from pileus.services.lambda_.model import Mapping
 from pileus.services.lambda_.streams.model import Letter
 from pileus.values.arns import Arn
@@ -55,6 +56,7 @@ def send(
             principal=role,
             account=target.account or call.account,
             region=target.region or call.region,
+            facts=facts_of(DESTINATION, mapping.function, mapping.qualifier),
         )
     )
 
