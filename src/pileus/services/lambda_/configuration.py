@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -215,8 +214,3 @@ def durable_shown(durable: Durable) -> dict[str, Any]:
 def runtime_arn(call: Call, runtime: str) -> str:
     """The ARN of the one version of a runtime that there is here."""
     return runtimes.version_arn(call.region, runtime)
-
-
-def base64_sha256(digest: bytes) -> str:
-    """A digest as CodeSha256 spells it."""
-    return base64.b64encode(digest).decode()
