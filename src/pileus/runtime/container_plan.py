@@ -45,8 +45,8 @@ class ContainerPlan:
         mounts: in the order they are made.
         old_root: name of the place the host's root passes through; nobody inside can guess it.
         entrances: control group files into which the process writes ``0`` to be inside.
-        late_limits: ``[path, text]`` to be written once the program runs: a CPU quota that also held
-            for its making would make every start slow.
+        late_limits: ``[path, text]`` to be written once the program runs: a CPU quota or a low weight
+            that also held for its making would make every start slow.
         oom_files: ``[path, field]`` of counters of out-of-memory kills.
     """
 

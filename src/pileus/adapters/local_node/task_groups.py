@@ -29,51 +29,52 @@ class TaskGroups:
     """
 
     def __init__(self, cgroups: Cgroups | None, name: str) -> None:
-        self._version = cgroups.version if cgroups else 0
+        self.version = cgroups.version if cgroups else 0
         self._folders = [folder / f"pileus-task-{name}" for folder in _places(cgroups)]
 
     def create(self, memory_mb: int, processes_max: int) -> None:
         """Make the task's group and bound it, but for its CPU. Raises OSError."""
         for folder in self._folders:
             folder.mkdir(exist_ok=True)
-        if self._version == 2:
+        if self.version == 2:
             wanted = "+memory +pids" + (" +cpu" if _has_cpu_v2(self._folders[0]) else "")
             (self._folders[0] / "cgroup.subtree_control").write_text(wanted)
         for folder in self._folders:
             _bound_memory(folder, memory_mb)
             _write(folder / "pids.max", str(processes_max))
 
-    def create_container(self, name: str, memory_mb: int, cpu_shares: int) -> None:
-        """Make a container's group inside. Raises OSError."""
-        shares = min(max(cpu_shares, _SHARES_MIN), _SHARES_MAX)
-        weight = 1 + (shares - _SHARES_MIN) * (_WEIGHT_MAX - 1) // (_SHARES_MAX - _SHARES_MIN)
+    def create_container(self, name: str, memory_mb: int) -> None:
+        """Make a container's group inside and bound it, but for its CPU. Raises OSError."""
         for folder in self._folders:
             group = folder / name
             group.mkdir(exist_ok=True)
             _bound_memory(group, memory_mb)
-            _write(group / "cpu.shares", str(shares))
-            _write(group / "cpu.weight", str(weight))
             _write(group / "memory.oom.group", "1")
 
-    def cpu_limits(self, cpu_units: int) -> list[list[str]]:
-        """``[file, text]`` that bound the task's CPU once its programs run; none for 0 units."""
+    def cpu_limits(self, cpu_units: int, name: str, cpu_shares: int) -> list[list[str]]:
+        """``[file, text]`` that bound CPU once programs run: the task's, none for 0 units, and the
+        weight of its container ``name``."""
         quota_us = max(1000, cpu_units * _PERIOD_US // _UNITS)
-        texts = {"cpu.cfs_quota_us": str(quota_us), "cpu.max": f"{quota_us} {_PERIOD_US}"}
+        shares = min(max(cpu_shares, _SHARES_MIN), _SHARES_MAX)
+        weight = 1 + (shares - _SHARES_MIN) * (_WEIGHT_MAX - 1) // (_SHARES_MAX - _SHARES_MIN)
+        texts = {f"{name}/cpu.shares": str(shares), f"{name}/cpu.weight": str(weight)}
+        if cpu_units:
+            texts |= {"cpu.cfs_quota_us": str(quota_us), "cpu.max": f"{quota_us} {_PERIOD_US}"}
         return [
-            [str(folder / name), text]
+            [str(folder / path), text]
             for folder in self._folders
-            for name, text in texts.items()
-            if cpu_units and (folder / name).exists()
+            for path, text in texts.items()
+            if (folder / path).exists()
         ]
 
     def entrances(self, name: str) -> list[str]:
         """Files into which a process of one thread writes ``0`` to be in the container's group."""
-        entrance = "cgroup.procs" if self._version == 2 else "tasks"
+        entrance = "cgroup.procs" if self.version == 2 else "tasks"
         return [str(folder / name / entrance) for folder in self._folders]
 
     def oom_files(self, name: str) -> list[list[str]]:
         """``[file, field]`` that count the container's out-of-memory kills."""
-        file = "memory.events" if self._version == 2 else "memory.oom_control"
+        file = "memory.events" if self.version == 2 else "memory.oom_control"
         return [[str(folder / name / file), "oom_kill"] for folder in self._folders[:1]]
 
     def kill(self) -> None:

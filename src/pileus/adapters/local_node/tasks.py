@@ -219,7 +219,7 @@ class LocalTasks:
             if spec.lowers:
                 environment.setdefault("LD_LIBRARY_PATH", LIBRARIES_DIR)
         try:
-            groups.create_container(spec.name, spec.memory_mb, spec.cpu_shares)
+            groups.create_container(spec.name, spec.memory_mb)
         except OSError as error:
             raise TaskRefused(
                 f"the control group of {spec.name} cannot be made: {error}"
@@ -240,7 +240,7 @@ class LocalTasks:
             mounts=mounts,
             ulimits=[[limit.name, limit.soft, limit.hard] for limit in spec.ulimits],
             entrances=groups.entrances(spec.name),
-            late_limits=groups.cpu_limits(task.cpu_units),
+            late_limits=groups.cpu_limits(task.cpu_units, spec.name, spec.cpu_shares),
             oom_files=groups.oom_files(spec.name),
             shared_memory_mb=spec.shared_memory_mb,
             is_root_read_only=spec.is_root_read_only,
