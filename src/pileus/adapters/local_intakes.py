@@ -9,20 +9,24 @@ import os
 import shutil
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from pathlib import Path
 
 import msgspec
 
-from pileus.ports.intakes import Command, Intake, Open, Stop, Told
+from pileus.ports.intakes import Command, Intake, Open, Segment, Stop, Told
+from pileus.values.spool_names import SpoolName, writer_of
 
 _log = logging.getLogger("pileus.media")
 _LINE_BYTES_MAX = 1 << 20
 _END_S = 5.0
+_READ_BYTES = 1 << 20
 _MEMORY_DISK = Path("/dev/shm")
 
 
 class LocalIntakes:
-    """One process a source. Segments wait below ``folder`` until the platform has stored them.
+    """One process a source. Segments wait in ``folder``/spool until the platform has stored them, whichever
+    process of it that is.
 
     Rings lie on the memory disk, in a folder named by this process, to which ``rings`` links; what a dead
     platform left there is cleared away. ``folder`` is absolute and has no links in it.
@@ -55,10 +59,11 @@ class LocalIntakes:
         """Start a process; raises OSError."""
         number = next(self._numbers)
         rings = Path(self.rings_dir) / str(number)
-        spool = self._folder / "spool" / str(number)
-        for folder in (rings, spool):
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
+        shutil.rmtree(rings, ignore_errors=True)
+        rings.mkdir(parents=True)
+        spool = self._spool_dir(opened.spool)
+        await asyncio.to_thread(_sweep, spool)
+        spool.mkdir(parents=True, exist_ok=True)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -68,10 +73,45 @@ class LocalIntakes:
             stderr=asyncio.subprocess.PIPE,
             limit=_LINE_BYTES_MAX,
         )
-        made = _Process(name, process, (rings, spool))
+        made = _Process(name, process, rings)
         self._running.add(made)
         made.send(msgspec.structs.replace(opened, spool=str(spool), rings=str(rings)))
         return made
+
+    async def spooled(self, spool: str) -> list[Segment]:
+        """Finished segments, oldest first."""
+        return await asyncio.to_thread(_segments, self._spool_dir(spool))
+
+    async def read(self, segment: Segment) -> AsyncIterator[bytes]:
+        """The file's bytes, in pieces."""
+        file = await asyncio.to_thread(Path(segment.path).open, "rb")
+        try:
+            while piece := await asyncio.to_thread(file.read, _READ_BYTES):
+                yield piece
+        finally:
+            file.close()
+
+    async def drop(self, segment: Segment) -> None:
+        """Delete the file."""
+        await asyncio.to_thread(Path(segment.path).unlink, missing_ok=True)
+
+    async def spools(self, under: str) -> list[str]:
+        """Names of spools below a folder of spools."""
+
+        def look() -> list[str]:
+            return sorted(f"{under}/{each.name}" for each in self._spool_dir(under).glob("*"))
+
+        return await asyncio.to_thread(look)
+
+    async def clear_spool(self, spool: str) -> None:
+        """Delete a spool and what lies in it."""
+        await asyncio.to_thread(shutil.rmtree, self._spool_dir(spool), ignore_errors=True)
+
+    def _spool_dir(self, spool: str) -> Path:
+        parts = Path(spool).parts
+        if not parts or Path(spool).is_absolute() or ".." in parts:
+            raise ValueError(f"{spool!r} names no spool")
+        return self._folder.joinpath("spool", *parts)
 
     async def close(self) -> None:
         """End every process and take the rings away."""
@@ -82,10 +122,8 @@ class LocalIntakes:
 class _Process:
     """A running intake."""
 
-    def __init__(
-        self, name: str, process: asyncio.subprocess.Process, folders: tuple[Path, Path]
-    ) -> None:
-        self._name, self._process, self._folders = name, process, folders
+    def __init__(self, name: str, process: asyncio.subprocess.Process, rings: Path) -> None:
+        self._name, self._process, self._rings = name, process, rings
         self._encoder = msgspec.json.Encoder()
         self._errors = asyncio.create_task(self._log_errors())
 
@@ -116,15 +154,34 @@ class _Process:
                 self._process.kill()
                 await self._process.wait()
         await self._errors
-        rings, spool = self._folders
-        shutil.rmtree(rings, ignore_errors=True)
-        if spool.exists() and not any(spool.iterdir()):
-            spool.rmdir()
+        shutil.rmtree(self._rings, ignore_errors=True)
 
     async def _log_errors(self) -> None:
         assert self._process.stderr is not None
         while line := await self._process.stderr.readline():
             _log.warning("%s: %s", self._name, line.decode(errors="replace").rstrip())
+
+
+def _segments(folder: Path) -> list[Segment]:
+    found = []
+    for path in folder.glob("*.mkv"):
+        told = SpoolName.parse(path.name)
+        if told is None:
+            continue
+        try:
+            size_bytes = path.stat().st_size
+        except FileNotFoundError:  # stored meanwhile
+            continue
+        found.append((told, Segment(path=str(path), size_bytes=size_bytes, **asdict(told))))
+    return [segment for _, segment in sorted(found, key=lambda each: each[0])]
+
+
+def _sweep(folder: Path) -> None:
+    """Segments that dead processes had not finished."""
+    for path in folder.glob(".*.mkv"):
+        writer = writer_of(path.name)
+        if writer is not None and not Path(f"/proc/{writer}").exists():
+            path.unlink(missing_ok=True)
 
 
 def _clear(base: Path) -> None:

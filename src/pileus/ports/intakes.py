@@ -17,12 +17,13 @@ class Open(msgspec.Struct, tag="open", tag_field="do", kw_only=True):
 
     Attributes:
         url, options: what to read (``location``).
-        spool: folder for finished segments, which the platform takes away.
+        spool: for finished segments, which the platform takes away. To ``Intakes`` it is a relative name,
+            to the process a folder.
         rings: folder for rings.
+        stream: names this life of the source; its segments tell it.
         is_paced: a file is read at its own speed rather than as fast as possible.
         is_recorded: cut segments.
         segment_ms: their wished length.
-        first_segment: number of the first segment's file.
         origin_ms: where on the source's clock this life begins.
         stall_s: silence after which the source is opened anew.
     """
@@ -30,11 +31,11 @@ class Open(msgspec.Struct, tag="open", tag_field="do", kw_only=True):
     url: str
     spool: str
     rings: str
+    stream: str = ""
     options: dict[str, str] = {}
     is_paced: bool = True
     is_recorded: bool = True
     segment_ms: int = 2000
-    first_segment: int = 1
     origin_ms: int = 0
     stall_s: float = 4.0
 
@@ -89,6 +90,7 @@ class Segment(msgspec.Struct, tag="segment", tag_field="is", kw_only=True):
     """A finished segment, on disk; times on the source's clock."""
 
     path: str
+    stream: str
     start_ms: int
     stop_ms: int
     captured_at_ms: int
@@ -149,8 +151,31 @@ class Intakes(Protocol):
         ...
 
     async def start(self, name: str, opened: Open) -> Intake:
-        """Start reading a source. ``name`` is for people and logs; ``opened.spool`` and ``opened.rings`` are
-        replaced by folders of the process's own."""
+        """Start reading a source. ``name`` is for people and logs; ``opened.spool`` names its spool, and
+        ``opened.rings`` is replaced by a folder of the process's own."""
+        ...
+
+    async def spooled(self, spool: str) -> list[Segment]:
+        """Finished segments of a spool, oldest first: whoever stores one drops it.
+
+        They outlive the process that wrote them, this platform, and a crash of both.
+        """
+        ...
+
+    def read(self, segment: Segment) -> AsyncIterator[bytes]:
+        """A spooled segment's bytes."""
+        ...
+
+    async def drop(self, segment: Segment) -> None:
+        """Delete a spooled segment. Idempotent."""
+        ...
+
+    async def spools(self, under: str) -> list[str]:
+        """Names of spools that begin with ``under`` and a slash."""
+        ...
+
+    async def clear_spool(self, spool: str) -> None:
+        """Delete a spool whose source is no more."""
         ...
 
     async def close(self) -> None:

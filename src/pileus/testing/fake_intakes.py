@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from pileus.ports.intakes import Attach, Chunk, Command, Detach, End, Open, Told
+from pileus.testing.fake_spools import FakeSpools
 
 
 class FakeIntake:
@@ -72,12 +73,13 @@ class FakeIntake:
         self._told.put_nowait(None)
 
 
-class FakeIntakes:
+class FakeIntakes(FakeSpools):
     """Keeps every process that was started, oldest first."""
 
     rings_dir = "/rings"
 
     def __init__(self) -> None:
+        super().__init__()
         self.started: list[FakeIntake] = []
 
     @property

@@ -81,21 +81,20 @@ class Bench:
     async def passing(self, duration_ms: int) -> None:
         await self.platform.clock.advance(duration_ms)
 
-    async def segment(self, folder: Path, number: int) -> None:
+    async def segment(self, number: int) -> None:
         """A finished segment of two seconds, captured now; returns once it is kept."""
-        path = folder / f"{number}.mkv"
-        path.write_bytes(b"segment %d" % number)
         start_ms, now_ms = number * 2000, self.platform.clock.now_ms()
         segment = Segment(
-            path=str(path),
+            path="",
+            stream=self.intake.opened.stream,
             start_ms=start_ms,
             stop_ms=start_ms + 1960,
             captured_at_ms=now_ms,
             size_bytes=9,
             pictures=50,
         )
-        self.platform.clock.watch(path.exists)  # it is read in a thread, and then goes
-        self.intake.tell(segment)
+        spool = self.intake.opened.spool
+        self.intake.tell(self.intakes.put(spool, segment, b"segment %d" % number))
         await self.passing(1)
 
     async def results(self, engine: str = "look", **more: Any) -> list[dict[str, Any]]:

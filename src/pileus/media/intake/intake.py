@@ -13,7 +13,7 @@ from av.error import FFmpegError
 from pileus.media.intake.inputs import Pictures, Piece, SoundPieces, Wanted
 from pileus.media.intake.location import Location, locate
 from pileus.media.intake.packets import Connection, Stalled, Timed
-from pileus.media.intake.recorder import Recorded, Recorder
+from pileus.media.intake.recorder import CannotRecord, Recorder
 from pileus.media.units import SourceCounts, SourceError
 from pileus.media.upload import Patience
 from pileus.ports import intakes as messages
@@ -46,7 +46,6 @@ class Intake:
         self._counts = SourceCounts()
         self._inputs: dict[str, Pictures | SoundPieces] = {}
         self._connections = 0
-        self._segments = opened.first_segment
         self._last_ms = opened.origin_ms - 1
         self._began_s: float | None = None
         self._told_s = patience.mono_s()
@@ -86,7 +85,7 @@ class Intake:
             except Stalled as silence:
                 reason = str(silence)
                 self._state("stalled", reason)
-            except SourceError as problem:
+            except (SourceError, CannotRecord) as problem:
                 if not location.is_live:
                     raise
                 reason = str(problem)
@@ -111,7 +110,7 @@ class Intake:
             recorder = None
             if self._open.is_recorded:
                 spool = Path(self._open.spool)
-                recorder = Recorder(connection, spool, self._open.segment_ms, self._segments)
+                recorder = Recorder(connection, spool, self._open.segment_ms, self._open.stream)
             is_first = True
             try:
                 for timed in connection.packets():
@@ -121,7 +120,7 @@ class Intake:
                     self._take(timed, recorder, location)
             finally:
                 if recorder is not None:
-                    self._keep(recorder.finish(), recorder)
+                    self._keep(recorder.finish())
                 self._drain()
 
     def _origin_ms(self) -> int:
@@ -152,7 +151,7 @@ class Intake:
         captured_at_ms = self._captured_at_ms(timed, location)
         self._last_ms = max(self._last_ms, timed.pts_ms)
         if recorder is not None:
-            self._keep(recorder.add(timed, captured_at_ms), recorder)
+            self._keep(recorder.add(timed, captured_at_ms))
         self._decode(timed, captured_at_ms)
         if self._patience.mono_s() - self._told_s >= _COUNTS_EVERY_S:
             self._tell_counts()
@@ -170,19 +169,9 @@ class Intake:
 
     # -- segments ---------------------------------------------------------------------------
 
-    def _keep(self, done: Recorded | None, recorder: Recorder) -> None:
-        self._segments = recorder.next_number
+    def _keep(self, done: messages.Segment | None) -> None:
         if done is not None:
-            self._tell(
-                messages.Segment(
-                    path=str(done.path),
-                    start_ms=done.start_ms,
-                    stop_ms=done.stop_ms,
-                    captured_at_ms=done.captured_at_ms,
-                    size_bytes=done.size_bytes,
-                    pictures=done.pictures,
-                )
-            )
+            self._tell(done)
 
     # -- pieces -----------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,9 @@ import av
 from av.error import FFmpegError
 
 from pileus.media.intake.packets import Connection, Timed
+from pileus.ports.intakes import Segment
 from pileus.values.errors import PileusError
+from pileus.values.spool_names import SpoolName, unfinished_name
 
 _MILLISECOND = Fraction(1, 1000)
 _TOLERANCE_MS = 20
@@ -26,35 +27,22 @@ class CannotRecord(PileusError):
     """The spool cannot be written, or Matroska cannot hold the codec."""
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """A finished segment in the spool; times on the source's clock."""
-
-    path: Path
-    start_ms: int
-    stop_ms: int
-    captured_at_ms: int
-    size_bytes: int
-    pictures: int
-
-
 class Recorder:
-    """Writes the packets of one connection. ``spool``: a folder, whose owner takes the files away."""
+    """Writes the packets of one connection.
 
-    def __init__(self, connection: Connection, spool: Path, segment_ms: int, first: int) -> None:
+    ``spool``: a folder, whose owner takes the files away. A finished segment's name tells its times
+    (``SpoolName``): it can be stored by a platform that never heard of it.
+    """
+
+    def __init__(self, connection: Connection, spool: Path, segment_ms: int, stream: str) -> None:
         self._connection, self._spool, self._segment_ms = connection, spool, segment_ms
-        self._number = first
+        self._stream = stream
         self._output: Any = None
         self._tracks: dict[bool, Any] = {}
         self._part = Path()
         self._start_ms = self._stop_ms = self._captured_at_ms = self._pictures = 0
 
-    @property
-    def next_number(self) -> int:
-        """The number of the next segment's file."""
-        return self._number
-
-    def add(self, timed: Timed, captured_at_ms: int) -> Recorded | None:
+    def add(self, timed: Timed, captured_at_ms: int) -> Segment | None:
         """Write a packet; the segment it ends, if it begins a new one. Raises CannotRecord."""
         leads = timed.is_video or self._connection.video is None
         done = None
@@ -74,7 +62,7 @@ class Recorder:
         return done
 
     def _begin(self, timed: Timed, captured_at_ms: int) -> None:
-        self._part = self._spool / f".{self._number:08d}.mkv"
+        self._part = self._spool / unfinished_name(os.getpid(), captured_at_ms)
         options = {"fflags": "+bitexact", "avoid_negative_ts": "disabled"}
         self._output = av.open(str(self._part), "w", format="matroska", options=options)
         self._tracks = {
@@ -94,26 +82,29 @@ class Recorder:
         self._output.mux(packet)
         packet.stream, packet.pts, packet.dts, packet.time_base = kept
 
-    def finish(self) -> Recorded | None:
+    def finish(self) -> Segment | None:
         """End the segment under way: on disk and under its name. Raises CannotRecord."""
         if self._output is None:
             return None
         try:
             self._output.close()
             self._output = None
-            path = self._part.with_name(self._part.name[1:])
             with self._part.open("rb") as file:
                 os.fsync(file.fileno())
                 size_bytes = os.fstat(file.fileno()).st_size
-            self._part.rename(path)
+            name = SpoolName(
+                self._captured_at_ms, self._stream, self._start_ms, self._stop_ms, self._pictures
+            )
+            done = Segment(
+                path=str(self._spool / str(name)),
+                stream=self._stream,
+                start_ms=self._start_ms,
+                stop_ms=self._stop_ms,
+                captured_at_ms=self._captured_at_ms,
+                size_bytes=size_bytes,
+                pictures=self._pictures,
+            )
+            self._part.rename(done.path)
         except (FFmpegError, OSError) as error:
             raise CannotRecord(f"The source cannot be recorded: {error}") from error
-        self._number += 1
-        return Recorded(
-            path,
-            self._start_ms,
-            self._stop_ms,
-            self._captured_at_ms,
-            size_bytes,
-            self._pictures,
-        )
+        return done

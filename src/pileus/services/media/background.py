@@ -12,5 +12,6 @@ async def start(call: StreamCall) -> None:
     """Take up what a previous run left in this space."""
     engines = call.read(lambda view: list(store.every(view.state, "engine")))
     await recording.sweep(call, code_prefix(call), {engine.blob for engine in engines})
+    await recording.forget_gone(call)
     await recording.sweep_all(call)
-    call.part(Streams).recover(call)
+    await call.part(Streams).recover(call)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
+
+import msgspec
 
 from pileus.kernel.calls import Call, ReadCall, StreamCall, WriteCall
 from pileus.ports.intakes import Segment as Told
 from pileus.services.media import store
 from pileus.services.media.model import Segment
 
-_READ_BYTES = 1 << 20
 _EVICTED_PER_STEP = 100
 
 
@@ -21,16 +20,20 @@ def segment_prefix(call: Call, source: str = "") -> str:
     return f"{prefix}{source}/" if source else prefix
 
 
-async def keep(call: StreamCall, source: str, stream: str, told: Told) -> None:
-    """Store a finished segment: its bytes first, the record that names them second; then the spool's file
-    goes. Raises BlobsUnavailable, StoreUnavailable."""
-    path = Path(told.path)
+async def keep(call: StreamCall, source: str, told: Told, data: AsyncIterator[bytes]) -> None:
+    """Store a finished segment: its bytes first, the record that names them second.
+
+    One that was stored before stays as it was: a crash came before the spool heard of it, or a file is read
+    again from its beginning. A longer one takes the place of what an interruption had cut short.
+
+    Raises:
+        BlobsUnavailable, StoreUnavailable: it is not stored.
+    """
     blob = segment_prefix(call, source) + f"{told.captured_at_ms:015d}-{call.random_bytes(4).hex()}"
-    await call.blobs.put(blob, _read(path))
     segment = Segment(
-        id=f"{told.captured_at_ms:015d}",
+        id="",
         blob=blob,
-        stream=stream,
+        stream=told.stream,
         start_ms=told.start_ms,
         stop_ms=told.stop_ms,
         captured_at_ms=told.captured_at_ms,
@@ -39,15 +42,41 @@ async def keep(call: StreamCall, source: str, stream: str, told: Told) -> None:
     )
 
     def step(write: WriteCall) -> str:
-        key = ("segment", source, told.captured_at_ms)
-        before = write.state.get(key)
-        write.state.put(key, store.SEGMENTS.encode(segment))
-        return "" if before is None else store.SEGMENTS.decode(before).blob
+        """The blob that nobody needs."""
+        if store.find(write.state, "source", source) is None:
+            return blob
+        before = _same(write, source, segment)
+        if before is not None and before.stop_ms >= segment.stop_ms:
+            return blob
+        at_ms = segment.captured_at_ms if before is None else before.captured_at_ms
+        if before is None:
+            # A wall clock that was set back must not make one segment take another's place.
+            while write.state.get(("segment", source, at_ms)) is not None:
+                at_ms += 1
+        kept = msgspec.structs.replace(segment, id=f"{at_ms:015d}", captured_at_ms=at_ms)
+        write.state.put(("segment", source, at_ms), store.SEGMENTS.encode(kept))
+        return "" if before is None else before.blob
 
-    replaced = await call.write(step)
-    if replaced:
-        await call.blobs.delete(replaced)
-    await asyncio.to_thread(path.unlink, missing_ok=True)
+    known = call.read(lambda view: _same(view, source, segment))
+    if known is None or known.stop_ms < segment.stop_ms:
+        await call.blobs.put(blob, data)
+        needless = await call.write(step)
+        if needless:
+            await call.blobs.delete(needless)
+
+
+def _same(view: ReadCall | WriteCall, source: str, segment: Segment) -> Segment | None:
+    """The record of the same moment of the same life of the source."""
+    found = store.find(view.state, "source", source)
+    prefix = ("segment", source)
+    # A file's moments come again whenever it is read again; a live source's never.
+    is_again = found is not None and not found.is_live
+    first_ms = 0 if is_again else segment.captured_at_ms
+    for _, raw in view.state.range(prefix, start=(*prefix, first_ms)):
+        each = store.SEGMENTS.decode(raw)
+        if (each.stream, each.start_ms) == (segment.stream, segment.start_ms):
+            return each
+    return None
 
 
 async def evict(call: StreamCall, name: str) -> None:
@@ -74,6 +103,18 @@ async def evict(call: StreamCall, name: str) -> None:
 
     for blob in await call.write(step):
         await call.blobs.delete(blob)
+
+
+async def forget_gone(call: StreamCall) -> None:
+    """Delete recordings whose source was deleted just before a crash."""
+
+    def step(write: WriteCall) -> None:
+        rows = write.state.range(("segment",))
+        for name in {str(key[1]) for key, _ in rows}:
+            if store.find(write.state, "source", name) is None:
+                write.state.delete_range(("segment", name))
+
+    await call.write(step)
 
 
 async def forget(call: StreamCall, source: str) -> None:
@@ -104,12 +145,3 @@ async def sweep(call: StreamCall, prefix: str, named: set[str]) -> None:
         for blob in found:
             if blob.name not in named:
                 await call.blobs.delete(blob.name)
-
-
-async def _read(path: Path) -> AsyncIterator[bytes]:
-    file = await asyncio.to_thread(path.open, "rb")
-    try:
-        while piece := await asyncio.to_thread(file.read, _READ_BYTES):
-            yield piece
-    finally:
-        file.close()

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Any
 
 from pileus.kernel.calls import Call, ReadCall, StreamCall, WriteCall
 from pileus.kernel.kernel import Kernel
 from pileus.ports import intakes as messages
-from pileus.ports.blobs import BlobsUnavailable
 from pileus.ports.intakes import Intake, Intakes
 from pileus.services.media import recording, store
 from pileus.services.media.engines import Engines
 from pileus.services.media.lanes import ObjectLane
 from pileus.services.media.model import FAILED, STOPPED, Engine, EngineInput, Source
-from pileus.values.errors import StoreUnavailable
+from pileus.services.media.spools import Spools, spool_of
 
-_log = logging.getLogger("pileus.media")
 _RESTART_FIRST_S, _RESTART_LAST_S = 1.0, 30.0
 _DRAIN_MS = 30_000
 _Key = tuple[str, str, str]
@@ -28,12 +25,18 @@ class Streams:
 
     def __init__(self, kernel: Kernel, intakes: Intakes) -> None:
         self._kernel, self._intakes = kernel, intakes
+        self._spools = Spools(intakes)
         self._running: dict[_Key, _Following] = {}
 
-    def recover(self, call: StreamCall) -> None:
-        """Read every source of a space that is enabled."""
+    async def recover(self, call: StreamCall) -> None:
+        """Store what a killed platform had not, then read every source of a space that is enabled."""
+        await self._spools.recover(call)
         for source in call.read(lambda view: list(store.every(view.state, "source"))):
             self.follow(call, source.name)
+
+    async def prepare(self, call: StreamCall, name: str) -> None:
+        """Make sure that a new source finds nothing of an older one of its name."""
+        await self._spools.forget(call, name)
 
     def follow(self, call: StreamCall, name: str) -> None:
         """Read a source from now on, if it is enabled."""
@@ -42,7 +45,7 @@ class Streams:
         source = own.read(lambda view: store.find(view.state, "source", name))
         if source is None or not source.is_enabled or key in self._running:
             return
-        following = self._running[key] = _Following(own, name, self._intakes)
+        following = self._running[key] = _Following(own, name, self._intakes, self._spools)
         following.task = self._kernel.supervisor.spawn(f"source {name}", following.run())
         following.task.add_done_callback(lambda _: self._ended(key, following))
 
@@ -60,6 +63,7 @@ class Streams:
     async def restart(self, call: StreamCall, name: str) -> None:
         """Read a source as it is configured now."""
         await self.stop(call, name)
+        await self._spools.store(self._kernel.stream_call(call.space), name)
         await _note_state(self._kernel.stream_call(call.space), name, STOPPED, "")
         self.follow(call, name)
 
@@ -67,6 +71,7 @@ class Streams:
         """Delete what is left of a source."""
         await self.stop(call, name)
         own = self._kernel.stream_call(call.space)
+        await self._spools.forget(own, name)
         await recording.forget(own, name)
         prefix = store.topic(call.account, call.region, name, "")
         for topic in [each for each in call.log.topics() if each.startswith(prefix)]:
@@ -100,8 +105,8 @@ class Streams:
 class _Following:
     """One source: its process is started again until it says that the source has ended."""
 
-    def __init__(self, call: StreamCall, name: str, intakes: Intakes) -> None:
-        self._call, self._name, self._intakes = call, name, intakes
+    def __init__(self, call: StreamCall, name: str, intakes: Intakes, spools: Spools) -> None:
+        self._call, self._name, self._intakes, self._spools = call, name, intakes, spools
         self._intake: Intake | None = None
         self._inputs: dict[EngineInput, str] = {}
         self._lane_tasks: dict[str, asyncio.Task[None]] = {}
@@ -149,13 +154,15 @@ class _Following:
 
     async def _read_once(self, source: Source) -> bool:
         """One process, from its start to its end; True when the source has ended."""
+        await self._spools.store(self._call, self._name)
         self._stream = source.stream
         passed_ms = self._call.clock.now_ms() - source.epoch_ms
         opened = messages.Open(
             url=source.url,
             options=source.options,
-            spool="",
+            spool=spool_of(self._call, source.name),
             rings="",
+            stream=source.stream,
             is_paced=source.is_paced,
             segment_ms=source.segment_ms,
             origin_ms=passed_ms if source.is_live else 0,
@@ -181,20 +188,12 @@ class _Following:
                 if self._inputs.get(lane.engine.input) == told.input:
                     lane.offer(told)
         elif isinstance(told, messages.Segment):
-            await self._keep(told)
+            await self._spools.store(self._call, self._name)
         elif isinstance(told, messages.State):
             await _note_state(self._call, self._name, told.state.upper(), told.reason)
         elif isinstance(told, messages.Counts):
             self.counts = told
         return isinstance(told, messages.End)
-
-    async def _keep(self, told: messages.Segment) -> None:
-        """Store a segment; a store that cannot do it now costs this segment, not the source."""
-        try:
-            await recording.keep(self._call, self._name, self._stream, told)
-            await recording.evict(self._call, self._name)
-        except (BlobsUnavailable, StoreUnavailable) as problem:
-            _log.warning("a segment of %s is not recorded: %s", self._name, problem)
 
     async def _drain(self) -> None:
         """Let lanes finish what lies in the rings."""

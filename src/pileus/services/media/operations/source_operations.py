@@ -42,6 +42,8 @@ async def create_source(call: StreamCall, request: Mapping[str, Any], body: Body
         _apply(record, request)
         store.put(write.state, "source", record)
 
+    if call.read(lambda view: store.find(view.state, "source", request["Name"])) is None:
+        await call.part(Streams).prepare(call, request["Name"])
     await call.write(step, once=True)
     call.part(Streams).follow(call, request["Name"])
     return Reply({"Source": _shown(call, request["Name"])})
