@@ -6,8 +6,13 @@ import signal
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import settings
 
 from pileus.testing.platform import MemoryPlatform
+
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
+"""No test is timed: how long an example takes says how busy the machine is."""
 
 
 @pytest.fixture

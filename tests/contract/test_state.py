@@ -46,9 +46,7 @@ def _new_sqlite() -> Callable[[], State]:
 def test_state_agrees_with_a_dictionary(new_store: Callable[[], Callable[[], State]]) -> None:
     run_state_machine_as_test(
         state_model(new_store),
-        settings=settings(
-            max_examples=25, stateful_step_count=20, deadline=None, derandomize=True, database=None
-        ),
+        settings=settings(max_examples=25, stateful_step_count=20, derandomize=True, database=None),
     )
 
 
@@ -57,7 +55,7 @@ def test_state_agrees_with_a_dictionary(new_store: Callable[[], Callable[[], Sta
 def test_state_agrees_with_a_dictionary_at_length(new_store) -> None:
     run_state_machine_as_test(
         state_model(new_store),
-        settings=settings(max_examples=50, stateful_step_count=30, deadline=None, database=None),
+        settings=settings(max_examples=50, stateful_step_count=30, database=None),
     )
 
 

@@ -139,7 +139,7 @@ def naive(condition: Any, item: dict[str, Any]) -> bool:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(CONDITIONS, ITEMS)
 def test_conditions(condition: Any, item: dict[str, Any]) -> None:
     values: dict[str, Any] = {}
@@ -148,7 +148,7 @@ def test_conditions(condition: Any, item: dict[str, Any]) -> None:
     assert test(item) == naive(condition, item)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=6),
        st.decimals(allow_nan=False, allow_infinity=False, places=6))  # fmt: skip
 def test_number_order(left: Decimal, right: Decimal) -> None:
@@ -159,7 +159,7 @@ def test_number_order(left: Decimal, right: Decimal) -> None:
     assert Decimal(validated({"N": str(left)})["N"]) == left
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.integers(0, 9), max_size=8), st.sets(st.integers(0, 11), min_size=1, max_size=4))
 def test_removing_elements(elements: list[int], removed: set[int]) -> None:
     item = {"l1": {"L": [{"N": str(each)} for each in elements]}}

@@ -189,6 +189,5 @@ TestItems = Items.TestCase
 TestItems.settings = settings(
     max_examples=40,
     stateful_step_count=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

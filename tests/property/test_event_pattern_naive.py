@@ -121,7 +121,7 @@ def naive(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(PATTERNS, EVENTS)
 def test_agrees_with_enumerating_paths(pattern: dict[str, Any], event: dict[str, Any]) -> None:
     assert compile_pattern(pattern)(event) == naive(pattern, event)

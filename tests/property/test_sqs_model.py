@@ -267,7 +267,6 @@ class FifoQueue(_Queues):
 SETTINGS = settings(
     max_examples=25,
     stateful_step_count=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestStandardQueue = StandardQueue.TestCase

@@ -51,7 +51,7 @@ def now_ms() -> int:
 
 
 @given(KEYS_OF_OBJECTS, st.dictionaries(st.sampled_from("abc"), st.text(max_size=5)), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_object_key_is_signed_routed_and_decoded(
     key: str, parameters: dict[str, str], is_presigned: bool
 ) -> None:
@@ -68,7 +68,7 @@ def test_any_object_key_is_signed_routed_and_decoded(
 
 
 @given(st.binary(max_size=100))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_any_body_is_covered_by_its_signature(body: bytes) -> None:
     request = signed(botocore.auth.SigV4Auth(KEYS, "sqs", "us-east-1"), "POST", "http://h/", body)
     target = Target("sqs", "SendMessage", "json")
@@ -109,7 +109,7 @@ QUERY_LIKE = st.lists(
 
 
 @given(st.sampled_from(TARGETS), st.binary(max_size=80) | JSON_LIKE | QUERY_LIKE)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_body_is_read_or_refused_and_what_is_read_can_be_validated(
     target: Target, body: bytes
 ) -> None:

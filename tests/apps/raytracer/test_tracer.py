@@ -41,7 +41,7 @@ def plain(*objects: dict[str, Any], **more: Any) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(side=st.integers(8, 40))
 def test_the_tiles_of_any_division_make_the_same_picture(side: int) -> None:
     from tracer import film, tiles

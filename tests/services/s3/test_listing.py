@@ -38,7 +38,7 @@ def _model(keys: list[str], prefix: str, delimiter: str, after: str) -> list[str
     limit=st.integers(1, 5),
     is_old=st.booleans(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_listing_follows_the_model(
     keys: list[str], prefix: str, delimiter: str, after: str, limit: int, is_old: bool
 ) -> None:

@@ -196,7 +196,7 @@ async def test_a_part_with_another_checksum(s3: S3) -> None:
 
 
 @given(st.binary(max_size=50), st.binary(max_size=50))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME"])
 def test_crcs_combine(algorithm: str, first: bytes, second: bytes) -> None:
     def crc(body: bytes) -> int:

@@ -120,7 +120,7 @@ async def test_ranges_beyond_the_end(s3: S3, header: str) -> None:
 
 
 @given(first=st.integers(0, 30), last=st.integers(0, 30), size=st.integers(1, 20))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_range_is_a_slice(first: int, last: int, size: int) -> None:
     body = bytes(range(size))
     try:

@@ -130,7 +130,7 @@ _ACTIONS = st.lists(
 
 
 @given(_ACTIONS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_versions_follow_the_model(actions: list[tuple[str, int]]) -> None:
     asyncio.run(_follow(actions))
 

@@ -31,7 +31,7 @@ def test_different_names_never_share_a_path(one: str, other: str) -> None:
     assert not second.startswith(first + "/")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(names=st.sets(NAMES, max_size=12), prefix=NAMES, after=NAMES)
 def test_walk_meets_names_in_order(
     tmp_path_factory, names: set[str], prefix: str, after: str

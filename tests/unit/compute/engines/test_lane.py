@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pileus.compute.engines.lane import (
@@ -138,7 +138,6 @@ def test_the_lag_is_that_of_the_oldest_that_has_not_left():
     assert under_test.lag_ms(11_000) == 800
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["offer", "send", "done", "fail"]), max_size=60))
 def test_every_chunk_leaves_once_and_in_order(steps: Sequence[str]):
     under_test = lane(batch_size=2, when_behind=OLDEST, waiting_max=4)
