@@ -7,7 +7,6 @@ import json
 import re
 import sys
 import sysconfig
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -93,14 +92,6 @@ def write_bootstrap(house: House) -> None:
     bootstrap = house.code_dir / "bootstrap"
     bootstrap.write_text(BOOTSTRAP.format(python=Path(sys.executable).resolve()))
     bootstrap.chmod(0o755)
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    made = House(tmp_path)
-    yield made
-    await made.pools.close()
-    await made.nodes.close()
 
 
 async def test_surroundings_are_those_of_aws(house: House) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -62,14 +61,6 @@ exports.eats = async () => { const all = []; for (;;) all.push(Buffer.alloc(1 <<
 exports.large = async () => 'x'.repeat(7_000_000);
 exports.circular = async () => { const value = {}; value.self = value; return value; };
 """
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    made = House(tmp_path)
-    yield made
-    await made.pools.close()
-    await made.nodes.close()
 
 
 def node_target(house: House, source: str, handler: str = "index.handler", **more) -> Target:

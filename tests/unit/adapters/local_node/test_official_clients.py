@@ -6,7 +6,6 @@ import importlib.metadata
 import json
 import shutil
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -62,14 +61,6 @@ def handler(event, context):
         return process_partial_response(event, record, batch, context)
     return app.resolve(event, context)
 """
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    made = House(tmp_path)
-    yield made
-    await made.pools.close()
-    await made.nodes.close()
 
 
 def install(house: House, *distributions: str) -> None:
