@@ -54,6 +54,7 @@ class Bench:
     intakes: FakeIntakes = field(default_factory=FakeIntakes)
 
     def prepare(self, platform: MemoryPlatform) -> None:
+        """Give a platform, which has not started yet, what runs engines and reads sources."""
         self.nodes = FakeNodes(platform.clock, self.programs)
         self.intakes = FakeIntakes()
         platform.kernel.add_part(LogShipper, LogShipper(platform.kernel))
