@@ -175,8 +175,15 @@ class Lane:
 
     # -- answers come -----------------------------------------------------------------------
 
-    def completed(self, batch: Batch, results: Mapping[int, Any], gone: Sequence[int] = ()) -> None:
-        """The call went well. Results are by chunk number; ``gone``: the ring had moved on."""
+    def completed(
+        self,
+        batch: Batch,
+        results: Mapping[int, Any],
+        gone: Sequence[int] = (),
+        wrong: Mapping[int, str] = MappingProxyType({}),
+    ) -> None:
+        """The call went well. Results are by chunk number; ``gone``: the ring had moved on; ``wrong``: why
+        what the engine gave is no result."""
         again = []
         for entry in batch.entries:
             number = entry.chunk.number
@@ -187,6 +194,8 @@ class Lane:
             else:
                 again.append(entry)
         self._again(again, "the engine gave no result for it")
+        for entry in again:
+            entry.reason = wrong.get(entry.chunk.number, entry.reason)
 
     def failed(self, batch: Batch, reason: str) -> None:
         """The call failed with all its chunks: one of them may be poison, so each is tried alone."""

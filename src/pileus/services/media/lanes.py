@@ -182,6 +182,7 @@ class ObjectLane:
     def _completed(self, batch: Batch, told: list[dict[str, Any]]) -> None:
         chunks = {each.number: each for each in batch.chunks}
         results: dict[int, Any] = {}
+        wrong: dict[int, str] = {}
         gone = []
         for each in told:
             chunk = chunks[each["number"]]
@@ -191,8 +192,8 @@ class ObjectLane:
             try:
                 results[chunk.number] = checked(each["result"], chunk.start_ms, chunk.stop_ms)
             except InvalidResult as problem:
-                self._reason = f"Engine.WrongResult: {problem}"
-        self._lane.completed(batch, results, gone)
+                self._reason = wrong[chunk.number] = f"Engine.WrongResult: {problem}"
+        self._lane.completed(batch, results, gone, wrong)
 
     # -- results ----------------------------------------------------------------------------
 
