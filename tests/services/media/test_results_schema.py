@@ -31,7 +31,9 @@ def faults(value: Any, schema: dict[str, Any], path: str = "$") -> list[str]:
     found: list[str] = []
     if isinstance(value, dict):
         members = schema.get("properties", {})
-        found += [f"{path} lacks {name}" for name in schema.get("required", ()) if name not in value]
+        found += [
+            f"{path} lacks {name}" for name in schema.get("required", ()) if name not in value
+        ]
         if schema.get("additionalProperties") is False:
             found += [f"{path} has {name}" for name in value if name not in members]
         for name, member in members.items():
@@ -41,9 +43,9 @@ def faults(value: Any, schema: dict[str, Any], path: str = "$") -> list[str]:
             found.append(f"{path} has {len(value)} items")
         for number, item in enumerate(value):
             found += faults(item, schema.get("items", {}), f"{path}[{number}]")
-    if isinstance(value, (int, float)):
-        if not schema.get("minimum", value) <= value <= schema.get("maximum", value):
-            found.append(f"{path} is {value}")
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if (low is not None and value < low) or (high is not None and value > high):
+        found.append(f"{path} is {value}")
     if isinstance(value, str) and len(value) < schema.get("minLength", 0):
         found.append(f"{path} is empty")
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec

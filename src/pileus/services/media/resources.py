@@ -26,6 +26,13 @@ from pileus.values.errors import ServiceError
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _S3_URI = re.compile(r"s3://([^/]+)/(.+)")
+_SOURCE = frozenset({"Enabled", "Keep", "KeepBytes", "Name", "Options", "Paced", "Pull", "Segment"})
+_ENGINE = frozenset(
+    {"Batch", "Code", "CodeUri", "Environment", "Gate", "Handler", "Input", "MaxAttempts",
+     "MemorySize", "Mode", "Name", "Role", "Scale", "Timeout", "WhenBehind"}
+)  # fmt: skip
+_PIPELINE = frozenset({"Engines", "Name", "Source"})
+_INPUTS = frozenset({"Frames", "Audio"})
 _UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -38,6 +45,31 @@ def _duration_ms(value: Any, name: str) -> int:
         return round(float(value) * 1000)
     except (TypeError, ValueError):
         raise errors.invalid(f"{name} is a duration such as 2s or 200ms, not {value!r}.") from None
+
+
+def _number(given: Mapping[str, Any], name: str, default: int, within: str = "") -> int:
+    """A whole number; templates may give it as text."""
+    value = given.get(name, default)
+    try:
+        return int(str(value))
+    except ValueError:
+        raise errors.invalid(f"{within}{name} is a whole number, not {value!r}.") from None
+
+
+def _section(given: Mapping[str, Any], name: str, known: frozenset[str]) -> Mapping[str, Any]:
+    """A property that holds members, checked for ones that mean nothing; empty where it is absent."""
+    found = given.get(name) or {}
+    if not isinstance(found, Mapping):
+        raise errors.invalid(f"{name} holds {', '.join(sorted(known))}.")
+    _only(found, known, f"{name}.")
+    return found
+
+
+def _only(given: Mapping[str, Any], known: frozenset[str], within: str = "") -> None:
+    if unknown := sorted(set(given) - known):
+        raise errors.invalid(
+            f"{within}{unknown[0]} is not a property; there are {', '.join(sorted(known))}."
+        )
 
 
 def _is_true(value: Any) -> bool:
@@ -61,13 +93,14 @@ async def _delete(call: StreamCall, kind: str, request: ResourceRequest) -> None
 
 def _source(request: ResourceRequest) -> dict[str, Any]:
     given = request.properties
+    _only(given, _SOURCE)
     wanted: dict[str, Any] = {
         "Url": require(request, "Pull"),
         "Options": given.get("Options") or {},
     }
     wanted["SegmentSeconds"] = _duration_ms(given.get("Segment", "2s"), "Segment") / 1000
     wanted["KeepSeconds"] = _duration_ms(given.get("Keep", "1h"), "Keep") // 1000
-    wanted["KeepBytes"] = int(given.get("KeepBytes", 0))
+    wanted["KeepBytes"] = _number(given, "KeepBytes", 0)
     wanted["Paced"] = _is_true(given.get("Paced", True))
     wanted["Enabled"] = _is_true(given.get("Enabled", True))
     return wanted
@@ -89,42 +122,51 @@ async def _delete_source(call: StreamCall, request: ResourceRequest) -> None:
 
 def _input(given: Mapping[str, Any]) -> dict[str, Any]:
     """``Input: {Frames: {Rate, Width}}`` or ``{Audio: {Rate}}``, and ``Gate`` beside it."""
-    inputs = given.get("Input") or {}
-    if len(inputs) != 1 or not set(inputs) <= {"Frames", "Audio"}:
+    inputs = given.get("Input")
+    if not isinstance(inputs, Mapping) or len(inputs) != 1 or not set(inputs) <= _INPUTS:
         raise errors.invalid("Input has either Frames or Audio.")
-    ((kind, wanted),) = inputs.items()
+    (kind,) = inputs
+    known = frozenset({"Rate", "Width"} if kind == "Frames" else {"Rate"})
+    wanted = _section(inputs, kind, known)
     told: dict[str, Any] = {"Kind": kind.lower(), "Gate": given.get("Gate") or "none"}
-    if "Rate" in (wanted or {}):
-        told["Rate"] = float(wanted["Rate"])
-    if "Width" in (wanted or {}):
-        told["Width"] = int(wanted["Width"])
+    if "Rate" in wanted:
+        told["Rate"] = _rate(wanted["Rate"])
+    if "Width" in wanted:
+        told["Width"] = _number(wanted, "Width", 0, f"Input.{kind}.")
     return told
+
+
+def _rate(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise errors.invalid(f"Input's Rate is a number, not {value!r}.") from None
 
 
 def _engine(request: ResourceRequest) -> dict[str, Any]:
     given = request.properties
-    batch, scale = given.get("Batch") or {}, given.get("Scale") or {}
+    _only(given, _ENGINE)
+    batch = _section(given, "Batch", frozenset({"Size", "Window"}))
+    scale = _section(given, "Scale", frozenset({"Min", "Max", "TargetLag", "Idle"}))
+    environment = _section(given, "Environment", frozenset({"Variables"})).get("Variables") or {}
     wanted: dict[str, Any] = {
         "Handler": require(request, "Handler"),
         "Input": _input(given),
         "Batch": {
-            "Size": int(batch.get("Size", 1)),
+            "Size": _number(batch, "Size", 1, "Batch."),
             "WindowMs": _duration_ms(batch.get("Window", 0), "Batch.Window"),
         },
         "Scale": {
-            "Min": int(scale.get("Min", 0)),
-            "Max": int(scale.get("Max", 1)),
+            "Min": _number(scale, "Min", 0, "Scale."),
+            "Max": _number(scale, "Max", 1, "Scale."),
             "TargetLagMs": _duration_ms(scale.get("TargetLag", "1s"), "Scale.TargetLag"),
             "IdleMs": _duration_ms(scale.get("Idle", "1m"), "Scale.Idle"),
         },
         "WhenBehind": given.get("WhenBehind") or "newest",
-        "MaxAttempts": int(given.get("MaxAttempts", 3)),
-        "MemoryMB": int(given.get("MemorySize", 512)),
-        "TimeoutSeconds": int(given.get("Timeout", 60)),
-        "Environment": {
-            key: str(value)
-            for key, value in ((given.get("Environment") or {}).get("Variables") or {}).items()
-        },
+        "MaxAttempts": _number(given, "MaxAttempts", 3),
+        "MemoryMB": _number(given, "MemorySize", 512),
+        "TimeoutSeconds": _number(given, "Timeout", 60),
+        "Environment": {key: str(value) for key, value in environment.items()},
     }
     if given.get("Role"):
         wanted["Role"] = given["Role"]
@@ -186,6 +228,7 @@ async def _delete_engine(call: StreamCall, request: ResourceRequest) -> None:
 
 
 async def _put_pipeline(call: StreamCall, request: ResourceRequest) -> Resource:
+    _only(request.properties, _PIPELINE)
     name = request.physical_id or request.properties.get("Name") or request.generated_name(64)
     given: dict[str, Any] = {"Name": name, "Engines": list(require(request, "Engines"))}
     operation = "UpdatePipeline"
