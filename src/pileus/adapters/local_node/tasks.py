@@ -89,6 +89,8 @@ class LocalTasks:
         self._prober = prober
         self._open_doors = doors
         self._gpus = gpus or Gpus()
+        for name, ids in _gpus_of_all(settings.tasks_dir).items():
+            self._gpus.adopt(name, 0, ids)
         self._handles: dict[str, LocalTaskHandle] = {}
         self._skeleton: Skeleton | None = None
         network = Network(settings.gateway_port, METADATA_ADDRESS, os.getuid() == 0)
@@ -164,7 +166,6 @@ class LocalTasks:
                 f"is what works here: {why}"
             )
         self._gpus.promise(spec.id, spec.gpus)
-        _make_folder(folder, {"boot_id": settings.boot_id, "name": spec.name})
         plan = TaskPlan(
             folder=str(folder),
             gateway_port=settings.gateway_port if spec.has_doors else 0,
@@ -174,6 +175,7 @@ class LocalTasks:
             disk_mb=spec.disk_mb,
         )
         try:
+            _make_folder(folder, {"boot_id": settings.boot_id, "name": spec.name})
             groups.create(spec.memory_mb, spec.processes_max)
             channel = self._keepers.take()
             messages.send(channel, {"op": "open", "task": _plain(plan)})
@@ -316,6 +318,12 @@ def _gpus_given(folder: Path) -> dict[str, tuple[str, ...]]:
     places = folder.glob(f"{CONTAINER_PREFIX}*")
     found = {place.name[len(CONTAINER_PREFIX) :]: read_gpus(place) for place in places}
     return {name: ids for name, ids in found.items() if ids}
+
+
+def _gpus_of_all(tasks_dir: Path) -> dict[str, dict[str, tuple[str, ...]]]:
+    """What tasks on the node have, before anybody takes hold of them."""
+    given = {folder.name: _gpus_given(folder) for folder in tasks_dir.glob("*")}
+    return {name: ids for name, ids in given.items() if ids}
 
 
 def _plain(plan: TaskPlan) -> dict[str, object]:

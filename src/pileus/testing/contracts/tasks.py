@@ -230,15 +230,15 @@ async def _task_with_gpus(bench: Bench, name: str, count: int) -> TaskHandle:
 
 
 async def no_two_tasks_have_the_same_gpu(bench: Bench) -> None:
-    """Of two GPUs each task gets one, also where another platform finds the first; a third task is
+    """Of two GPUs each task gets one, also before another platform takes hold of the first; a third task is
     refused until one is closed. For benches of two GPUs."""
     nodes = bench.nodes
     first = await _task_with_gpus(bench, "task-1", 1)
     assert nodes.capacity().gpus_free == 1
     await nodes.close()
     bench.nodes = nodes = bench.again()
-    first = await nodes.open(TaskSpec("task-1", "task-1", gpus=1))
     second = await _task_with_gpus(bench, "task-2", 1)
+    first = await nodes.open(TaskSpec("task-1", "task-1", gpus=1))
     assert len({*first.gpus("main"), *second.gpus("main")}) == 2
     assert (nodes.capacity().gpus, nodes.capacity().gpus_free) == (2, 0)
     with pytest.raises(TaskRefused, match="1 GPUs asked, 0 of 2 left"):
