@@ -65,16 +65,33 @@ class Recorder:
         self._part = self._spool / unfinished_name(os.getpid(), captured_at_ms)
         options = {"fflags": "+bitexact", "avoid_negative_ts": "disabled"}
         self._output = av.open(str(self._part), "w", format="matroska", options=options)
-        self._tracks = {
-            stream is self._connection.video: self._output.add_stream_from_template(stream)
-            for stream in (self._connection.video, self._connection.audio)
-            if stream is not None
-        }
+        try:
+            self._tracks = self._new_tracks()
+        except ValueError:
+            self._output = None  # nothing is under way: there is no file yet
+            raise
         self._start_ms = self._stop_ms = timed.pts_ms
         self._captured_at_ms, self._pictures = captured_at_ms, 0
 
+    def _new_tracks(self) -> dict[bool, Any]:
+        """By whether it is the picture. Raises ValueError for a codec that Matroska cannot hold; beside a
+        picture such a sound (G.711 of many cameras) is left out."""
+        video, audio = self._connection.video, self._connection.audio
+        tracks: dict[bool, Any] = {}
+        if video is not None:
+            tracks[True] = self._output.add_stream_from_template(video)
+        if audio is not None:
+            try:
+                tracks[False] = self._output.add_stream_from_template(audio)
+            except ValueError:
+                if video is None:
+                    raise
+        return tracks
+
     def _mux(self, timed: Timed) -> None:
-        packet, track = timed.packet, self._tracks[timed.is_video]
+        packet, track = timed.packet, self._tracks.get(timed.is_video)
+        if track is None:
+            return
         kept = packet.stream, packet.pts, packet.dts, packet.time_base
         packet.stream = track
         packet.time_base = _MILLISECOND
