@@ -109,7 +109,7 @@ class AsyncInvokes:
             return None
         if work.function.reserved == 0:
             return await self._end(call, work, Ending(Condition.NO_CONCURRENCY))
-        if self._kernel.clock.now_ms() >= work.until_ms:
+        if self._kernel.clock.now_ms() > work.until_ms:
             return await self._end(call, work, Ending(Condition.AGE_EXCEEDED))
         try:
             result = await self._invoke(call, work)

@@ -26,6 +26,7 @@ def check(request: Mapping[str, Any], latest: Configuration | None = None) -> No
     """Refuse what Lambda refuses, and by name what is not built yet. ``latest`` is the function as it
     is, for a change."""
     snapstart.check(latest, request)
+    _check_sizes(request)
     runtime = request.get("Runtime")
     if runtime and not runtimes.is_run(runtime):
         raise errors.invalid(f"Pileus does not run functions of the runtime {runtime} yet.")
@@ -51,6 +52,21 @@ def check(request: Mapping[str, Any], latest: Configuration | None = None) -> No
     letters = (request.get("DeadLetterConfig") or {}).get("TargetArn") or ""
     if letters and letters.split(":")[2] not in ("sqs", "sns"):
         raise errors.invalid(f"The provided target ARN {letters} is not valid for dead letters.")
+
+
+def _check_sizes(request: Mapping[str, Any]) -> None:
+    """AWS's model allows more, for functions of capacity providers."""
+    tmp_mb = (request.get("EphemeralStorage") or {}).get("Size")
+    for name, value, most in (
+        ("MemorySize", request.get("MemorySize"), LIMITS.memory_mb_max),
+        ("EphemeralStorage.Size", tmp_mb, LIMITS.tmp_mb_max),
+        ("Timeout", request.get("Timeout"), LIMITS.timeout_s_max),
+    ):
+        if value is not None and value > most:
+            raise errors.invalid(
+                f"'{name}' value failed to satisfy constraint: Member must have value less than or "
+                f"equal to {most}"
+            )
 
 
 def check_durable(latest: Configuration, request: Mapping[str, Any]) -> None:
