@@ -193,6 +193,8 @@ class ObjectLane:
                 results[chunk.number] = checked(each["result"], chunk.start_ms, chunk.stop_ms)
             except InvalidResult as problem:
                 self._reason = wrong[chunk.number] = f"Engine.WrongResult: {problem}"
+        if results and not wrong:
+            self._reason = ""
         self._lane.completed(batch, results, gone, wrong)
 
     # -- results ----------------------------------------------------------------------------

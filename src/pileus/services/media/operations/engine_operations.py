@@ -26,6 +26,7 @@ async def create_engine(call: StreamCall, request: Mapping[str, Any], body: Body
     if call.remembered() is not None:
         return Reply({"Engine": _shown(call, request["Name"])})
     call.read(lambda view: store.check_new(view.state, "engine", request["Name"]))
+    _refuse_unbuilt(request)
     code = await _store_code(call, request["Code"])
 
     def step(write: WriteCall) -> bool:
@@ -52,10 +53,12 @@ async def create_engine(call: StreamCall, request: Mapping[str, Any], body: Body
 async def update_engine(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Change an engine; its lanes go on with the new one."""
     call.read(lambda view: store.named(view.state, "engine", request["Name"]))
+    _refuse_unbuilt(request)
     code = await _store_code(call, request["Code"]) if request.get("Code") else None
 
-    def step(write: WriteCall) -> None:
+    def step(write: WriteCall) -> str:
         engine: Engine = store.named(write.state, "engine", request["Name"])
+        replaced = engine.blob if code is not None else ""
         if code is not None:
             engine.blob, engine.sha256, engine.size_bytes = code
         engine.handler = request.get("Handler", engine.handler)
@@ -63,9 +66,12 @@ async def update_engine(call: StreamCall, request: Mapping[str, Any], body: Body
             engine.input = _input(request["Input"])
         _apply(write, engine, request)
         store.put(write.state, "engine", engine)
+        return replaced
 
-    await call.write(step, once=True)
+    replaced = await call.write(step, once=True)
     await call.part(Streams).engine_changed(call, request["Name"])
+    if replaced:
+        await call.blobs.delete(replaced)
     return Reply({"Engine": _shown(call, request["Name"])})
 
 
@@ -115,9 +121,16 @@ def _input(given: Mapping[str, Any]) -> EngineInput:
     )
 
 
-def _apply(write: WriteCall, engine: Engine, request: Mapping[str, Any]) -> None:
-    if engine.mode == "stream":
+def _refuse_unbuilt(request: Mapping[str, Any]) -> None:
+    if request.get("Mode") == "stream":
         raise errors.invalid("Stream engines are not built yet; engines of Mode object are.")
+    if request.get("WhenBehind") == "never":
+        raise errors.invalid(
+            "WhenBehind never (catching up from the recording) is not built yet; oldest and newest are."
+        )
+
+
+def _apply(write: WriteCall, engine: Engine, request: Mapping[str, Any]) -> None:
     engine.role = request.get("Role", engine.role)
     engine.memory_mb = request.get("MemoryMB", engine.memory_mb)
     engine.timeout_s = request.get("TimeoutSeconds", engine.timeout_s)
@@ -133,10 +146,6 @@ def _apply(write: WriteCall, engine: Engine, request: Mapping[str, Any]) -> None
     engine.when_behind = request.get("WhenBehind", engine.when_behind)
     if engine.scale_min > engine.scale_max or not engine.scale_max:
         raise errors.invalid("Scale.Max is at least 1 and not below Scale.Min.")
-    if engine.when_behind == "never":
-        raise errors.invalid(
-            "WhenBehind never (catching up from the recording) is not built yet; oldest and newest are."
-        )
     engine.revision = write.new_id()
 
 
