@@ -18,7 +18,6 @@ from av.video.frame import VideoFrame
 from pileus.media.intake.motion import MotionGate
 from pileus.runtime.frame_ring import RGB24, S16LE, RingWriter
 
-_SLOT_BYTES_MAX = 1920 * 1088 * 3
 _SOUND_MS = 200
 """Length of a piece of sound."""
 
