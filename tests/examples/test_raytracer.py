@@ -118,9 +118,18 @@ def test_tasks_that_are_stopped_are_started_again(app: Raytracer, tmp_path: Path
     scene = small_scene(samples=4)
     app.put("stopped.zip", scene)
     ecs = app.platform.client("ecs")
-    tasks = until(lambda: len(found := app.tasks("stopped.zip")) >= 4 and found, "tasks")
-    for task in tasks:
-        ecs.stop_task(cluster="raytracer", task=task["taskArn"], reason="to see what happens")
+
+    def stop_what_runs() -> bool:
+        """Whether one was stopped before it was done."""
+        found = app.tasks("stopped.zip")
+        for task in found:
+            if task["lastStatus"] != "STOPPED":
+                arn = task["taskArn"]
+                ecs.stop_task(cluster="raytracer", task=arn, reason="to see what happens")
+        ended = [task for task in found if task["lastStatus"] == "STOPPED"]
+        return any(task["containers"][0].get("exitCode") != 0 for task in ended)
+
+    until(stop_what_runs, "a stopped task")
     assert app.picture("stopped.zip") == rendered_alone(scene, tmp_path)
     assert len(app.tasks("stopped.zip")) > TILES
 

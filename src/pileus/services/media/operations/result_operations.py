@@ -67,8 +67,10 @@ async def list_results(call: StreamCall, request: Mapping[str, Any], body: Body 
     With ``WaitSeconds`` an empty answer waits for the next result.
     """
     source, engine = request["Source"], request["Engine"]
-    call.read(lambda view: store.named(view.state, "source", source))
+    is_wanted = call.read(lambda view: _is_wanted(view, source, engine))
     topic = store.topic(call.account, call.region, source, engine)
+    if is_wanted:
+        await call.log.create_topic(topic, 1)  # a lane that is about to begin has said nothing yet
     try:
         low, end = call.log.bounds(topic, 0)
     except TopicNotFound:
@@ -93,6 +95,13 @@ async def list_results(call: StreamCall, request: Mapping[str, Any], body: Body 
             each for each in records if orjson.loads(each.value)["chunk"]["start_ms"] >= from_ms
         ]
     return Reply({"Results": results_of(records), "LastOffset": last})
+
+
+def _is_wanted(view: ReadCall, source: str, engine: str) -> bool:
+    """Whether a pipeline has the engine look at the source; raises ResourceNotFoundException."""
+    store.named(view.state, "source", source)
+    pipelines = store.every(view.state, "pipeline")
+    return any(each.source == source and engine in each.engines for each in pipelines)
 
 
 @stream
