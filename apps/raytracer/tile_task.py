@@ -7,7 +7,6 @@ platform was not reached, try again; 1: it failed, and why stands in ``<tile>.<a
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 import traceback
@@ -21,8 +20,6 @@ from tracer.tiles import tiles
 
 def main() -> int:
     """Render and put; the exit status."""
-    # A container's first process has no default for it: a stopped task would render to its end.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     bucket, folder = os.environ["WORK_BUCKET"], os.environ["FOLDER"]
     number, attempt = int(os.environ["TILE"]), int(os.environ["ATTEMPT"])
     s3 = boto3.client("s3")
