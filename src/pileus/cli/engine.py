@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pileus.cli.connection import open_api, stage_options
-from pileus.cli.tables import table, wide_console
+from pileus.cli.tables import json_option, show_list, table, wide_console
 from pileus.deploy.live_media import ask, every
 
 _COLUMNS = ("name", "mode", "input", "batch", "instances", "behind", "memory_mb", "handler")
@@ -25,22 +25,18 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--json", "is_json", is_flag=True, help="Print everything as JSON.")
+@json_option
 @stage_options
 def list_(is_json: bool, **target: Any) -> None:
     """List the engines."""
     found = every(open_api(**target), "Engines")
-    if is_json:
-        click.echo(json.dumps(found, indent=2, default=str))
-    elif found:
-        wide_console().print(table("", _COLUMNS, [_row(each) for each in found]))
-    else:
-        click.echo("no engines; a template has them: Type: Pileus::Media::Engine", err=True)
+    none = "no engines; a template has them: Type: Pileus::Media::Engine"
+    show_list(found, _COLUMNS, _row, none, is_json=is_json)
 
 
 @command.command("show")
 @click.argument("name")
-@click.option("--json", "is_json", is_flag=True, help="Print everything as JSON.")
+@json_option
 @stage_options
 def show(name: str, is_json: bool, **target: Any) -> None:
     """Show an engine, and how it fares on each source."""

@@ -10,7 +10,7 @@ import click
 
 from pileus.cli.connection import TIME, open_api, stage_options
 from pileus.cli.engine import LANE_COLUMNS, lane_row
-from pileus.cli.tables import table, wide_console
+from pileus.cli.tables import json_option, show_list, table, wide_console
 from pileus.deploy.live_media import Said, ask, every, follow, lane_of, results
 from pileus.languages.media_results import line, subrip, veritone, webvtt
 
@@ -30,26 +30,23 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--json", "is_json", is_flag=True, help="Print everything as JSON.")
+@json_option
 @stage_options
 def list_(is_json: bool, **target: Any) -> None:
     """List the pipelines."""
     found = every(open_api(**target), "Pipelines")
-    if is_json:
-        click.echo(json.dumps(found, indent=2, default=str))
-    elif found:
-        rows = [
-            {"name": each["Name"], "source": each["Source"], "engines": ", ".join(each["Engines"])}
-            for each in found
-        ]
-        wide_console().print(table("", _COLUMNS, rows))
-    else:
-        click.echo("no pipelines; a template has them: Type: Pileus::Media::Pipeline", err=True)
+    none = "no pipelines; a template has them: Type: Pileus::Media::Pipeline"
+    show_list(found, _COLUMNS, _row, none, is_json=is_json)
+
+
+def _row(pipeline: dict[str, Any]) -> dict[str, Any]:
+    engines = ", ".join(pipeline["Engines"])
+    return {"name": pipeline["Name"], "source": pipeline["Source"], "engines": engines}
 
 
 @command.command("show")
 @click.argument("name")
-@click.option("--json", "is_json", is_flag=True, help="Print everything as JSON.")
+@json_option
 @stage_options
 def show(name: str, is_json: bool, **target: Any) -> None:
     """Show a pipeline: its source's state, and how each engine fares."""

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from pileus.cli.connection import open_api, stage_options
-from pileus.cli.tables import table, wide_console
+from pileus.cli.tables import json_option, table, wide_console
 from pileus.deploy.inventory import inventory
 
 _COLUMNS = {
@@ -35,7 +35,7 @@ _COLUMNS = {
 
 @click.command("ps")
 @stage_options
-@click.option("--json", "is_json", is_flag=True, help="Print everything as JSON.")
+@json_option
 def command(stage: str | None, region: str | None, endpoint: str, is_json: bool) -> None:
     """Show what runs in a stage: functions with their starts, queues with their depth, the rest.
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pileus.cli.connection import open_api, pairs, stage_options
-from pileus.cli.tables import table, wide_console
+from pileus.cli.tables import json_option, show_list
 from pileus.deploy.live_media import address, ask, every, span_s
 
 _SEGMENT_S_MIN, _SEGMENT_S_MAX = 0.5, 60
@@ -80,17 +80,13 @@ def _segment_s(text: str) -> float:
 
 
 @command.command("list")
-@click.option("--json", "is_json", is_flag=True, help="Print everything as JSON.")
+@json_option
 @stage_options
 def list_(is_json: bool, **target: Any) -> None:
     """List the sources with their states."""
     found = every(open_api(**target), "Sources")
-    if is_json:
-        click.echo(json.dumps(found, indent=2, default=str))
-    elif found:
-        wide_console().print(table("", _COLUMNS, [_row(each) for each in found]))
-    else:
-        click.echo("no sources; add one with: pileus source add NAME ADDRESS", err=True)
+    none = "no sources; add one with: pileus source add NAME ADDRESS"
+    show_list(found, _COLUMNS, _row, none, is_json=is_json)
 
 
 def _row(source: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +101,7 @@ def _row(source: dict[str, Any]) -> dict[str, Any]:
 
 @command.command("show")
 @click.argument("name")
-@click.option("--json", "is_json", is_flag=True, help="Print everything as JSON.")
+@json_option
 @stage_options
 def show(name: str, is_json: bool, **target: Any) -> None:
     """Show a source, its state and what is recorded of it."""

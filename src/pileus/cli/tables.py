@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 _WIDE = 240
+
+
+json_option = click.option("--json", "is_json", is_flag=True, help="Print everything as JSON.")
+"""For commands whose answer scripts read as well."""
+
+
+def show_list(
+    found: Sequence[Any],
+    columns: Sequence[str],
+    row: Callable[[Any], Mapping[str, Any]],
+    none: str,
+    *,
+    is_json: bool,
+) -> None:
+    """A listing: as JSON, as a table, or ``none`` on standard error."""
+    if is_json:
+        click.echo(json.dumps(found, indent=2, default=str))
+    elif found:
+        wide_console().print(table("", columns, [row(each) for each in found]))
+    else:
+        click.echo(none, err=True)
 
 
 def wide_console() -> Console:

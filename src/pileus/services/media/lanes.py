@@ -77,7 +77,7 @@ class ObjectLane:
 
     def offer(self, told: Told) -> None:
         """A piece is in the ring."""
-        if (self._stream, told.start_ms) <= self._last and self._stream == self._last[0]:
+        if self._stream == self._last[0] and told.start_ms <= self._last[1]:
             return  # written by an earlier platform
         chunk = Chunk(
             id=f"{self._stream}:{told.start_ms}",
@@ -89,10 +89,6 @@ class ObjectLane:
         )
         self._lane.offer(chunk, self._call.clock.now_ms())
         self._news.set()
-
-    def change(self, engine: Engine) -> None:
-        """Go on with another configuration of the engine."""
-        self.engine = engine
 
     async def run(self) -> None:
         """Send batches and write results until cancelled."""

@@ -86,10 +86,14 @@ async def evict(call: StreamCall, name: str) -> None:
         source = store.find(write.state, "source", name)
         if source is None:
             return []
-        rows = write.state.range(("segment", name))
+        prefix = ("segment", name)
+        horizon_ms = write.now_ms - source.keep_s * 1000 if source.keep_s else 0
+        # This runs at every segment: only a bound of bytes needs to see all of them.
+        stop = None if source.keep_bytes else (*prefix, horizon_ms)
+        limit = None if source.keep_bytes else _EVICTED_PER_STEP
+        rows = write.state.range(prefix, stop=stop, limit=limit)
         found = [(key, store.SEGMENTS.decode(raw)) for key, raw in rows]
         left_bytes = sum(segment.size_bytes for _, segment in found)
-        horizon_ms = write.now_ms - source.keep_s * 1000 if source.keep_s else 0
         gone: list[str] = []
         for key, segment in found:
             is_too_much = source.keep_bytes and left_bytes > source.keep_bytes

@@ -96,11 +96,6 @@ class Streams:
         lane = following.lanes.get(engine) if following else None
         return lane.shown() if lane else None
 
-    def counts(self, call: Call, source: str) -> messages.Counts | None:
-        """What the source's process counted, while it is read."""
-        following = self._running.get((call.account, call.region, source))
-        return following.counts if following else None
-
 
 class _Following:
     """One source: its process is started again until it says that the source has ended."""
@@ -112,7 +107,6 @@ class _Following:
         self._lane_tasks: dict[str, asyncio.Task[None]] = {}
         self._stream = ""
         self.lanes: dict[str, ObjectLane] = {}
-        self.counts: messages.Counts | None = None
         self.task: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -191,8 +185,6 @@ class _Following:
             await self._spools.store(self._call, self._name)
         elif isinstance(told, messages.State):
             await _note_state(self._call, self._name, told.state.upper(), told.reason)
-        elif isinstance(told, messages.Counts):
-            self.counts = told
         return isinstance(told, messages.End)
 
     async def _drain(self) -> None:

@@ -67,14 +67,15 @@ async def list_results(call: StreamCall, request: Mapping[str, Any], body: Body 
     With ``WaitSeconds`` an empty answer waits for the next result.
     """
     source, engine = request["Source"], request["Engine"]
-    is_wanted = call.read(lambda view: _is_wanted(view, source, engine))
+    call.read(lambda view: store.named(view.state, "source", source))
     topic = store.topic(call.account, call.region, source, engine)
-    if is_wanted:
-        await call.log.create_topic(topic, 1)  # a lane that is about to begin has said nothing yet
     try:
         low, end = call.log.bounds(topic, 0)
     except TopicNotFound:
-        raise errors.not_found("lane", f"{source}/{engine}") from None
+        if not call.read(lambda view: _is_wanted(view, source, engine)):
+            raise errors.not_found("lane", f"{source}/{engine}") from None
+        await call.log.create_topic(topic, 1)  # the lane is about to begin: it has said nothing yet
+        low, end = call.log.bounds(topic, 0)
     given = request.get("AfterOffset")
     offset = max(low, given + 1 if given is not None else 0)
     if offset >= end and request.get("WaitSeconds"):
@@ -98,8 +99,7 @@ async def list_results(call: StreamCall, request: Mapping[str, Any], body: Body 
 
 
 def _is_wanted(view: ReadCall, source: str, engine: str) -> bool:
-    """Whether a pipeline has the engine look at the source; raises ResourceNotFoundException."""
-    store.named(view.state, "source", source)
+    """Whether a pipeline has the engine look at the source."""
     pipelines = store.every(view.state, "pipeline")
     return any(each.source == source and engine in each.engines for each in pipelines)
 
