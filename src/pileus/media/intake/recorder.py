@@ -57,7 +57,8 @@ class Recorder:
             self._mux(timed)
         except (FFmpegError, OSError, ValueError) as error:
             raise CannotRecord(f"The source cannot be recorded: {error}") from error
-        self._stop_ms = max(self._stop_ms, timed.pts_ms)
+        if leads:  # sound may run ahead of the picture, into what is the next segment's time
+            self._stop_ms = max(self._stop_ms, timed.pts_ms)
         self._pictures += timed.is_video
         return done
 

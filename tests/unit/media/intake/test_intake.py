@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import queue
 from collections.abc import Callable
 from fractions import Fraction
@@ -16,7 +17,9 @@ from av.audio.frame import AudioFrame
 
 from pileus.media.intake.intake import Intake
 from pileus.media.intake.location import locate, redacted
-from pileus.media.units import SourceError
+from pileus.media.intake.packets import Connection
+from pileus.media.intake.recorder import Recorder
+from pileus.media.units import SourceCounts, SourceError
 from pileus.media.upload import Patience
 from pileus.ports import intakes as messages
 from pileus.runtime.frame_ring import RingReader
@@ -150,6 +153,20 @@ def test_sound_comes_whole_and_in_pieces(desk: Desk, tmp_path: Path) -> None:
     assert abs(numpy.argmax(spectrum) * 8000 / samples.size - 440) < 2
     with av.open(desk.of(messages.Segment)[0].path) as container:
         assert len(container.streams.audio) == 1
+
+
+def test_sound_that_runs_ahead_makes_no_segments_overlap(tmp_path: Path) -> None:
+    write_talkie(tmp_path / "v.mp4", 4)
+    with Connection(locate(f"file:{tmp_path}/v.mp4", {}), SourceCounts(), 0, (5, 5)) as connection:
+        recorder = Recorder(connection, tmp_path, 1000, "1")
+        ahead = sorted(
+            connection.packets(), key=lambda each: each.dts_ms - 100 * (not each.is_video)
+        )
+        ended = [recorder.add(each, 0) for each in ahead] + [recorder.finish()]
+    segments = [each for each in ended if each is not None]
+    assert [each.start_ms for each in segments] == every(1000, 4)
+    for before, after in itertools.pairwise(segments):
+        assert before.stop_ms < after.start_ms
 
 
 def test_a_file_may_be_read_at_its_own_speed(desk: Desk, tmp_path: Path) -> None:
