@@ -6,8 +6,13 @@ Events and answers are JSON:
 ``{"results": [{"number", "result"} | {"number", "gone": true}]}``: one call of an object engine. A piece is
 gone when the ring moved on before the engine was done with it.
 
-``{"op": "chunks", …}`` of a stream engine → ``{"results": [], "emitted": […], "consumed": number}`` once
-the engine asks for more; ``{"op": "end", "forced"}`` → what it emitted until it returned.
+A piece may also be data: ``"record"`` in its chunk is what the engine gets where ``"ring"`` is empty, and what
+another engine said of the picture where it is not.
+
+``{"op": "chunks", …, "resume": {"state"} | null}`` of a stream engine → ``{"emitted": […], "consumed": number,
+"checkpoint": {"at_ms", "state"} | null}`` once the engine asks for more; fewer are consumed than were given
+where the ring moved on. ``{"op": "end", "forced"}`` → what it emitted until it returned. ``resume`` counts in
+the first call: a predecessor has had a part of the stream.
 """
 
 from __future__ import annotations
@@ -17,10 +22,11 @@ import sys
 import threading
 import types
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from pileus.runtime import engine_sdk, frame_ring
-from pileus.runtime.engine_sdk import AudioStream, EngineContext, Frame, Sound
+from pileus.runtime.engine_sdk import EngineContext, EngineStream, Frame, Piece, Record, Sound
 from pileus.runtime.errors import Fault
 from pileus.runtime.lambda_context import LambdaContext
 
@@ -76,15 +82,25 @@ class _Rings:
                 return None
         return known
 
-    def piece(self, event: dict[str, Any], chunk: dict[str, Any]) -> Frame | Sound | None:
+    def piece(self, event: dict[str, Any], chunk: dict[str, Any]) -> Piece | None:
         """The piece in place; None where it is gone."""
+        if not event["ring"]:
+            return _record(chunk)
         reader = self.reader(event["ring"])
         slot = reader.look(chunk["number"]) if reader else None
         return None if slot is None else _piece(slot, chunk)
 
     def has(self, event: dict[str, Any], number: int) -> bool:
+        """Whether what was looked at was whole."""
+        if not event["ring"]:
+            return True
         reader = self.reader(event["ring"])
         return reader is not None and reader.has(number)
+
+
+def _record(chunk: dict[str, Any]) -> Record:
+    start_ms, stop_ms = chunk["start_ms"], chunk["stop_ms"]
+    return Record(chunk["record"], start_ms, stop_ms, chunk["source"], chunk["number"])
 
 
 def _piece(slot: frame_ring.Slot, chunk: dict[str, Any]) -> Frame | Sound:
@@ -93,9 +109,17 @@ def _piece(slot: frame_ring.Slot, chunk: dict[str, Any]) -> Frame | Sound:
     source, number = chunk["source"], slot.number
     if slot.kind == frame_ring.RGB24:
         image = numpy.frombuffer(slot.data, numpy.uint8).reshape(slot.height, slot.width, 3)
-        return Frame(image, slot.pts_ms, source, number)
+        results = _record(chunk) if "record" in chunk else None
+        return Frame(image, slot.pts_ms, source, number, results, chunk["stop_ms"])
     samples = numpy.frombuffer(slot.data, numpy.int16)
     return Sound(samples, slot.width, chunk["start_ms"], chunk["stop_ms"], source, number)
+
+
+def _copied(piece: Piece) -> Piece:
+    """A piece that the ring cannot change any more."""
+    if isinstance(piece, Sound):
+        return replace(piece, samples=piece.samples.copy())
+    return replace(piece, image=piece.image.copy()) if isinstance(piece, Frame) else piece
 
 
 class _Objects:
@@ -137,36 +161,37 @@ class _Stream:
 
     def __init__(self, handler: Callable[..., Any], rings: _Rings) -> None:
         self._handler, self._rings = handler, rings
-        self._audio = AudioStream()
+        self._stream = EngineStream()
         self._emitted: list[dict[str, Any]] = []
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
+        self._remaining_ms: Callable[[], int] = int
 
     def answer(self, event: dict[str, Any], remaining_ms: Callable[[], int]) -> dict[str, Any]:
+        self._remaining_ms = remaining_ms
         if event["op"] == "end":
             return self._end(bool(event["forced"]))
         consumed = 0
         for chunk in event["chunks"]:
             piece = self._rings.piece(event, chunk)
             # Copied: the engine may keep a piece for as long as it likes.
-            if not isinstance(piece, Sound):
-                break
-            copied = Sound(
-                piece.samples.copy(), piece.rate, piece.start_ms, piece.stop_ms, piece.source,
-                piece.number,
-            )  # fmt: skip
-            if not self._rings.has(event, piece.number):
+            copied = None if piece is None else _copied(piece)
+            if copied is None or not self._rings.has(event, chunk["number"]):
                 break
             if self._thread is None:
-                self._start(EngineContext(piece.source, event["stream"], remaining_ms))
+                self._start(event, copied.source)
             self._feed(copied)
-            consumed = piece.number
-        return {"results": [], "emitted": self._taken(), "consumed": consumed}
+            consumed = copied.number
+        return self._told(consumed)
 
-    def _start(self, context: EngineContext) -> None:
+    def _start(self, event: dict[str, Any], source: str) -> None:
+        resumed = event.get("resume")
+        self._stream = EngineStream((resumed or {}).get("state"), is_resumed=resumed is not None)
+        context = EngineContext(source, event["stream"], lambda: self._remaining_ms())
+
         def run() -> None:
             try:
-                self._handler(self._audio, self._emit, context)
+                self._handler(self._stream, self._emit, context)
             except BaseException as error:
                 self._error = error
 
@@ -177,14 +202,14 @@ class _Stream:
     def _emit(self, start_ms: float, stop_ms: float, **series: Any) -> None:
         self._emitted.append({"start_ms": start_ms, "stop_ms": stop_ms, **series})
 
-    def _feed(self, piece: Sound) -> None:
+    def _feed(self, piece: Piece) -> None:
         """Hand over a piece and wait until the engine asks for the next one."""
-        self._audio.feed(piece)
+        self._stream.feed(piece)
         self._await_wish()
 
     def _await_wish(self) -> None:
         assert self._thread is not None
-        while not self._audio.next_wanted(_POLL_S):
+        while not self._stream.next_wanted(_POLL_S):
             if not self._thread.is_alive():
                 raise self._error or Fault(
                     ENDED_EARLY, "the engine returned before its stream ended"
@@ -192,13 +217,15 @@ class _Stream:
 
     def _end(self, is_forced: bool) -> dict[str, Any]:
         if self._thread is not None:
-            self._audio.is_forced_end = is_forced
-            self._audio.feed(None)
+            self._stream.is_forced_end = is_forced
+            self._stream.feed(None)
             self._thread.join()
         if self._error is not None:
             raise self._error
-        return {"results": [], "emitted": self._taken(), "consumed": 0}
+        return self._told(0)
 
-    def _taken(self) -> list[dict[str, Any]]:
-        taken, self._emitted = self._emitted, []
-        return taken
+    def _told(self, consumed: int) -> dict[str, Any]:
+        emitted, self._emitted = self._emitted, []
+        found = self._stream.taken_checkpoint()
+        checkpoint = None if found is None else {"at_ms": found[0], "state": found[1]}
+        return {"emitted": emitted, "consumed": consumed, "checkpoint": checkpoint}

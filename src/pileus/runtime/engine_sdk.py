@@ -1,11 +1,12 @@
 """What authors of media engines write against; public as ``pileus.engines``.
 
-An **object engine** looks at pieces (pictures, stretches of sound), each for itself, in any number of
-instances. A **stream engine** gets the sound of one stream whole and in order, in one instance.
+An **object engine** looks at pieces (pictures, stretches of sound, records), each for itself, in any number
+of instances. A **stream engine** gets the pieces of one stream whole and in order, in one instance.
 """
 
 from __future__ import annotations
 
+import json
 import queue
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,38 @@ from typing import Any, Protocol
 
 MODE = "_pileus_engine_mode"
 OBJECT, STREAM = "object", "stream"
+STATE_BYTES_MAX = 65_536
+"""Of a stream engine's checkpoint, as JSON."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A piece that is data: a record of a feed, or what another engine said.
+
+    Attributes:
+        data: the record; of another engine its output document (``docs/media-results.schema.json``).
+        start_ms, stop_ms: of the piece, on the source's clock.
+        source: name of the source.
+        number: counts the records handed to engines; grows within a stream.
+    """
+
+    data: Any
+    start_ms: int
+    stop_ms: int
+    source: str
+    number: int
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        """Every object in another engine's document."""
+        series = self.data.get("series", ()) if isinstance(self.data, Mapping) else ()
+        return [found for each in series for found in each.get("objects") or ()]
+
+    @property
+    def words(self) -> list[dict[str, Any]]:
+        """Every word in another engine's document."""
+        series = self.data.get("series", ()) if isinstance(self.data, Mapping) else ()
+        return [word for each in series for word in each.get("words") or ()]
 
 
 @dataclass(frozen=True)
@@ -21,16 +54,25 @@ class Frame:
 
     Attributes:
         image: numpy array, ``uint8``, (height, width, 3), red first. A read-only view of memory that the
-            platform goes on using: valid during the call; copy what you keep.
+            platform goes on using: valid during the call; copy what you keep. Stream engines get copies.
         pts_ms: when it is shown, from the source's first frame.
         source: name of the source.
         number: counts the pictures handed to engines of this kind; grows within a stream.
+        results: what the other engine of ``Input: {Frames, Results}`` said of this picture, else None.
+        stop_ms: when the next one is due.
     """
 
     image: Any
     pts_ms: int
     source: str
     number: int
+    results: Record | None = None
+    stop_ms: int = 0
+
+    @property
+    def start_ms(self) -> int:
+        """The same as ``pts_ms``."""
+        return self.pts_ms
 
 
 @dataclass(frozen=True)
@@ -61,7 +103,8 @@ class Emit(Protocol):
 
 
 ObjectEngine = Callable[[Sequence[Any], EngineContext], Sequence[Any] | None]
-StreamEngine = Callable[["AudioStream", Emit, EngineContext], None]
+StreamEngine = Callable[["EngineStream", Emit, EngineContext], None]
+Piece = Frame | Sound | Record
 
 
 def object_engine(function: ObjectEngine) -> ObjectEngine:
@@ -74,36 +117,51 @@ def object_engine(function: ObjectEngine) -> ObjectEngine:
 
 
 def stream_engine(function: StreamEngine) -> StreamEngine:
-    """Mark ``function(audio, emit, context)``: called once a stream; returns after its end."""
+    """Mark ``function(stream, emit, context)``: called once a stream; returns after its end."""
     setattr(function, MODE, STREAM)
     return function
 
 
-class AudioStream:
-    """The sound of a stream: iterate over its :class:`Sound` pieces, from where the engine is to begin
-    (after a crash: behind the last result) to the end of the stream.
+class EngineStream:
+    """The pieces of a stream, whole and in order: iterate over them, to the end of the stream.
+
+    After a crash a new instance gets the stream again. Without checkpoints it begins behind the last result
+    that was kept (``Rewind`` before it, if the engine asks for that); with them it begins at the last
+    checkpoint. What it emits of times whose results are kept already is left out.
 
     Attributes:
-        position_ms: until where the engine has taken the sound.
+        position_ms: until where the engine has taken the stream, this piece included.
+        state: what a predecessor gave to its last :meth:`checkpoint`; None where the stream is new.
+        is_resumed: a predecessor has had a part of this stream.
         is_forced_end: after the last piece: True where the stream was cut off rather than ended.
     """
 
-    def __init__(self) -> None:
-        self._pieces: queue.SimpleQueue[Sound | None] = queue.SimpleQueue()
+    def __init__(self, state: Any = None, *, is_resumed: bool = False) -> None:
+        self._pieces: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
         self._wanted: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._checkpoint: tuple[int, Any] | None = None
         self.position_ms = 0
+        self.state, self.is_resumed = state, is_resumed
         self.is_forced_end = False
 
-    def __iter__(self) -> Iterator[Sound]:
+    def __iter__(self) -> Iterator[Any]:
         while True:
             self._wanted.put(None)
             piece = self._pieces.get()
             if piece is None:
                 return
-            yield piece
             self.position_ms = piece.stop_ms
+            yield piece
 
-    def feed(self, piece: Sound | None) -> None:
+    def checkpoint(self, state: Any = None) -> None:
+        """Say that the engine is done with everything it has taken: a successor begins behind it, with
+        ``state`` (JSON of at most 64 KiB; ValueError beyond) as its :attr:`state`.
+        """
+        if len(json.dumps(state, default=plain)) > STATE_BYTES_MAX:
+            raise ValueError(f"the state of a checkpoint is larger than {STATE_BYTES_MAX} bytes")
+        self._checkpoint = (self.position_ms, state)
+
+    def feed(self, piece: Piece | None) -> None:
         """For the platform: the next piece, or None for the end."""
         self._pieces.put(piece)
 
@@ -114,6 +172,15 @@ class AudioStream:
         except queue.Empty:
             return False
         return True
+
+    def taken_checkpoint(self) -> tuple[int, Any] | None:
+        """For the platform: position and state of the newest checkpoint, once."""
+        taken, self._checkpoint = self._checkpoint, None
+        return taken
+
+
+AudioStream = EngineStream
+"""A stream of :class:`Sound`."""
 
 
 def mode_of(handler: Any) -> str:

@@ -36,12 +36,12 @@ class Bench:
         data = numpy.full(160, number, numpy.int16)
         self.ring.write(number, number * 10, (16_000, 0, S16LE), memoryview(data.tobytes()))
 
-    def chunks(self, *numbers: int) -> Any:
+    def chunks(self, *numbers: int, **more: Any) -> Any:
         chunks = [
             {"number": n, "start_ms": n * 10, "stop_ms": n * 10 + 10, "source": "lobby"}
             for n in numbers
         ]
-        return self.ask(op="chunks", ring=str(self.path), stream="s", chunks=chunks)
+        return self.ask(op="chunks", ring=str(self.path), stream="s", chunks=chunks, **more)
 
     def ask(self, **event: Any) -> Any:
         return json.loads(self._answer(json.dumps(event).encode(), CONTEXT))
@@ -106,6 +106,57 @@ def test_a_stream_engine_gets_its_sound_in_order_and_its_end(tmp_path: Path) -> 
     assert (heard, consumed) == (["1", "2", "3"], [2, 3])
     (last,) = bench.ask(op="end", forced=True)["emitted"]
     assert (last["start_ms"], last["words"]) == (40, [{"word": "True"}])
+
+
+def test_a_stream_engine_keeps_pictures_and_leaves_checkpoints(tmp_path: Path) -> None:
+    @engines.stream_engine
+    def track(stream: Any, emit: Any, context: Any) -> None:
+        assert (stream.is_resumed, stream.state) == (True, {"count": 40})
+        kept = []
+        for frame in stream:
+            kept.append(frame.image)
+            emit(
+                frame.start_ms,
+                frame.stop_ms,
+                objects=[{"label": str([int(k.max()) for k in kept])}],
+            )
+            stream.checkpoint({"count": stream.state["count"] + len(kept)})
+
+    bench = Bench(tmp_path, track)
+    bench.picture(1, 10)
+    told = bench.chunks(1, resume={"state": {"count": 40}})
+    assert told["checkpoint"] == {"at_ms": 20, "state": {"count": 41}}
+    for number in (2, 5):  # 5 over 1, of which the engine has a copy
+        bench.picture(number, number * 10)
+    told = bench.chunks(2, 5)
+    assert told["emitted"][-1]["objects"] == [{"label": "[10, 20, 50]"}]
+    assert told["checkpoint"]["state"] == {"count": 43}
+    assert bench.ask(op="end", forced=False)["checkpoint"] is None
+
+
+def test_the_state_of_a_checkpoint_is_bounded() -> None:
+    with pytest.raises(ValueError, match="larger than 65536"):
+        engines.EngineStream().checkpoint("x" * 70_000)
+
+
+def test_records_come_without_a_ring_and_beside_pictures(tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    @engines.object_engine
+    def look(pieces: Any, context: Any) -> None:
+        seen.extend(pieces)
+
+    bench = Bench(tmp_path, look)
+    bench.picture(1, 10)
+    document = {"series": [{"objects": [{"label": "person"}], "words": [{"word": "hi"}]}]}
+    chunk = {"number": 1, "start_ms": 10, "stop_ms": 20, "source": "lobby", "record": document}
+    for ring in ("", str(bench.path)):
+        told = bench.ask(op="chunks", ring=ring, stream="s", chunks=[chunk])
+        assert told["results"] == [{"number": 1, "result": None}]
+    record, frame = seen
+    assert record == engines.Record(document, 10, 20, "lobby", 1)
+    assert (record.objects, record.words) == ([{"label": "person"}], [{"word": "hi"}])
+    assert (frame.results, frame.image.shape) == (record, (2, 3, 3))
 
 
 def test_an_error_of_a_stream_engine_is_raised(tmp_path: Path) -> None:
