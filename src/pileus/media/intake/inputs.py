@@ -81,7 +81,10 @@ class Pictures:
             self.gated += 1
             return
         width, height = _size(frame, self.wanted.width)
-        image: Any = frame.to_ndarray(format="rgb24", width=width, height=height)
+        # Rows of most widths are padded.
+        image: Any = numpy.ascontiguousarray(
+            frame.to_ndarray(format="rgb24", width=width, height=height)
+        )
         ring = self._ring_for(image.nbytes)
         self._number += 1
         ring.write(self._number, pts_ms, (width, height, RGB24), memoryview(image).cast("B"))

@@ -155,6 +155,17 @@ def test_sound_comes_whole_and_in_pieces(desk: Desk, tmp_path: Path) -> None:
         assert len(container.streams.audio) == 1
 
 
+@pytest.mark.parametrize("width", [30, 34, 50])
+def test_pictures_of_any_width_come_whole(desk: Desk, tmp_path: Path, width: int) -> None:
+    write_video(tmp_path / "v.mkv", every(40, 2))
+    desk.run(f"file:{tmp_path}/v.mkv", messages.Attach(id="p", kind="frames", rate=25, width=width))
+    (first, _) = desk.of(messages.Chunk)
+    slot = RingReader(first.ring).look(first.number)
+    assert slot is not None and slot.width == width
+    image = numpy.frombuffer(slot.data, numpy.uint8).reshape(slot.height, width, 3)
+    assert abs(image.astype(int) - 16).max() < 12
+
+
 def test_sound_that_runs_ahead_makes_no_segments_overlap(tmp_path: Path) -> None:
     write_talkie(tmp_path / "v.mp4", 4)
     with Connection(locate(f"file:{tmp_path}/v.mp4", {}), SourceCounts(), 0, (5, 5)) as connection:
