@@ -25,6 +25,7 @@ QUESTIONS = (
     "queue_to_function",
     "container_task",
     "pipeline",
+    "media_engines",
     "start_up",
 )
 LATEST = Path(__file__).with_name("latest.json")

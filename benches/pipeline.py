@@ -8,15 +8,13 @@ and encoding segments, preview, storage, functions, model, events and the displa
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from benches.apparatus.effort import Effort
 from benches.apparatus.figures import Figure, Reach
-from benches.apparatus.processes import ROOT, environment
+from benches.apparatus.processes import python
 
 _SEGMENT_S = 2.0
 
@@ -27,7 +25,7 @@ def run(effort: Effort) -> list[Figure]:
     speed = 4.0 if effort.is_quick else 1.0
     floors = [_bare()]
     with tempfile.TemporaryDirectory(prefix="pileus-bench-") as folder:
-        _python("benches.apparatus.measured_demo", folder, str(speed))
+        python("benches.apparatus.measured_demo", folder, str(speed))
         told = json.loads((Path(folder) / "summary.json").read_text())
         cpu_s = json.loads((Path(folder) / "cpu.json").read_text())["cpu_s"]
     floors.append(_bare())
@@ -58,19 +56,5 @@ def run(effort: Effort) -> list[Figure]:
 
 def _bare() -> float:
     """Frames per CPU second of the loop alone."""
-    told: dict[str, Any] = json.loads(_python("benches.apparatus.bare_pipeline").splitlines()[-1])
+    told: dict[str, Any] = json.loads(python("benches.apparatus.bare_pipeline").splitlines()[-1])
     return float(told["frames"] / told["cpu_s"])
-
-
-def _python(module: str, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=environment(),
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{module} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
-    return done.stdout

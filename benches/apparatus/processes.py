@@ -189,6 +189,21 @@ def ask(port: int, service: str, target: str, **given: Any) -> Any:
     return json.loads(answer.partition(b"\r\n\r\n")[2] or b"{}")
 
 
+def python(module: str, *arguments: str) -> str:
+    """Run a module to its end; what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment(),
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{module} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
 class BareInterpreter:
     """The resolved interpreter in an empty environment, so that no installed package's start-up
     file (``*.pth``) is counted as the interpreter's own time."""
