@@ -72,7 +72,13 @@ def show(name: str, is_json: bool, **target: Any) -> None:
 @command.command("results")
 @click.argument("name")
 @click.option("-e", "--engine", help="Which engine's, where the pipeline has several.")
-@click.option("-f", "--follow", "is_followed", is_flag=True, help="Go on; Ctrl-C ends it.")
+@click.option(
+    "-f",
+    "--follow",
+    "is_followed",
+    is_flag=True,
+    help="Go on until the source has ended, or Ctrl-C.",
+)
 @click.option(
     "--format",
     "form",

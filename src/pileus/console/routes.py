@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
@@ -16,7 +15,8 @@ from pileus.console.asking import Invoke
 from pileus.console.assets import Assets
 from pileus.console.feed import Feed
 from pileus.console.guard import SECURITY_HEADERS, Guard
-from pileus.console.socket import Socket, SocketHandler
+from pileus.console.live_results import LiveResults
+from pileus.console.socket import Socket, SocketHandler, until_closed
 from pileus.console.watch import Watcher
 from pileus.media.preview import (
     BATCH_BYTES_MAX,
@@ -84,6 +84,7 @@ class Console:
         self.previews = PreviewHub()
         self._assets = Assets()
         self._watcher = Watcher(self.feed, hooks.clock, hooks.invoke, self.previews, hooks.health)
+        self._results = LiveResults(hooks.invoke, hooks.endpoint)
         self._sockets_open = 0
 
     async def run(self) -> None:
@@ -120,6 +121,8 @@ class Console:
             content_type = f"multipart/x-mixed-replace; boundary={MJPEG_BOUNDARY}"
             headers = [("Content-Type", content_type), ("Cache-Control", "no-store")]
             return HttpResponse(200, headers, StreamBody(self._jpegs(match[1])))
+        if results := await self._results.respond(name, request):
+            return results
         return self._assets.respond(name or "index.html", request)
 
     async def _post(self, name: str, request: HttpRequest) -> HttpResponse:
@@ -168,7 +171,7 @@ class Console:
         if match := _PREVIEW.fullmatch(name):
             source = match[1]
             return lambda socket: self._bounded(socket, self._show(source, socket))
-        return None
+        return self._results.socket(name, request)
 
     async def _bounded(self, socket: Socket, conversation: Coroutine[Any, Any, None]) -> None:
         if self._sockets_open >= SOCKETS_MAX:
@@ -195,7 +198,7 @@ class Console:
                 await socket.send(orjson.dumps(frame).decode())
 
         try:
-            await _until_closed(socket, push())
+            await until_closed(socket, push())
         finally:
             self.feed.unsubscribe(subscription)
 
@@ -207,7 +210,7 @@ class Console:
                 await socket.send(record)
 
         try:
-            await _until_closed(socket, push())
+            await until_closed(socket, push())
         finally:
             self.previews.leave(source, watch)
 
@@ -244,26 +247,6 @@ class Console:
             **self.feed.snapshot(account),
             "people": self._watcher.people(account),
         }
-
-
-async def _until_closed(socket: Socket, push: Coroutine[Any, Any, None]) -> None:
-    """Run ``push`` beside reading, until the peer closes or it fails."""
-    pushing = asyncio.ensure_future(push)
-    reading = asyncio.ensure_future(_read_out(socket))
-    try:
-        done, _ = await asyncio.wait({pushing, reading}, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in (pushing, reading):
-            task.cancel()
-        await asyncio.gather(pushing, reading, return_exceptions=True)
-
-
-async def _read_out(socket: Socket) -> None:
-    """Until the peer closes. Pages have nothing to say; what they send is ignored."""
-    while await socket.receive() is not None:
-        pass
 
 
 def _account(request: HttpRequest) -> str:

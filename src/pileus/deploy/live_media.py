@@ -115,7 +115,7 @@ def results(api: Api, lane: Lane) -> Iterator[Said]:
     after: int | None = None
     while True:
         try:
-            found = _page(api, lane, after, 0)
+            found = _said(_told(api, lane, after, 0))
         except ApiError as error:
             raise DeployError(_nothing_yet(api, lane, error)) from error
         if not found:
@@ -125,26 +125,32 @@ def results(api: Api, lane: Lane) -> Iterator[Said]:
 
 
 def follow(api: Api, time: Time, lane: Lane) -> Iterator[Said]:
-    """The same without an end; a lane that has not begun yet is waited for."""
+    """The same until the source has ended, which a live one does not; a lane that has not begun yet is
+    waited for."""
     after: int | None = None
     while True:
         try:
-            found = _page(api, lane, after, _WAIT_S)
+            told = _told(api, lane, after, _WAIT_S)
         except ApiError as error:
             if error.code != "ResourceNotFoundException":
                 raise DeployError(_sentence(error)) from error
             ask(api, "DescribeSource", Name=lane.source)  # gone: there is nothing to wait for
             time.sleep(_PAUSE_S)
             continue
-        yield from found
-        after = found[-1].offset if found else after
+        yield from _said(told)
+        after = told["LastOffset"]
+        if told.get("Complete"):
+            return
 
 
-def _page(api: Api, lane: Lane, after: int | None, wait_s: int) -> list[Said]:
+def _told(api: Api, lane: Lane, after: int | None, wait_s: int) -> dict[str, Any]:
     given: dict[str, Any] = {"MaxResults": _READ_AT_ONCE, "WaitSeconds": wait_s}
     if after is not None:
         given["AfterOffset"] = after
-    told = api.call("media", "ListResults", Source=lane.source, Engine=lane.engine, **given)
+    return api.call("media", "ListResults", Source=lane.source, Engine=lane.engine, **given)
+
+
+def _said(told: dict[str, Any]) -> list[Said]:
     return [Said(each["Offset"], json.loads(each["Document"])) for each in told["Results"]]
 
 

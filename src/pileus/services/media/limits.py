@@ -16,6 +16,7 @@ class Limits:
     page: int = 50
     results_page: int = 100
     results_bytes_max: int = 4 * 1024 * 1024
+    results_looked_max: int = 20_000
     spooled_max: int = 300
 
 

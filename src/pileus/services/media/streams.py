@@ -90,6 +90,11 @@ class Streams:
             if key[:2] == (call.account, call.region):
                 await following.align()
 
+    def reading(self, call: Call, source: str) -> asyncio.Task[None] | None:
+        """The work of reading a source, to wait for its end; None where it is not read."""
+        following = self._running.get((call.account, call.region, source))
+        return following.task if following is not None else None
+
     def lane(self, call: Call, source: str, engine: str) -> dict[str, Any] | None:
         """What DescribeLane tells; None where the source is not read or the engine not on it."""
         following = self._running.get((call.account, call.region, source))

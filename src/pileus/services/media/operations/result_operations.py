@@ -6,15 +6,16 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
+import msgspec
 
 from pileus.kernel.calls import ReadCall, StreamCall
 from pileus.kernel.operations import Reply, read, stream
 from pileus.ports.log import OffsetOutOfRange, TopicNotFound
-from pileus.services.media import errors, shapes, store
+from pileus.services.media import errors, reading, shapes, store
 from pileus.services.media.lanes import results_of
 from pileus.services.media.limits import LIMITS
-from pileus.services.media.model import Segment
+from pileus.services.media.model import ENDED, FAILED, STOPPED, Segment, Source
+from pileus.services.media.reading import Wanted
 from pileus.services.media.streams import Streams
 from pileus.values.body import Body
 from pileus.values.page_tokens import page_token
@@ -62,40 +63,91 @@ async def get_segment(call: StreamCall, request: Mapping[str, Any], body: Body |
 
 @stream
 async def list_results(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
-    """What an engine said of a source, after an offset or from a moment of the source on.
+    """What an engine said of a source: after an offset, between two moments of the source, or the last few.
 
-    With ``WaitSeconds`` an empty answer waits for the next result.
+    With ``WaitSeconds`` an empty answer waits for the next result. ``Complete`` tells that nothing more will
+    come: the source has ended and this is all, or what follows lies behind ``ToMs``.
     """
-    source, engine = request["Source"], request["Engine"]
-    call.read(lambda view: store.named(view.state, "source", source))
+    name, engine = request["Source"], request["Engine"]
+    source: Source = call.read(lambda view: store.named(view.state, "source", name))
+    topic = await _topic_of(call, name, engine)
+    wanted = await _wanted(call, topic, request, is_rising=source.is_live)
+    try:
+        found = await reading.page(call.log, topic, wanted)
+        if not found.records and not found.is_past and request.get("WaitSeconds"):
+            wanted = msgspec.structs.replace(wanted, offset=found.last + 1)
+            await _news(call, topic, wanted.offset, name, request["WaitSeconds"])
+            found = await reading.page(call.log, topic, wanted)
+    except OffsetOutOfRange:
+        end = call.log.bounds(topic, 0)[1]
+        given = wanted.offset - 1
+        raise errors.invalid(f"AfterOffset {given} lies beyond the end ({end - 1}).") from None
+    except TopicNotFound:
+        raise errors.not_found("source", name) from None  # deleted meanwhile
+    told = {"Results": results_of(found.records), "LastOffset": found.last}
+    if found.is_past or _is_all(call, name, topic, found.last):
+        told["Complete"] = True
+    return Reply(told)
+
+
+async def _topic_of(call: StreamCall, source: str, engine: str) -> str:
+    """The lane's topic, which is made where the lane is about to begin; raises
+    ResourceNotFoundException where there is no such lane."""
     topic = store.topic(call.account, call.region, source, engine)
     try:
-        low, end = call.log.bounds(topic, 0)
+        call.log.bounds(topic, 0)
     except TopicNotFound:
         if not call.read(lambda view: _is_wanted(view, source, engine)):
             raise errors.not_found("lane", f"{source}/{engine}") from None
-        await call.log.create_topic(topic, 1)  # the lane is about to begin: it has said nothing yet
-        low, end = call.log.bounds(topic, 0)
-    given = request.get("AfterOffset")
-    offset = max(low, given + 1 if given is not None else 0)
-    if offset >= end and request.get("WaitSeconds"):
-        waiter = asyncio.ensure_future(call.log.wait(topic, 0, offset))
-        try:
-            await call.clock.wait(waiter, call.clock.now_ms() + request["WaitSeconds"] * 1000)
-        finally:
-            waiter.cancel()
-    limit = request.get("MaxResults") or LIMITS.results_page
+        await call.log.create_topic(topic, 1)  # it has said nothing yet
+    return topic
+
+
+async def _wanted(
+    call: StreamCall, topic: str, request: Mapping[str, Any], *, is_rising: bool
+) -> Wanted:
+    """Where to begin, and what to take; raises ValidationException."""
+    low, end = call.log.bounds(topic, 0)
+    after, last, from_ms = (request.get(each) for each in ("AfterOffset", "Last", "FromMs"))
+    if after is not None and last is not None:
+        raise errors.invalid("AfterOffset and Last both say where to begin; give one of them.")
+    offset = max(low, after + 1 if after is not None else 0)
+    if last is not None:
+        offset = max(low, end - last)
+    if from_ms is not None and is_rising and offset < end:
+        offset = await reading.first_from(call.log, topic, offset, end, from_ms)
+    return Wanted(
+        offset=offset,
+        limit=request.get("MaxResults") or LIMITS.results_page,
+        from_ms=from_ms,
+        to_ms=request.get("ToMs"),
+        is_rising=is_rising,
+    )
+
+
+async def _news(call: StreamCall, topic: str, offset: int, source: str, wait_s: int) -> None:
+    """Until there is a result, the source is read no more, or the time is up."""
+    waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(call.log.wait(topic, 0, offset))]
+    reading_task = call.part(Streams).reading(call, source)
+    if reading_task is not None:
+        # Its end is waited for, not the reading itself: who waits must not be able to cancel it.
+        waits.append(asyncio.ensure_future(asyncio.wait({reading_task})))
+    either = asyncio.ensure_future(asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED))
     try:
-        records = await call.log.read(topic, 0, offset, limit, LIMITS.results_bytes_max)
-    except OffsetOutOfRange:
-        raise errors.invalid(f"AfterOffset {given} lies beyond the end ({end - 1}).") from None
-    last = records[-1].offset if records else offset - 1
-    if request.get("FromMs") is not None:
-        from_ms = request["FromMs"]
-        records = [
-            each for each in records if orjson.loads(each.value)["chunk"]["start_ms"] >= from_ms
-        ]
-    return Reply({"Results": results_of(records), "LastOffset": last})
+        await call.clock.wait(either, call.clock.now_ms() + wait_s * 1000)
+    finally:
+        for each in (either, *waits):
+            each.cancel()
+        await asyncio.gather(either, *waits, return_exceptions=True)
+
+
+def _is_all(call: StreamCall, source: str, topic: str, last: int) -> bool:
+    """Whether the source has ended, and its last result is ``last``."""
+    if call.part(Streams).reading(call, source) is not None:
+        return False
+    found = call.read(lambda view: store.find(view.state, "source", source))
+    is_over = found is not None and found.state in (ENDED, FAILED, STOPPED)
+    return is_over and last + 1 == call.log.bounds(topic, 0)[1]
 
 
 def _is_wanted(view: ReadCall, source: str, engine: str) -> bool:
