@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from pileus.adapters.local_node.blanks import BlankTarget
 from pileus.adapters.local_node.capabilities import Capabilities, Tier
+from pileus.adapters.local_node.cgroups import Bounds
 from pileus.adapters.local_node.fork_server import ForkServer
 from pileus.adapters.local_node.fork_servers import ForkServers, Program
 from pileus.adapters.local_node.image_roots import ImageRoots
@@ -274,7 +275,7 @@ class LocalNodes:
         if instance.group is not None:
             # /tmp lives in memory here, but is not counted as memory on AWS.
             bound = (spec.memory_mb + spec.tmp_mb) * _MIB
-            instance.group.limit(bound, sandbox.PROCESSES_MAX)
+            instance.group.limit(Bounds(bound, sandbox.PROCESSES_MAX, spec.memory_mb))
         instance.on_busy = self._note_busy
 
     def _note_busy(self) -> None:
@@ -301,6 +302,7 @@ class LocalNodes:
         self._leases.clear()
         await self._snapshots.close()
         await self._forks.close()
+        self._forks.prober.close()
         await asyncio.gather(*self._removals)
 
     def fork_servers(self) -> Sequence[ForkServer]:

@@ -46,6 +46,11 @@ class Prober:
                 self._reasons.append(reason)
         return self._cgroups
 
+    def close(self) -> None:
+        """Take away the control group of all instances, once they are gone."""
+        if self._cgroups is not None:
+            self._cgroups.close()
+
     def filter_path(self, tier: Tier) -> str:
         """The seccomp program of a tier; empty for C. Raises OSError, ImportError."""
         if tier is Tier.C:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from msgspec.structs import replace
 
 from pileus.adapters.local_node.blanks import BlankTarget
-from pileus.adapters.local_node.cgroups import Cgroups
+from pileus.adapters.local_node.cgroups import Bounds, Cgroups
 from pileus.adapters.local_node.fork_server import ForkServer
 from pileus.adapters.local_node.instance import Door, Instance
 from pileus.adapters.local_node.nursery import Nursery
@@ -204,7 +204,8 @@ class Snapshots:
         self._initialising.add(source)
         try:
             if source.group is not None:
-                source.group.limit((spec.memory_mb + spec.tmp_mb) * _MIB, sandbox.PROCESSES_MAX)
+                bound = (spec.memory_mb + spec.tmp_mb) * _MIB
+                source.group.limit(Bounds(bound, sandbox.PROCESSES_MAX, spec.memory_mb))
             message = start_message(spec, server, server.skeleton.root_dir)
             limit_s = max(INIT_S_MIN, spec.timeout_s)
             await source.start(replace(spec, init_timeout_s=limit_s), message, log, self._door)

@@ -13,7 +13,6 @@ from pathlib import Path
 from pileus.adapters.local_node.cgroups import Cgroups
 
 _MIB = 1 << 20
-_CPU_V1 = Path("/sys/fs/cgroup/cpu")
 _PERIOD_US = 100_000
 _UNITS = 1024
 _SHARES_MIN, _SHARES_MAX = 2, 262_144
@@ -30,7 +29,8 @@ class TaskGroups:
 
     def __init__(self, cgroups: Cgroups | None, name: str) -> None:
         self.version = cgroups.version if cgroups else 0
-        self._folders = [folder / f"pileus-task-{name}" for folder in _places(cgroups)]
+        places = cgroups.folders if cgroups else ()
+        self._folders = [folder / f"pileus-task-{name}" for folder in places]
 
     def create(self, memory_mb: int, processes_max: int) -> None:
         """Make the task's group and bound it, but for its CPU. Raises OSError."""
@@ -99,25 +99,6 @@ class TaskGroups:
                 except OSError:
                     is_gone = False
         return is_gone
-
-
-def _places(cgroups: Cgroups | None) -> list[Path]:
-    """Folders in which groups are made; the one that bounds memory first."""
-    if cgroups is None:
-        return []
-    places = list(cgroups.folders)
-    if cgroups.version == 1 and (cpu := _own_cpu_v1()) is not None:
-        places.append(cpu)
-    return places
-
-
-def _own_cpu_v1() -> Path | None:
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
-        _, names, path = line.split(":", 2)
-        if "cpu" in names.split(","):
-            folder = _CPU_V1 / path.lstrip("/")
-            return folder if os.access(folder, os.W_OK) else None
-    return None
 
 
 def _has_cpu_v2(folder: Path) -> bool:
