@@ -26,6 +26,7 @@ QUESTIONS = (
     "container_task",
     "pipeline",
     "media_engines",
+    "media_cameras",
     "start_up",
 )
 LATEST = Path(__file__).with_name("latest.json")
