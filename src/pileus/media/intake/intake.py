@@ -196,11 +196,9 @@ class Intake:
                     self._tell(_chunk(piece, captured_at_ms))
 
     def _place(self, frame: Any, timed: Timed) -> int:
-        packet = timed.packet
-        if packet.pts is None:
+        if timed.packet.pts is None:
             return timed.pts_ms
-        ahead = frame.pts * frame.time_base - packet.pts * packet.time_base
-        return max(0, timed.pts_ms + round(float(ahead * 1000)))
+        return max(0, timed.pts_ms + round((frame.pts - timed.packet.pts) * timed.tick_ms))
 
     def _drain(self) -> None:
         """The connection is over: sound that was kept for a whole piece."""

@@ -27,12 +27,14 @@ class Stalled(SourceError):
 
 @dataclass(frozen=True)
 class Timed:
-    """A packet and its place on the source's clock, in ms; ``dts_ms`` grows strictly within a stream."""
+    """A packet and its place on the source's clock, in ms; ``dts_ms`` grows strictly within a stream.
+    ``tick_ms``: a unit of the packet's own clock."""
 
     packet: Packet[Any]
     is_video: bool
     pts_ms: int
     dts_ms: int
+    tick_ms: float
 
     @property
     def is_key(self) -> bool:
@@ -108,9 +110,17 @@ class Connection:
         nominal_ms = 1000 / self.rate if self.video else 20.0
         timeline = Timeline(nominal_ms, self._counts)
         last_ms = {True: -1, False: -1}
+        # Once a stream: a fraction a packet would cost more than to read it.
+        ticks_ms = {
+            is_video: float(stream.time_base * 1000)
+            for is_video, stream in ((True, self.video), (False, self.audio))
+            if stream is not None
+        }
         for packet in self._read():
             is_video = packet.stream is self.video
-            at_ms = _ms(packet.dts if packet.dts is not None else packet.pts, packet)
+            tick_ms, dts = ticks_ms[is_video], packet.dts
+            ticks = packet.pts if dts is None else dts
+            at_ms = None if ticks is None else ticks * tick_ms
             if packet.stream is leading:
                 dts_ms = timeline.place(at_ms) + self._origin_ms
             elif last_ms[leading is self.video] < 0 or at_ms is None:
@@ -120,7 +130,8 @@ class Connection:
                 dts_ms = round(at_ms + timeline.shift_ms) + self._origin_ms
             dts_ms = max(dts_ms, last_ms[is_video] + 1)
             last_ms[is_video] = dts_ms
-            yield Timed(packet, is_video, dts_ms + _reordering_ms(packet), dts_ms)
+            pts_ms = dts_ms + _reordering_ms(packet, tick_ms)
+            yield Timed(packet, is_video, pts_ms, dts_ms, tick_ms)
 
     def _read(self) -> Iterator[Packet[Any]]:
         chosen = [stream for stream in (self.video, self.audio) if stream is not None]
@@ -157,15 +168,11 @@ class Connection:
             yield packet
 
 
-def _ms(ticks: int | None, packet: Packet[Any]) -> float | None:
-    return None if ticks is None else float(ticks * packet.time_base * 1000)
-
-
-def _reordering_ms(packet: Packet[Any]) -> int:
+def _reordering_ms(packet: Packet[Any], tick_ms: float) -> int:
     """How long after being decoded the picture is shown."""
     if packet.pts is None or packet.dts is None:
         return 0
-    return max(0, round(float((packet.pts - packet.dts) * packet.time_base * 1000)))
+    return max(0, round((packet.pts - packet.dts) * tick_ms))
 
 
 def _words(error: Exception, location: Location) -> str:
