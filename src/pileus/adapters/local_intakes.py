@@ -18,7 +18,8 @@ from pileus.ports.intakes import Command, Intake, Open, Segment, Stop, Told
 from pileus.values.spool_names import SpoolName, writer_of
 
 _log = logging.getLogger("pileus.media")
-_LINE_BYTES_MAX = 1 << 20
+_LINE_BYTES_MAX = 4 << 20
+"""A picture for people is the longest word there is."""
 _END_S = 5.0
 _READ_BYTES = 1 << 20
 _MEMORY_DISK = Path("/dev/shm")

@@ -31,6 +31,17 @@ class Invoke(Protocol):
     ) -> Awaitable[Answer]: ...
 
 
+def guest(account: str, region: str, endpoint: str) -> CallContext:
+    """The page as a caller of the door."""
+    return CallContext(
+        account=account,
+        region=region,
+        principal=Principal.root(account),
+        source=CONSOLE_SOURCE,
+        endpoint=endpoint,
+    )
+
+
 class Asker:
     """Asks one account's rooms on behalf of the page.
 
@@ -43,13 +54,7 @@ class Asker:
         self.account = account
         self.region = region
         self._invoke = invoke
-        self._context = CallContext(
-            account=account,
-            region=region,
-            principal=Principal.root(account),
-            source=CONSOLE_SOURCE,
-            endpoint=endpoint,
-        )
+        self._context = guest(account, region, endpoint)
         self.unanswered: dict[str, str] = {}
 
     def forget(self) -> None:

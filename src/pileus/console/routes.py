@@ -15,20 +15,17 @@ from pileus.console.asking import Invoke
 from pileus.console.assets import Assets
 from pileus.console.feed import Feed
 from pileus.console.guard import SECURITY_HEADERS, Guard
+from pileus.console.live_pictures import LivePictures, mjpeg_answer, mjpeg_parts
 from pileus.console.live_results import LiveResults
 from pileus.console.socket import Socket, SocketHandler, until_closed
 from pileus.console.watch import Watcher
 from pileus.media.preview import (
     BATCH_BYTES_MAX,
-    HEADER,
-    JPEG,
     PreviewHub,
     PreviewRefused,
-    unpack,
 )
 from pileus.ports.clock import Clock
 from pileus.protocols.http import HttpRequest, HttpResponse
-from pileus.values.body import StreamBody
 from pileus.values.context import DEFAULT_ACCOUNT, DEFAULT_ENDPOINT, DEFAULT_REGION
 from pileus.values.errors import ServiceError
 
@@ -37,7 +34,6 @@ SMS_BODY_BYTES_MAX = 16 << 10
 SMS_TEXT_MAX = 1600
 SOCKETS_MAX = 64
 CLOSE_TOO_MANY = 1013
-MJPEG_BOUNDARY = "pileus-frame"
 _NUMBER = re.compile(r"\+?[1-9][0-9]{3,14}")
 _PREVIEW = re.compile(r"preview/([^/]+)")
 _INGEST = re.compile(r"media/([^/]+)/preview")
@@ -85,6 +81,7 @@ class Console:
         self._assets = Assets()
         self._watcher = Watcher(self.feed, hooks.clock, hooks.invoke, self.previews, hooks.health)
         self._results = LiveResults(hooks.invoke, hooks.endpoint)
+        self._pictures = LivePictures(hooks.invoke, hooks.endpoint)
         self._sockets_open = 0
 
     async def run(self) -> None:
@@ -118,9 +115,9 @@ class Console:
         if name == "api/overview":
             return json_answer(self._hello(_account(request)))
         if name.endswith(".mjpeg") and (match := _PREVIEW.fullmatch(name.removesuffix(".mjpeg"))):
-            content_type = f"multipart/x-mixed-replace; boundary={MJPEG_BOUNDARY}"
-            headers = [("Content-Type", content_type), ("Cache-Control", "no-store")]
-            return HttpResponse(200, headers, StreamBody(self._jpegs(match[1])))
+            return mjpeg_answer(self._jpegs(match[1]))
+        if pictures := await self._pictures.respond(name, request):
+            return pictures
         if results := await self._results.respond(name, request):
             return results
         return self._assets.respond(name or "index.html", request)
@@ -171,7 +168,7 @@ class Console:
         if match := _PREVIEW.fullmatch(name):
             source = match[1]
             return lambda socket: self._bounded(socket, self._show(source, socket))
-        return self._results.socket(name, request)
+        return self._pictures.socket(name) or self._results.socket(name, request)
 
     async def _bounded(self, socket: Socket, conversation: Coroutine[Any, Any, None]) -> None:
         if self._sockets_open >= SOCKETS_MAX:
@@ -219,18 +216,8 @@ class Console:
         watch = self.previews.watch(source, wants_jpeg=True)
         try:
             async for raw in watch:
-                for record in unpack(raw):
-                    if record.kind == JPEG:
-                        yield (
-                            (
-                                f"--{MJPEG_BOUNDARY}\r\nContent-Type: image/jpeg\r\n"
-                                f"Content-Length: {len(raw) - HEADER.size}\r\n"
-                                f"X-Pts-Ms: {record.pts_ms}\r\n"
-                                f"X-Captured-At-Ms: {record.captured_at_ms}\r\n\r\n"
-                            ).encode()
-                            + record.data
-                            + b"\r\n"
-                        )
+                for part in mjpeg_parts(raw):
+                    yield part
         finally:
             self.previews.leave(source, watch)
 

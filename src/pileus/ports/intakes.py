@@ -40,12 +40,16 @@ class Open(msgspec.Struct, tag="open", tag_field="do", kw_only=True):
     stall_s: float = 4.0
 
 
+PREVIEW_BYTES_MAX = 2 << 20
+"""A picture for people that is larger is left out."""
+
+
 class Attach(msgspec.Struct, tag="attach", tag_field="do", kw_only=True):
-    """Make pieces for engines (``inputs.Wanted``)."""
+    """Make pieces for engines (``inputs.Wanted``), or, of kind ``h264`` or ``jpeg``, pictures for people."""
 
     id: str
     kind: str
-    rate: float
+    rate: float = 0.0
     width: int = 0
     gate: str = ""
     slots: int = 64
@@ -109,6 +113,13 @@ class Chunk(msgspec.Struct, tag="chunk", tag_field="is", kw_only=True):
     captured_at_ms: int
 
 
+class Preview(msgspec.Struct, tag="preview", tag_field="is", kw_only=True):
+    """Pictures for people: records of ``media/preview.py``."""
+
+    input: str
+    records: bytes
+
+
 class Counts(msgspec.Struct, tag="counts", tag_field="is", kw_only=True):
     """``SourceCounts`` so far, and by input how many pictures its gate left out."""
 
@@ -123,7 +134,7 @@ class End(msgspec.Struct, tag="end", tag_field="is", kw_only=True):
     is_forced: bool
 
 
-Told = State | Format | Segment | Chunk | Counts | End
+Told = State | Format | Segment | Chunk | Preview | Counts | End
 
 
 class Intake(Protocol):

@@ -80,7 +80,7 @@ class Pictures:
         if self._gate is not None and not self._gate.moves(frame):
             self.gated += 1
             return
-        width, height = _size(frame, self.wanted.width)
+        width, height = bounded_size(frame, self.wanted.width)
         # Rows of most widths are padded.
         image: Any = numpy.ascontiguousarray(
             frame.to_ndarray(format="rgb24", width=width, height=height)
@@ -166,7 +166,7 @@ class SoundPieces:
         self._ring.close()
 
 
-def _size(frame: VideoFrame, width: int) -> tuple[int, int]:
+def bounded_size(frame: VideoFrame, width: int) -> tuple[int, int]:
     """Even sides in the picture's own proportions, never enlarged."""
     if not width or width >= frame.width:
         return frame.width, frame.height

@@ -13,6 +13,7 @@ from av.error import FFmpegError
 from pileus.media.intake.inputs import Pictures, Piece, SoundPieces, Wanted
 from pileus.media.intake.location import Location, locate
 from pileus.media.intake.packets import Connection, Stalled, Timed
+from pileus.media.intake.previews import Previews
 from pileus.media.intake.recorder import CannotRecord, Recorder
 from pileus.media.units import SourceCounts, SourceError
 from pileus.media.upload import Patience
@@ -45,6 +46,7 @@ class Intake:
         self._patience, self._chance = patience, chance
         self._counts = SourceCounts()
         self._inputs: dict[str, Pictures | SoundPieces] = {}
+        self._previews = Previews(tell)
         self._connections = 0
         self._last_ms = opened.origin_ms - 1
         self._began_s: float | None = None
@@ -107,6 +109,7 @@ class Intake:
         timeouts_s = (OPEN_S_MAX, self._open.stall_s)
         with Connection(location, self._counts, origin_ms, timeouts_s) as connection:
             self._connections += 1
+            self._previews.begin(connection)
             recorder = None
             if self._open.is_recorded:
                 spool = Path(self._open.spool)
@@ -122,6 +125,7 @@ class Intake:
                 if recorder is not None:
                     self._keep(recorder.finish())
                 self._drain()
+                self._previews.end()
 
     def _origin_ms(self) -> int:
         """After an interruption time goes on where the wall clock is, never back."""
@@ -152,6 +156,8 @@ class Intake:
         self._last_ms = max(self._last_ms, timed.pts_ms)
         if recorder is not None:
             self._keep(recorder.add(timed, captured_at_ms))
+        if timed.is_video:
+            self._previews.add(timed, captured_at_ms)
         self._decode(timed, captured_at_ms)
         if self._patience.mono_s() - self._told_s >= _COUNTS_EVERY_S:
             self._tell_counts()
@@ -178,7 +184,8 @@ class Intake:
     def _decode(self, timed: Timed, captured_at_ms: int) -> None:
         kind = Pictures if timed.is_video else SoundPieces
         takers: list[Any] = [each for each in self._inputs.values() if isinstance(each, kind)]
-        if not takers:
+        is_drawing = timed.is_video and self._previews.is_drawing
+        if not takers and not is_drawing:
             return
         try:
             frames = timed.packet.decode()
@@ -189,6 +196,8 @@ class Intake:
             # Frames have the packets' clock; the difference to the packet's place is the same.
             pts_ms = timed.pts_ms if frame.pts is None else self._place(frame, timed)
             self._counts.frames += timed.is_video
+            if is_drawing:
+                self._previews.draw(frame, pts_ms, captured_at_ms)
             for taker in takers:
                 if timed.is_video and not taker.wants(pts_ms):
                     continue
@@ -219,15 +228,22 @@ class Intake:
                 raise _Stopped
             if isinstance(command, messages.Attach):
                 self._attach(command)
-            elif isinstance(command, messages.Detach) and command.id in self._inputs:
-                self._inputs.pop(command.id).close()
+            elif isinstance(command, messages.Detach):
+                self._detach(command.id)
 
     def _attach(self, command: messages.Attach) -> None:
+        if command.kind in ("h264", "jpeg"):
+            self._previews.attach(command)
+            return
         wanted = Wanted(
             command.id, command.kind, command.rate, command.width, command.gate, command.slots
         )
         kind = Pictures if command.kind == "frames" else SoundPieces
         self._inputs[command.id] = kind(wanted, Path(self._open.rings))
+
+    def _detach(self, name: str) -> None:
+        if not self._previews.detach(name) and name in self._inputs:
+            self._inputs.pop(name).close()
 
     def _state(self, state: str, reason: str = "", retry_ms: int = 0) -> None:
         self._tell(messages.State(state=state, reason=reason, retry_ms=retry_ms))

@@ -31,5 +31,9 @@ def too_many(kind: str, most: int) -> ServiceError:
     return ServiceError("LimitExceededException", f"An account has at most {most} {kind}s.")
 
 
+def looked_at(message: str) -> ServiceError:
+    return ServiceError("LimitExceededException", message)
+
+
 def invalid_token() -> ServiceError:
     return invalid("NextToken is not valid.")

@@ -13,6 +13,7 @@ from pileus.services.media import recording, store
 from pileus.services.media.engines import Engines
 from pileus.services.media.lanes import ObjectLane
 from pileus.services.media.model import FAILED, STOPPED, Engine, EngineInput, Source
+from pileus.services.media.previews import Previews
 from pileus.services.media.spools import Spools, spool_of
 
 _RESTART_FIRST_S, _RESTART_LAST_S = 1.0, 30.0
@@ -27,6 +28,7 @@ class Streams:
         self._kernel, self._intakes = kernel, intakes
         self._spools = Spools(intakes)
         self._running: dict[_Key, _Following] = {}
+        self.previews = Previews()
 
     async def recover(self, call: StreamCall) -> None:
         """Store what a killed platform had not, then read every source of a space that is enabled."""
@@ -45,7 +47,9 @@ class Streams:
         source = own.read(lambda view: store.find(view.state, "source", name))
         if source is None or not source.is_enabled or key in self._running:
             return
-        following = self._running[key] = _Following(own, name, self._intakes, self._spools)
+        following = self._running[key] = _Following(
+            own, name, self._intakes, self._spools, self.previews
+        )
         following.task = self._kernel.supervisor.spawn(f"source {name}", following.run())
         following.task.add_done_callback(lambda _: self._ended(key, following))
 
@@ -70,6 +74,7 @@ class Streams:
     async def forget(self, call: StreamCall, name: str) -> None:
         """Delete what is left of a source."""
         await self.stop(call, name)
+        self.previews.forget((call.account, call.region, name))
         own = self._kernel.stream_call(call.space)
         await self._spools.forget(own, name)
         await recording.forget(own, name)
@@ -105,8 +110,11 @@ class Streams:
 class _Following:
     """One source: its process is started again until it says that the source has ended."""
 
-    def __init__(self, call: StreamCall, name: str, intakes: Intakes, spools: Spools) -> None:
+    def __init__(
+        self, call: StreamCall, name: str, intakes: Intakes, spools: Spools, previews: Previews
+    ) -> None:
         self._call, self._name, self._intakes, self._spools = call, name, intakes, spools
+        self._previews, self._key = previews, (call.account, call.region, name)
         self._intake: Intake | None = None
         self._inputs: dict[EngineInput, str] = {}
         self._lane_tasks: dict[str, asyncio.Task[None]] = {}
@@ -171,6 +179,7 @@ class _Following:
         self._inputs.clear()
         try:
             await self.align()
+            self._previews.begin(self._key, intake)
             async for told in intake.told():
                 if await self._take(told):
                     await self._drain()
@@ -178,6 +187,7 @@ class _Following:
             return False
         finally:
             self._intake = None
+            self._previews.end(self._key)
             await intake.close()
 
     async def _take(self, told: messages.Told) -> bool:
@@ -186,6 +196,8 @@ class _Following:
             for lane in self.lanes.values():
                 if self._inputs.get(lane.engine.input) == told.input:
                     lane.offer(told)
+        elif isinstance(told, messages.Preview):
+            self._previews.take(self._key, told)
         elif isinstance(told, messages.Segment):
             await self._spools.store(self._call, self._name)
         elif isinstance(told, messages.State):

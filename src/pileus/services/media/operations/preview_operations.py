@@ -1,0 +1,30 @@
+"""Looking at a source."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+from pileus.kernel.calls import StreamCall
+from pileus.kernel.operations import Reply, stream
+from pileus.services.media import store
+from pileus.services.media.streams import Streams
+from pileus.values.body import Body
+
+
+@stream
+async def watch_source(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
+    """The source's picture, live: records of a preview as events, for as long as they are read."""
+    name = request["Source"]
+    call.read(lambda view: store.named(view.state, "source", name))
+    key = (call.account, call.region, name)
+    pictures = call.part(Streams).previews.pictures(key, request.get("Form", "h264"))
+
+    async def events() -> AsyncGenerator[dict[str, Any]]:
+        try:
+            async for record in pictures:
+                yield {"Picture": {"Record": record}}
+        finally:
+            await pictures.aclose()
+
+    return Reply({"Pictures": events()})
