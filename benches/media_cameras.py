@@ -24,7 +24,7 @@ from benches.apparatus.processes import platform, python
 
 _CAMERAS = 16
 _RATE, _WIDTH, _HEIGHT = 25, 640, 360
-_START_S = 6.0
+_START_S = 15.0
 _ENGINE = b"""from pileus.engines import object_engine
 
 @object_engine

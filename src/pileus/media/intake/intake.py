@@ -207,7 +207,8 @@ class Intake:
     def _place(self, frame: Any, timed: Timed) -> int:
         if timed.packet.pts is None:
             return timed.pts_ms
-        return max(0, timed.pts_ms + round((frame.pts - timed.packet.pts) * timed.tick_ms))
+        ahead_ms: float = (frame.pts - timed.packet.pts) * timed.tick_ms
+        return max(0, timed.pts_ms + round(ahead_ms))
 
     def _drain(self) -> None:
         """The connection is over: sound that was kept for a whole piece."""

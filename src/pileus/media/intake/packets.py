@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from types import TracebackType
 from typing import Any
 
@@ -112,7 +113,7 @@ class Connection:
         last_ms = {True: -1, False: -1}
         # Once a stream: a fraction a packet would cost more than to read it.
         ticks_ms = {
-            is_video: float(stream.time_base * 1000)
+            is_video: float((stream.time_base or Fraction(1, 1000)) * 1000)
             for is_video, stream in ((True, self.video), (False, self.audio))
             if stream is not None
         }
