@@ -74,3 +74,27 @@ async def test_between_pieces_again_and_again(bench: Bench, pieces: int) -> None
     await _play(bench, simulation)
     assert (await _starts(simulation))[:_PIECES] == _WHOLE
     await simulation.platform.crash()
+
+
+async def test_no_copy_of_a_recorded_segment_is_forgotten(bench: Bench, seed: int) -> None:
+    async def scenario(simulation: Simulation, notes: dict[str, Any]) -> None:
+        await simulation("s3", "CreateBucket", Bucket="videos")
+        notes["bucket"] = True
+        await simulation(
+            "media", "CreateSource", Name="lobby", Url="rtsp://h/x", CopyTo="s3://videos/lobby"
+        )
+        notes["source"] = True
+        await simulation.rest(10)
+        bench.platform = simulation.platform
+        for number in range(2):
+            await bench.segment(number)
+            await simulation.rest(100)
+
+    async def check(simulation: Simulation, notes: dict[str, Any]) -> None:
+        await simulation.rest(5000)
+        if notes.get("source"):
+            told = await simulation("media", "ListSegments", Source="lobby")
+            found = await simulation("s3", "ListObjectsV2", Bucket="videos")
+            assert len(found.get("Contents", ())) == len(told["Segments"])
+
+    assert await crash_everywhere(scenario, check, seed, prepare=bench.prepare) >= 5

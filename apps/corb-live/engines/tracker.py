@@ -136,9 +136,7 @@ class Tracker:
 
     # -- joining ----------------------------------------------------------------------------
 
-    def _join(
-        self, at_ms: int, detections: Sequence[Detection], step_ms: float
-    ) -> list[Detection]:
+    def _join(self, at_ms: int, detections: Sequence[Detection], step_ms: float) -> list[Detection]:
         """Give tracks their detections, certain tracks first; what is left of the detections."""
         left = list(range(len(detections)))
         for is_confirmed in (True, False):

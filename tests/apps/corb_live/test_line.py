@@ -75,5 +75,5 @@ def test_a_line_may_slant_and_tells_its_sides() -> None:
 def test_what_is_no_line_is_refused(text: str) -> None:
     import line
 
-    with pytest.raises(ValueError, match="line|float"):
+    with pytest.raises(ValueError, match=r"line|float"):
         line.Line.parse(text)

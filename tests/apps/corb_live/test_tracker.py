@@ -68,7 +68,9 @@ def test_what_is_seen_once_or_twice_never_counts() -> None:
 
     follow = tracker.Tracker()
     told = [
-        follow.update(at_ms, [tracker.Detection((0.1, 0.1, 0.2, 0.3))] if at_ms in (200, 400) else [])
+        follow.update(
+            at_ms, [tracker.Detection((0.1, 0.1, 0.2, 0.3))] if at_ms in (200, 400) else []
+        )
         for at_ms in range(0, 5000, STEP_MS)
     ]
     assert all(not update.tracks and not update.ended for update in told)

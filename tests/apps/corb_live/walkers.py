@@ -49,7 +49,10 @@ class Detector:
         seen += [tuple(chance.random(2))] if chance.random() < self.invented else []
         boxes = []
         for x, y in seen:
-            x, y = x + chance.normal(0, self.jitter * HEIGHT), y + chance.normal(0, self.jitter * HEIGHT)
+            x, y = (
+                x + chance.normal(0, self.jitter * HEIGHT),
+                y + chance.normal(0, self.jitter * HEIGHT),
+            )
             wide, high = (size * chance.uniform(0.9, 1.1) / 2 for size in (WIDTH, HEIGHT))
             boxes.append((x - wide, y - high, x + wide, y + high))
         chance.shuffle(boxes)

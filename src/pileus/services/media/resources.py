@@ -26,7 +26,9 @@ from pileus.values.errors import ServiceError
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _S3_URI = re.compile(r"s3://([^/]+)/(.+)")
-_SOURCE = frozenset({"Enabled", "Keep", "KeepBytes", "Name", "Options", "Paced", "Pull", "Segment"})
+_SOURCE = frozenset(
+    {"CopyTo", "Enabled", "Keep", "KeepBytes", "Name", "Options", "Paced", "Pull", "Segment"}
+)
 _ENGINE = frozenset(
     {"Batch", "Code", "CodeUri", "Environment", "Gate", "Handler", "Input", "MaxAttempts",
      "MemorySize", "Mode", "Name", "Role", "Scale", "Timeout", "WhenBehind"}
@@ -101,6 +103,7 @@ def _source(request: ResourceRequest) -> dict[str, Any]:
     wanted["SegmentSeconds"] = _duration_ms(given.get("Segment", "2s"), "Segment") / 1000
     wanted["KeepSeconds"] = _duration_ms(given.get("Keep", "1h"), "Keep") // 1000
     wanted["KeepBytes"] = _number(given, "KeepBytes", 0)
+    wanted["CopyTo"] = str(given.get("CopyTo") or "")
     wanted["Paced"] = _is_true(given.get("Paced", True))
     wanted["Enabled"] = _is_true(given.get("Enabled", True))
     return wanted

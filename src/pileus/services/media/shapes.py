@@ -20,6 +20,7 @@ def source(call: Call, record: Source) -> dict[str, Any]:
         "SegmentSeconds": record.segment_ms / 1000,
         "KeepSeconds": record.keep_s,
         "KeepBytes": record.keep_bytes,
+        "CopyTo": record.copy_to,
         "Paced": record.is_paced,
         "Enabled": record.is_enabled,
         "State": record.state,

@@ -9,7 +9,7 @@ from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.kernel.operations import Reply, read, stream
 from pileus.media.intake.location import locate
 from pileus.media.units import SourceError
-from pileus.services.media import errors, shapes, store
+from pileus.services.media import copies, errors, shapes, store
 from pileus.services.media.model import STOPPED, Source
 from pileus.services.media.streams import Streams
 from pileus.values.body import Body
@@ -28,6 +28,9 @@ def _apply(record: Source, request: Mapping[str, Any]) -> None:
         record.segment_ms = round(request["SegmentSeconds"] * 1000)
     record.keep_s = request.get("KeepSeconds", record.keep_s)
     record.keep_bytes = request.get("KeepBytes", record.keep_bytes)
+    record.copy_to = request.get("CopyTo", record.copy_to)
+    if record.copy_to:
+        copies.bucket_and_prefix(record.copy_to)
     record.is_paced = request.get("Paced", record.is_paced)
     record.is_enabled = request.get("Enabled", record.is_enabled)
 
