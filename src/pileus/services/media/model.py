@@ -73,6 +73,18 @@ class Engine(msgspec.Struct, kw_only=True):
     revision: str = ""
 
 
+class Deliver(msgspec.Struct, frozen=True, kw_only=True):
+    """Where results go besides the Log: names or ARNs, empty for nowhere.
+
+    Attributes:
+        skips_empty: results in which an engine found nothing stay here.
+    """
+
+    bus: str = ""
+    stream: str = ""
+    skips_empty: bool = False
+
+
 class Pipeline(msgspec.Struct, kw_only=True):
     """A source and the engines that look at it."""
 
@@ -80,6 +92,7 @@ class Pipeline(msgspec.Struct, kw_only=True):
     source: str
     engines: list[str]
     created_ms: int
+    deliver: Deliver | None = None
 
 
 class Segment(msgspec.Struct, kw_only=True):

@@ -5,7 +5,8 @@ Lobby:    {Type: Pileus::Media::Source, Properties: {Pull: "rtsp://…", Segment
 People:   {Type: Pileus::Media::Engine, Properties: {Handler: people.detect, Mode: object, CodeUri: .,
            Input: {Frames: {Rate: 5, Width: 640}}, Batch: {Size: 8, Window: 200ms}, Scale: {Min: 0, Max: 4, TargetLag: 1s},
            Gate: motion, WhenBehind: newest}}
-Newsroom: {Type: Pileus::Media::Pipeline, Properties: {Source: !Ref Lobby, Engines: [!Ref People]}}
+Newsroom: {Type: Pileus::Media::Pipeline, Properties: {Source: !Ref Lobby, Engines: [!Ref People],
+           Deliver: {Bus: default, Stream: !Ref Results}}}
 ```
 
 A folder as ``CodeUri`` is packed by ``pileus deploy`` and comes here as ``Code: {S3Bucket, S3Key}``.
@@ -33,7 +34,8 @@ _ENGINE = frozenset(
     {"Batch", "Code", "CodeUri", "Environment", "Gate", "Handler", "Input", "MaxAttempts",
      "MemorySize", "Mode", "Name", "Role", "Scale", "Timeout", "WhenBehind"}
 )  # fmt: skip
-_PIPELINE = frozenset({"Engines", "Name", "Source"})
+_PIPELINE = frozenset({"Deliver", "Engines", "Name", "Source"})
+_DELIVER = frozenset({"Bus", "Stream", "SkipEmpty"})
 _INPUTS = frozenset({"Frames", "Audio"})
 _UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
@@ -233,7 +235,11 @@ async def _delete_engine(call: StreamCall, request: ResourceRequest) -> None:
 async def _put_pipeline(call: StreamCall, request: ResourceRequest) -> Resource:
     _only(request.properties, _PIPELINE)
     name = request.physical_id or request.properties.get("Name") or request.generated_name(64)
-    given: dict[str, Any] = {"Name": name, "Engines": list(require(request, "Engines"))}
+    deliver = dict(_section(request.properties, "Deliver", _DELIVER))
+    if "SkipEmpty" in deliver:
+        deliver["SkipEmpty"] = _is_true(deliver["SkipEmpty"])
+    engines = list(require(request, "Engines"))
+    given: dict[str, Any] = {"Name": name, "Engines": engines, "Deliver": deliver}
     operation = "UpdatePipeline"
     if not request.physical_id:
         operation, given["Source"] = "CreatePipeline", require(request, "Source")

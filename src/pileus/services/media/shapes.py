@@ -65,13 +65,18 @@ def engine(call: Call, record: Engine) -> dict[str, Any]:
 
 def pipeline(call: Call, record: Pipeline) -> dict[str, Any]:
     """A ``Pipeline``."""
-    return {
+    shown: dict[str, Any] = {
         "Name": record.name,
         "PipelineArn": arn_of(call, "pipeline", record.name),
         "Source": record.source,
         "Engines": record.engines,
         "CreatedAt": utc(record.created_ms),
     }
+    if deliver := record.deliver:
+        where = {"Bus": deliver.bus, "Stream": deliver.stream}
+        shown["Deliver"] = {name: value for name, value in where.items() if value}
+        shown["Deliver"]["SkipEmpty"] = deliver.skips_empty
+    return shown
 
 
 def segment(record: Segment) -> dict[str, Any]:
