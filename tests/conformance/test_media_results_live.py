@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pileus.shapes.source import OWN_FOLDER
 from tests.conformance.commands import Commands
 from tests.conformance.live import LivePlatform
 from tests.conformance.test_media_live import begin, results, write_shades
+from tests.fault.functions import add_function
 
 _COUNT = 12
 _PATH = "/_pileus/media/000000000000/us-east-1/lobby/results?engine=shade"
@@ -130,3 +132,40 @@ def test_a_reader_that_takes_nothing_holds_nothing_up(
     with socket.create_connection(("127.0.0.1", platform.port)) as idle:
         idle.sendall(asked)
         assert len(results(media, lambda found: len(found) >= 5)) == 5
+
+
+_COUNT_UP = """
+import base64, json, os, boto3
+queue = os.environ["QUEUE"]
+def handler(event, context):
+    for record in event["Records"]:
+        boto3.client("sqs").send_message(
+            QueueUrl=queue, MessageBody=base64.b64decode(record["kinesis"]["data"]).decode()
+        )
+"""
+
+
+def test_a_function_gets_every_result_by_a_stream(platform: LivePlatform, tmp_path: Path) -> None:
+    write_shades(tmp_path / "v.mkv", 6)
+    media, kinesis = platform.client("media"), platform.client("kinesis")
+    queues, functions = platform.client("sqs"), platform.client("lambda")
+    kinesis.create_stream(StreamName="said", ShardCount=1)
+    arn = kinesis.describe_stream_summary(StreamName="said")["StreamDescriptionSummary"][
+        "StreamARN"
+    ]
+    url = queues.create_queue(QueueName="said")["QueueUrl"]
+    add_function(platform, "said", _COUNT_UP, Environment={"Variables": {"QUEUE": url}})
+    functions.create_event_source_mapping(
+        EventSourceArn=arn, FunctionName="said", StartingPosition="TRIM_HORIZON"
+    )
+    media = begin(platform, tmp_path / "v.mkv")
+    media.update_pipeline(Name="p", Engines=["shade"], Deliver={"Stream": "said"})
+    starts: list[int] = []
+    deadline_s = time.monotonic() + _PATIENCE_S
+    while len(starts) < 6:
+        assert time.monotonic() < deadline_s, media.describe_pipeline(Name="p")
+        told = queues.receive_message(QueueUrl=url, WaitTimeSeconds=5, MaxNumberOfMessages=10)
+        for message in told.get("Messages", []):
+            queues.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            starts.append(json.loads(message["Body"])["chunk"]["start_ms"])
+    assert sorted(starts) == [200 * number for number in range(6)]

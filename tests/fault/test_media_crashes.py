@@ -74,3 +74,80 @@ async def test_between_pieces_again_and_again(bench: Bench, pieces: int) -> None
     await _play(bench, simulation)
     assert (await _starts(simulation))[:_PIECES] == _WHOLE
     await simulation.platform.crash()
+
+
+async def test_no_copy_of_a_recorded_segment_is_forgotten(bench: Bench, seed: int) -> None:
+    async def scenario(simulation: Simulation, notes: dict[str, Any]) -> None:
+        await simulation("s3", "CreateBucket", Bucket="videos")
+        notes["bucket"] = True
+        await simulation(
+            "media", "CreateSource", Name="lobby", Url="rtsp://h/x", CopyTo="s3://videos/lobby"
+        )
+        notes["source"] = True
+        await simulation.rest(10)
+        bench.platform = simulation.platform
+        for number in range(2):
+            await bench.segment(number)
+            await simulation.rest(100)
+
+    async def check(simulation: Simulation, notes: dict[str, Any]) -> None:
+        await simulation.rest(5000)
+        if notes.get("source"):
+            told = await simulation("media", "ListSegments", Source="lobby")
+            found = await simulation("s3", "ListObjectsV2", Bucket="videos")
+            assert len(found.get("Contents", ())) == len(told["Segments"])
+
+    assert await crash_everywhere(scenario, check, seed, prepare=bench.prepare) >= 5
+
+
+async def test_a_stream_and_a_bus_get_every_result(bench: Bench, seed: int) -> None:
+    """At least once, and for the first time in order, whenever the power goes."""
+    stream = {"StreamName": "results"}
+
+    async def scenario(simulation: Simulation, notes: dict[str, Any]) -> None:
+        await simulation("kinesis", "CreateStream", ShardCount=1, **stream)
+        await simulation("sqs", "CreateQueue", QueueName="told")
+        pattern = json.dumps({"source": ["pileus.media"]})
+        await simulation("events", "PutRule", Name="told", EventPattern=pattern)
+        targets = [{"Id": "1", "Arn": "arn:aws:sqs:us-east-1:000000000000:told"}]
+        await simulation("events", "PutTargets", Rule="told", Targets=targets)
+        given = {"Mode": "object", "Handler": "look.look", "Code": CODE, "Input": FRAMES}
+        await simulation("media", "CreateEngine", Name="look", WhenBehind="oldest", **given)
+        await simulation("media", "CreateSource", Name="lobby", Url="file:/v.mkv")
+        deliver = {"Stream": "results", "Bus": "default"}
+        made = {"Source": "lobby", "Engines": ["look"], "Deliver": deliver}
+        await simulation("media", "CreatePipeline", Name="p", **made)
+        notes["pipeline"] = True
+        await simulation.rest(10)
+        await _play(bench, simulation)
+
+    async def check(simulation: Simulation, notes: dict[str, Any]) -> None:
+        await simulation.rest(1000)
+        if not notes.get("pipeline"):
+            return
+        await _play(bench, simulation)
+        await simulation.rest(5000)
+        assert await _starts(simulation) == _WHOLE
+        first = {**stream, "ShardId": "shardId-000000000000", "ShardIteratorType": "TRIM_HORIZON"}
+        iterator = (await simulation("kinesis", "GetShardIterator", **first))["ShardIterator"]
+        told = await simulation("kinesis", "GetRecords", ShardIterator=iterator)
+        put = [json.loads(each["Data"])["chunk"]["start_ms"] for each in told["Records"]]
+        assert list(dict.fromkeys(put)) == _WHOLE
+        assert len(put) <= len(_WHOLE) + 1  # what was under way when the power went
+        assert {each["detail"]["chunk"]["start_ms"] for each in await _events(simulation)} == {
+            *_WHOLE
+        }
+
+    assert await crash_everywhere(scenario, check, seed, prepare=bench.prepare) >= 5
+
+
+async def _events(simulation: Simulation) -> list[dict[str, Any]]:
+    """What lies in the queue ``told``."""
+    url = "http://sqs.us-east-1.amazonaws.com/000000000000/told"
+    found: list[dict[str, Any]] = []
+    while True:
+        given = {"QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 600}
+        told = await simulation("sqs", "ReceiveMessage", **given)
+        if not told.get("Messages"):
+            return found
+        found += [json.loads(each["Body"]) for each in told["Messages"]]

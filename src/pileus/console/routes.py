@@ -17,6 +17,7 @@ from pileus.console.feed import Feed
 from pileus.console.guard import SECURITY_HEADERS, Guard
 from pileus.console.live_pictures import LivePictures, mjpeg_answer, mjpeg_parts
 from pileus.console.live_results import LiveResults
+from pileus.console.recordings import Recordings
 from pileus.console.socket import Socket, SocketHandler, until_closed
 from pileus.console.watch import Watcher
 from pileus.media.preview import (
@@ -82,6 +83,7 @@ class Console:
         self._watcher = Watcher(self.feed, hooks.clock, hooks.invoke, self.previews, hooks.health)
         self._results = LiveResults(hooks.invoke, hooks.endpoint)
         self._pictures = LivePictures(hooks.invoke, hooks.endpoint)
+        self._recordings = Recordings(hooks.invoke, hooks.endpoint)
         self._sockets_open = 0
 
     async def run(self) -> None:
@@ -116,10 +118,9 @@ class Console:
             return json_answer(self._hello(_account(request)))
         if name.endswith(".mjpeg") and (match := _PREVIEW.fullmatch(name.removesuffix(".mjpeg"))):
             return mjpeg_answer(self._jpegs(match[1]))
-        if pictures := await self._pictures.respond(name, request):
-            return pictures
-        if results := await self._results.respond(name, request):
-            return results
+        for media in (self._pictures, self._recordings, self._results):
+            if answer := await media.respond(name, request):
+                return answer
         return self._assets.respond(name or "index.html", request)
 
     async def _post(self, name: str, request: HttpRequest) -> HttpResponse:

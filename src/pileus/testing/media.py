@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 
 from pileus.ports.clock import Clock
 from pileus.ports.intakes import Attach, Command, End, Intake, Open, Segment, State, Told
+from pileus.services.media.delivering import Deliveries
 from pileus.services.media.streams import Streams
-from pileus.testing.fake_intakes import FakeInlet
 from pileus.testing.fake_spools import FakeSpools
 from pileus.testing.platform import MemoryPlatform
 
@@ -34,6 +34,7 @@ class ScriptedIntakes(FakeSpools):
         """Have the platform read its sources here; it has not started yet."""
         self._clock = platform.clock
         platform.kernel.add_part(Streams, Streams(platform.kernel, self))
+        platform.kernel.add_part(Deliveries, Deliveries(platform.kernel))
 
     async def start(self, name: str, opened: Open) -> Intake:
         """A process that begins where the source's clock is."""
@@ -50,7 +51,6 @@ class _Scripted:
     def __init__(self, intakes: ScriptedIntakes, clock: Clock, opened: Open) -> None:
         self._intakes, self._clock, self._opened = intakes, clock, opened
         self.attached: Sequence[Attach] = ()
-        self.inlet = FakeInlet()
 
     def send(self, command: Command) -> None:
         """Engines are none of this script's."""

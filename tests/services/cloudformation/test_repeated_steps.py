@@ -129,7 +129,8 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
     ("Pileus::Media::Source", {"Name": "lobby", "Pull": "rtsp://h/1"}),
     ("Pileus::Media::Engine", {"Name": "people", "Handler": "index.detect", "Code": _ENGINE,
         "Input": {"Frames": {"Rate": 5}}}),
-    ("Pileus::Media::Pipeline", {"Name": "newsroom", "Source": "lobby", "Engines": ["people"]}),
+    ("Pileus::Media::Pipeline", {"Name": "newsroom", "Source": "lobby", "Engines": ["people"],
+        "Deliver": {"Bus": "default"}}),
     ("AWS::SageMaker::EndpointConfig", {"EndpointConfigName": "c", "ProductionVariants": [VARIANT]}),
 ]  # fmt: skip
 # CloudFormation's own are part of the engine (test_stack_crashes.py); an endpoint's create waits

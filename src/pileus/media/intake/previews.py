@@ -7,13 +7,11 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy
-import simplejpeg
 from av.video.frame import VideoFrame
 
 from pileus.media.h264 import ByteStream, codec_string, has_idr
-from pileus.media.intake.inputs import bounded_size
 from pileus.media.intake.packets import Connection, Timed
+from pileus.media.intake.stills import jpeg_of
 from pileus.media.preview import DESCRIPTION, JPEG, KEY_PICTURE, PICTURE, pack
 from pileus.media.transcode import Transcoder, bounded_format
 from pileus.media.units import AccessUnit, StreamFormat
@@ -174,18 +172,7 @@ class _Jpegs(_Drawn):
         if pts_ms < self._next_ms:
             return
         self._next_ms = pts_ms + JPEG_STEP_MS
-        yield pack(JPEG, pts_ms, captured_at_ms, jpeg_of(frame, JPEG_WIDTH_MAX))
-
-
-def jpeg_of(frame: VideoFrame, width_max: int) -> bytes:
-    """A picture as JPEG, no wider than that."""
-    width, height = bounded_size(frame, width_max)
-    # Rows of most widths are padded.
-    pixels = numpy.ascontiguousarray(frame.to_ndarray(format="rgb24", width=width, height=height))
-    made = simplejpeg.encode_jpeg(
-        pixels, quality=JPEG_QUALITY, colorspace="RGB", colorsubsampling="420"
-    )
-    return bytes(made)
+        yield pack(JPEG, pts_ms, captured_at_ms, jpeg_of(frame, JPEG_WIDTH_MAX, JPEG_QUALITY))
 
 
 def _records(unit: AccessUnit, captured_at_ms: int, stream: StreamFormat) -> Iterator[bytes]:

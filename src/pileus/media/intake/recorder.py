@@ -11,6 +11,7 @@ import av
 from av.error import FFmpegError
 
 from pileus.media.intake.packets import Connection, Timed
+from pileus.media.intake.stills import still
 from pileus.ports.intakes import Segment
 from pileus.values.errors import PileusError
 from pileus.values.spool_names import SpoolName, unfinished_name
@@ -71,6 +72,10 @@ class Recorder:
         except ValueError:
             self._output = None  # nothing is under way: there is no file yet
             raise
+        if timed.is_video and timed.is_key:
+            picture = still(self._connection.video, timed.packet)
+            if picture:
+                self._output.add_attachment("cover.jpg", "image/jpeg", picture)
         self._start_ms = self._stop_ms = timed.pts_ms
         self._captured_at_ms, self._pictures = captured_at_ms, 0
 

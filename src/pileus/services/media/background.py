@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pileus.kernel.calls import StreamCall
 from pileus.services.media import recording, store
+from pileus.services.media.delivering import Deliveries
 from pileus.services.media.engines import code_prefix
 from pileus.services.media.streams import Streams
 
@@ -14,4 +15,5 @@ async def start(call: StreamCall) -> None:
     await recording.sweep(call, code_prefix(call), {engine.blob for engine in engines})
     await recording.forget_gone(call)
     await recording.sweep_all(call)
+    call.part(Deliveries).recover(call)
     await call.part(Streams).recover(call)

@@ -16,7 +16,7 @@ class Source(msgspec.Struct, kw_only=True):
         stream: names this life of the source: results and segments tell it.
         epoch_ms: wall time of the source's first frame; 0 before that.
         keep_s, keep_bytes: how much of the recording is kept; 0: no bound.
-        push_key: what a publisher shows; empty where the source is pulled.
+        copy_to: ``s3://bucket/prefix`` that finished segments are copied to; empty: nowhere.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Source(msgspec.Struct, kw_only=True):
     segment_ms: int = 2000
     keep_s: int = 3600
     keep_bytes: int = 0
+    copy_to: str = ""
     is_paced: bool = True
     is_enabled: bool = True
     is_live: bool = True
@@ -35,7 +36,6 @@ class Source(msgspec.Struct, kw_only=True):
     stream: str = ""
     epoch_ms: int = 0
     revision: int = 0
-    push_key: str = ""
 
 
 class EngineInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +73,18 @@ class Engine(msgspec.Struct, kw_only=True):
     revision: str = ""
 
 
+class Deliver(msgspec.Struct, frozen=True, kw_only=True):
+    """Where results go besides the Log: names or ARNs, empty for nowhere.
+
+    Attributes:
+        skips_empty: results in which an engine found nothing stay here.
+    """
+
+    bus: str = ""
+    stream: str = ""
+    skips_empty: bool = False
+
+
 class Pipeline(msgspec.Struct, kw_only=True):
     """A source and the engines that look at it."""
 
@@ -80,6 +92,7 @@ class Pipeline(msgspec.Struct, kw_only=True):
     source: str
     engines: list[str]
     created_ms: int
+    deliver: Deliver | None = None
 
 
 class Segment(msgspec.Struct, kw_only=True):

@@ -15,8 +15,8 @@ from pileus.compute.usage_records import meter_of
 from pileus.kernel.kernel import Kernel
 from pileus.ports.intakes import Intakes
 from pileus.ports.nodes import Nodes
+from pileus.services.media.delivering import Deliveries
 from pileus.services.media.engines import Engines
-from pileus.services.media.pushes import Pushes
 from pileus.services.media.streams import Streams
 
 _UNBOUNDED = 1_000_000
@@ -58,5 +58,5 @@ def add_media_parts(
     engines.pools = Pools(services, PoolSettings(idle_s=settings.idle_s, limits=limits))
     kernel.add_part(Engines, engines)
     kernel.add_part(Streams, Streams(kernel, intakes))
-    kernel.add_part(Pushes, Pushes(kernel))
+    kernel.add_part(Deliveries, Deliveries(kernel))
     return engines

@@ -8,7 +8,7 @@ import msgspec
 
 from pileus.kernel.calls import Call, ReadCall, StreamCall, WriteCall
 from pileus.ports.intakes import Segment as Told
-from pileus.services.media import store
+from pileus.services.media import copies, store
 from pileus.services.media.model import Segment
 
 _EVICTED_PER_STEP = 100
@@ -55,6 +55,7 @@ async def keep(call: StreamCall, source: str, told: Told, data: AsyncIterator[by
                 at_ms += 1
         kept = msgspec.structs.replace(segment, id=f"{at_ms:015d}", captured_at_ms=at_ms)
         write.state.put(("segment", source, at_ms), store.SEGMENTS.encode(kept))
+        copies.wanted(write, source, kept)
         return "" if before is None else before.blob
 
     known = call.read(lambda view: _same(view, source, segment))

@@ -5,7 +5,8 @@ Lobby:    {Type: Pileus::Media::Source, Properties: {Pull: "rtsp://…", Segment
 People:   {Type: Pileus::Media::Engine, Properties: {Handler: people.detect, Mode: object, CodeUri: .,
            Input: {Frames: {Rate: 5, Width: 640}}, Batch: {Size: 8, Window: 200ms}, Scale: {Min: 0, Max: 4, TargetLag: 1s},
            Gate: motion, WhenBehind: newest}}
-Newsroom: {Type: Pileus::Media::Pipeline, Properties: {Source: !Ref Lobby, Engines: [!Ref People]}}
+Newsroom: {Type: Pileus::Media::Pipeline, Properties: {Source: !Ref Lobby, Engines: [!Ref People],
+           Deliver: {Bus: default, Stream: !Ref Results}}}
 ```
 
 A folder as ``CodeUri`` is packed by ``pileus deploy`` and comes here as ``Code: {S3Bucket, S3Key}``.
@@ -27,13 +28,14 @@ from pileus.values.errors import ServiceError
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _S3_URI = re.compile(r"s3://([^/]+)/(.+)")
 _SOURCE = frozenset(
-    {"Enabled", "Keep", "KeepBytes", "Name", "Options", "Paced", "Pull", "Push", "Segment"}
+    {"CopyTo", "Enabled", "Keep", "KeepBytes", "Name", "Options", "Paced", "Pull", "Segment"}
 )
 _ENGINE = frozenset(
     {"Batch", "Code", "CodeUri", "Environment", "Gate", "Handler", "Input", "MaxAttempts",
      "MemorySize", "Mode", "Name", "Role", "Scale", "Timeout", "WhenBehind"}
 )  # fmt: skip
-_PIPELINE = frozenset({"Engines", "Name", "Source"})
+_PIPELINE = frozenset({"Deliver", "Engines", "Name", "Source"})
+_DELIVER = frozenset({"Bus", "Stream", "SkipEmpty"})
 _INPUTS = frozenset({"Frames", "Audio"})
 _UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
@@ -96,14 +98,14 @@ async def _delete(call: StreamCall, kind: str, request: ResourceRequest) -> None
 def _source(request: ResourceRequest) -> dict[str, Any]:
     given = request.properties
     _only(given, _SOURCE)
-    wanted: dict[str, Any] = {"Options": given.get("Options") or {}}
-    if _is_true(given.get("Push", False)):
-        wanted["Push"] = True
-    if given.get("Pull") or not wanted.get("Push"):
-        wanted["Url"] = require(request, "Pull")
+    wanted: dict[str, Any] = {
+        "Url": require(request, "Pull"),
+        "Options": given.get("Options") or {},
+    }
     wanted["SegmentSeconds"] = _duration_ms(given.get("Segment", "2s"), "Segment") / 1000
     wanted["KeepSeconds"] = _duration_ms(given.get("Keep", "1h"), "Keep") // 1000
     wanted["KeepBytes"] = _number(given, "KeepBytes", 0)
+    wanted["CopyTo"] = str(given.get("CopyTo") or "")
     wanted["Paced"] = _is_true(given.get("Paced", True))
     wanted["Enabled"] = _is_true(given.get("Enabled", True))
     return wanted
@@ -233,7 +235,11 @@ async def _delete_engine(call: StreamCall, request: ResourceRequest) -> None:
 async def _put_pipeline(call: StreamCall, request: ResourceRequest) -> Resource:
     _only(request.properties, _PIPELINE)
     name = request.physical_id or request.properties.get("Name") or request.generated_name(64)
-    given: dict[str, Any] = {"Name": name, "Engines": list(require(request, "Engines"))}
+    deliver = dict(_section(request.properties, "Deliver", _DELIVER))
+    if "SkipEmpty" in deliver:
+        deliver["SkipEmpty"] = _is_true(deliver["SkipEmpty"])
+    engines = list(require(request, "Engines"))
+    given: dict[str, Any] = {"Name": name, "Engines": engines, "Deliver": deliver}
     operation = "UpdatePipeline"
     if not request.physical_id:
         operation, given["Source"] = "CreatePipeline", require(request, "Source")

@@ -7,7 +7,8 @@ from typing import Any
 
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.kernel.operations import Reply, read, stream
-from pileus.services.media import errors, shapes, store
+from pileus.services.media import delivery_targets, errors, shapes, store
+from pileus.services.media.delivering import Deliveries
 from pileus.services.media.model import Pipeline
 from pileus.services.media.streams import Streams
 from pileus.values.body import Body
@@ -25,10 +26,12 @@ async def create_pipeline(call: StreamCall, request: Mapping[str, Any], body: Bo
             source=request["Source"],
             engines=_engines(write, request),
             created_ms=write.now_ms,
+            deliver=delivery_targets.checked(request.get("Deliver") or {}),
         )
         store.put(write.state, "pipeline", pipeline)
 
     await call.write(step, once=True)
+    call.part(Deliveries).align(call, request["Name"])
     await call.part(Streams).lanes_changed(call, request["Source"])
     return Reply({"Pipeline": _shown(call, request["Name"])})
 
@@ -40,10 +43,13 @@ async def update_pipeline(call: StreamCall, request: Mapping[str, Any], body: Bo
     def step(write: WriteCall) -> str:
         pipeline = store.named(write.state, "pipeline", request["Name"])
         pipeline.engines = _engines(write, request)
+        if request.get("Deliver") is not None:
+            pipeline.deliver = delivery_targets.checked(request["Deliver"])
         store.put(write.state, "pipeline", pipeline)
         return str(pipeline.source)
 
     source = await call.write(step, once=True)
+    call.part(Deliveries).align(call, request["Name"])
     await call.part(Streams).lanes_changed(call, source)
     return Reply({"Pipeline": _shown(call, request["Name"])})
 
@@ -58,14 +64,20 @@ async def delete_pipeline(call: StreamCall, request: Mapping[str, Any], body: Bo
         return str(pipeline.source)
 
     source = await call.write(step, once=True)
+    call.part(Deliveries).align(call, request["Name"])
     await call.part(Streams).lanes_changed(call, source)
     return Reply({})
 
 
-@read
-def describe_pipeline(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
-    """A pipeline."""
-    return {"Pipeline": shapes.pipeline(call, store.named(call.state, "pipeline", request["Name"]))}
+@stream
+async def describe_pipeline(
+    call: StreamCall, request: Mapping[str, Any], body: Body | None
+) -> Reply:
+    """A pipeline, and how its deliveries fare."""
+    told: dict[str, Any] = {"Pipeline": _shown(call, request["Name"])}
+    if deliveries := call.part(Deliveries).shown(call, request["Name"]):
+        told["Deliveries"] = deliveries
+    return Reply(told)
 
 
 @read

@@ -11,13 +11,13 @@ import msgspec
 from pileus.kernel.calls import ReadCall, StreamCall
 from pileus.kernel.operations import Reply, read, stream
 from pileus.ports.log import OffsetOutOfRange, TopicNotFound
-from pileus.services.media import errors, reading, shapes, store
+from pileus.services.media import copies, errors, reading, shapes, store
 from pileus.services.media.lanes import results_of
 from pileus.services.media.limits import LIMITS
 from pileus.services.media.model import ENDED, FAILED, STOPPED, Segment, Source
 from pileus.services.media.reading import Wanted
 from pileus.services.media.streams import Streams
-from pileus.values.body import Body
+from pileus.values.body import Body, StreamBody
 from pileus.values.page_tokens import page_token
 
 
@@ -47,6 +47,25 @@ def list_segments(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
 @stream
 async def get_segment(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """A segment and its bytes (Matroska)."""
+    segment = _segment(call, request)
+    media = b"".join([piece async for piece in call.blobs.get(segment.blob)])
+    return Reply({"Segment": shapes.segment(segment), "Media": media})
+
+
+@stream
+async def copy_segment(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
+    """Put a segment into a bucket, as ``<prefix>/<capture time>.mkv``."""
+    bucket, prefix = copies.bucket_and_prefix(request["To"])
+    segment = _segment(call, request)
+    key = copies.key_of(prefix, segment)
+    media = StreamBody(call.blobs.get(segment.blob), segment.size_bytes)
+    given = {"Bucket": bucket, "Key": key, "ContentType": "video/x-matroska"}
+    await call.invoke("s3", "PutObject", given, body=media)
+    return Reply({"Bucket": bucket, "Key": key})
+
+
+def _segment(call: StreamCall, request: Mapping[str, Any]) -> Segment:
+    """The segment that is asked for; raises ResourceNotFoundException."""
     name, given = request["Source"], request["SegmentId"]
 
     def look(view: ReadCall) -> Segment:
@@ -56,9 +75,7 @@ async def get_segment(call: StreamCall, request: Mapping[str, Any], body: Body |
             raise errors.not_found("segment", given)
         return store.SEGMENTS.decode(raw)
 
-    segment = call.read(look)
-    media = b"".join([piece async for piece in call.blobs.get(segment.blob)])
-    return Reply({"Segment": shapes.segment(segment), "Media": media})
+    return call.read(look)
 
 
 @stream

@@ -1,0 +1,41 @@
+"""A small JPEG of one keyframe, which a segment carries so that people find their way in a recording."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import av
+import numpy
+import simplejpeg
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+
+from pileus.media.intake.inputs import bounded_size
+
+STILL_WIDTH_MAX = 320
+_QUALITY = 72
+
+
+def still(video: Any, packet: Packet[Any]) -> bytes:
+    """A keyframe of a stream, decoded by itself; empty where that cannot be done."""
+    decoder = av.CodecContext.create(video.codec_context.name, "r")
+    assert isinstance(decoder, VideoCodecContext)
+    decoder.thread_count = 1
+    if video.codec_context.extradata:
+        decoder.extradata = video.codec_context.extradata
+    try:
+        frames = decoder.decode(packet) or decoder.decode(None)
+    except FFmpegError:
+        return b""
+    return jpeg_of(frames[0], STILL_WIDTH_MAX, _QUALITY) if frames else b""
+
+
+def jpeg_of(frame: VideoFrame, width_max: int, quality: int) -> bytes:
+    """A picture as JPEG, no wider than that."""
+    width, height = bounded_size(frame, width_max)
+    # Rows of most widths are padded.
+    pixels = numpy.ascontiguousarray(frame.to_ndarray(format="rgb24", width=width, height=height))
+    made = simplejpeg.encode_jpeg(pixels, quality=quality, colorspace="RGB", colorsubsampling="420")
+    return bytes(made)
