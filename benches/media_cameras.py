@@ -1,15 +1,17 @@
 """What do sixteen cameras cost in front of which nothing moves?
 
 Each is a video of 360 lines at 25 pictures a second, read at its own speed, recorded, and looked at five times
-a second by an engine behind the motion gate, which lets nothing through. The floor is decoding the same
-pictures one after another in one process.
+a second by an engine behind the motion gate, which lets nothing through. The floor is as many processes that
+only decode the same video at its own speed: pictures that come one by one find cold caches.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -39,18 +41,18 @@ def run(effort: Effort) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="pileus-bench-") as folder:
         video = Path(folder) / "still.mkv"
         _write(video, span_s * 2 + 2 * _START_S)
-        floors = [_bare_ms(video)]
-        cpu_ms, gated = _platform_ms(video, span_s)
-        floors.append(_bare_ms(video))
+        floors = [_bare_ms(video, span_s)]
+        cpu_ms, passed = _platform_ms(video, span_s)
+        floors.append(_bare_ms(video, span_s))
     return [
         Figure(
             f"{_CAMERAS} cameras of 360 lines behind the motion gate, CPU a picture",
             cpu_ms,
             "ms",
             sum(floors) / len(floors),
-            "bare decoding",
+            "as many bare decoders",
             Reach(is_at_most=True, of_ratio=1.5),
-            f"recorded; {gated} pictures let through",
+            f"recorded; {passed} pictures let through",
         )
     ]
 
@@ -72,9 +74,12 @@ def _write(path: Path, seconds: float) -> None:
         output.mux(track.encode(None))
 
 
-def _bare_ms(video: Path) -> float:
-    """CPU milliseconds a picture."""
-    return float(python("benches.apparatus.bare_decoding", str(video)))
+def _bare_ms(video: Path, span_s: float) -> float:
+    """CPU milliseconds a picture of as many bare decoders."""
+    with ThreadPoolExecutor(_CAMERAS) as pool:
+        run = partial(python, "benches.apparatus.bare_decoding", str(video), str(span_s))
+        told = [pool.submit(run) for _ in range(_CAMERAS)]
+        return sum(float(each.result()) for each in told) / _CAMERAS
 
 
 def _platform_ms(video: Path, span_s: float) -> tuple[float, int]:

@@ -67,7 +67,9 @@ def create_engine(
     with zipfile.ZipFile(packed, "w") as archive:
         for path, data in files.items():
             archive.writestr(path, data)
-    wanted = {"Kind": "frames", "Rate": rate, **({"Width": width} if width else {})}
+    wanted = {"Kind": "frames", "Rate": rate}
+    wanted |= {"Width": width} if width else {}
+    wanted |= {"Gate": gate} if gate else {}
     do(
         port,
         "CreateEngine",
@@ -78,7 +80,6 @@ def create_engine(
         Input=wanted,
         WhenBehind="oldest",
         MemorySize=1024,
-        **({"Gate": gate} if gate else {}),
     )
 
 
