@@ -27,6 +27,7 @@ QUESTIONS = (
     "pipeline",
     "media_engines",
     "media_cameras",
+    "media_lag",
     "start_up",
 )
 LATEST = Path(__file__).with_name("latest.json")

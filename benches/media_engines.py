@@ -56,7 +56,8 @@ def _cpu_s_a_frame(engines: int, span_s: float) -> float:
     names = [f"people{index}" for index in range(engines)]
     with platform() as running:
         for name in names:
-            media.create_person_engine(running.port, name, _RATE)
+            files = media.person_files()
+            media.create_engine(running.port, name, "persons.detect", files, _RATE, width=300)
         url = f"file:{assets.ensure(assets.VIDEO).resolve()}"
         media.do(running.port, "CreateSource", Name="lobby", Url=url)
         media.do(running.port, "CreatePipeline", Name="p", Source="lobby", Engines=names)

@@ -41,15 +41,14 @@ def do(port: int, operation: str, **given: Any) -> Any:
     return ask(port, "media", _TARGET + operation, **given)
 
 
-def create_person_engine(port: int, name: str, rate: float) -> None:
-    """The packaged SSD as object engine; pictures 300 wide, which is what the network takes."""
+def person_files() -> dict[str, bytes]:
+    """The packaged SSD as object engine ``persons.detect``; it wants pictures 300 wide, as the network."""
     inference = (ROOT / "apps" / "corb" / "model" / "code" / "inference.py").read_bytes()
-    files = {
+    return {
         "persons.py": _PERSONS.encode(),
         "inference.py": inference,
         "model.tflite": assets.ensure(assets.MODEL).read_bytes(),
     }
-    create_engine(port, name, "persons.detect", files, rate, width=300)
 
 
 def create_engine(
