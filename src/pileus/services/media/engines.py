@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 
 from pileus.compute.calls import Call as ComputeCall
 from pileus.compute.calls import Result, Target
 from pileus.compute.code_store import CodeStore
+from pileus.compute.errors import PackageError
 from pileus.compute.host_environment import HostEnvironment
 from pileus.compute.pools import Pools
 from pileus.compute.roles import Roles
 from pileus.kernel.calls import Call, StreamCall
 from pileus.kernel.kernel import Kernel
-from pileus.ports.nodes import InstanceKind, InstanceSpec
+from pileus.ports.blobs import BlobNotFound, BlobsUnavailable
+from pileus.ports.nodes import InstanceKind, InstanceSpec, NoCapacity, RuntimeUnavailable
 from pileus.services.media import store
 from pileus.services.media.model import Engine
 
+_log = logging.getLogger("pileus.media")
 _SESSION = "MediaEngine"
 _INIT_S = 120.0
 
@@ -48,6 +52,26 @@ class Engines:
             invoked_arn=store.arn_of(call, "engine", engine.name),
         )
         return await asyncio.shield(self.pools.invoke(target, request))
+
+    def expect(self, call: StreamCall, engine: Engine, rings_dir: str) -> None:
+        """Make ready for the first piece what does not depend on it; returns at once.
+
+        What fails here fails again, and is told, at the first piece.
+        """
+        name = f"making engine {engine.name} ready"
+        call.spawn(name, self._expect(call, engine, rings_dir))
+
+    async def _expect(self, call: StreamCall, engine: Engine, rings_dir: str) -> None:
+        try:
+            await self.pools.prepare((await self._target(call, engine, rings_dir)).spec)
+        except (
+            BlobNotFound,
+            BlobsUnavailable,
+            NoCapacity,
+            PackageError,
+            RuntimeUnavailable,
+        ) as problem:
+            _log.info("engine %s is not ready for a piece yet: %s", engine.name, problem)
 
     async def _target(self, call: StreamCall, engine: Engine, rings_dir: str) -> Target:
         key = (scope_of(call), engine.name)

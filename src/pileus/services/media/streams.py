@@ -237,6 +237,7 @@ class _Following:
     async def _begin_lane(self, engine: Engine) -> None:
         lane = ObjectLane(self._call, self._name, self._stream, engine, self._intakes.rings_dir)
         await lane.open()
+        self._call.part(Engines).expect(self._call, engine, self._intakes.rings_dir)
         self.lanes[engine.name] = lane
         task = asyncio.get_running_loop().create_task(lane.run(), name=f"lane {engine.name}")
         self._lane_tasks[engine.name] = task
