@@ -82,13 +82,18 @@ def begin(platform: LivePlatform, video: Path) -> Any:
     return media
 
 
-def results(media: Any, until: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
+def results(
+    media: Any,
+    until: Callable[[list[dict[str, Any]]], bool],
+    source: str = "lobby",
+    engine: str = "shade",
+) -> list[dict[str, Any]]:
     """Results from the beginning, once they are what is waited for."""
     found: list[dict[str, Any]] = []
     last, deadline_s = -1, time.monotonic() + _PATIENCE_S
     while not until(found):
         assert time.monotonic() < deadline_s, f"{len(found)} results: {media.list_lanes()}"
-        told = media.list_results(Source="lobby", Engine="shade", AfterOffset=last, WaitSeconds=1)
+        told = media.list_results(Source=source, Engine=engine, AfterOffset=last, WaitSeconds=1)
         found += [json.loads(each["Document"]) for each in told["Results"]]
         last = told["LastOffset"]
     return found

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from pileus.ports.intakes import Command, Intake, Open, Segment, Stop, Told
+from pileus.adapters.local_inlet import LocalInlet
+from pileus.ports.intakes import PUSHED, Command, Inlet, Intake, Open, Segment, Stop, Told
 from pileus.values.spool_names import SpoolName, writer_of
 
 _log = logging.getLogger("pileus.media")
@@ -65,6 +66,8 @@ class LocalIntakes:
         spool = self._spool_dir(opened.spool)
         await asyncio.to_thread(_sweep, spool)
         spool.mkdir(parents=True, exist_ok=True)
+        inlet = LocalInlet() if opened.url == PUSHED else None
+        other_fd = -1 if inlet is None else inlet.other_end.fileno()
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -73,9 +76,13 @@ class LocalIntakes:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=_LINE_BYTES_MAX,
+            pass_fds=() if inlet is None else (other_fd,),
         )
-        made = _Process(name, process, rings)
+        if inlet is not None:
+            inlet.other_end.close()
+        made = _Process(name, process, rings, inlet)
         self._running.add(made)
+        opened = msgspec.structs.replace(opened, inlet_fd=other_fd)
         made.send(msgspec.structs.replace(opened, spool=str(spool), rings=str(rings)))
         return made
 
@@ -123,10 +130,23 @@ class LocalIntakes:
 class _Process:
     """A running intake."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, rings: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        process: asyncio.subprocess.Process,
+        rings: Path,
+        inlet: LocalInlet | None,
+    ) -> None:
         self._name, self._process, self._rings = name, process, rings
+        self._inlet = inlet
         self._encoder = msgspec.json.Encoder()
         self._errors = asyncio.create_task(self._log_errors())
+
+    @property
+    def inlet(self) -> Inlet:
+        """Where a pushed source's bytes go."""
+        assert self._inlet is not None
+        return self._inlet
 
     def send(self, command: Command) -> None:
         """Write a line; a process that is gone reads no more."""
@@ -154,6 +174,8 @@ class _Process:
             except TimeoutError:
                 self._process.kill()
                 await self._process.wait()
+        if self._inlet is not None:
+            self._inlet.close()
         await self._errors
         shutil.rmtree(self._rings, ignore_errors=True)
 

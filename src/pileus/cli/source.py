@@ -23,13 +23,15 @@ def command() -> None:
     \b
       pileus source add lobby rtsp://user:password@camera/1
       pileus source add film ./film.mp4
+      pileus source add phone --push
       pileus source list
     """
 
 
 @command.command("add")
 @click.argument("name")
-@click.argument("where", metavar="ADDRESS")
+@click.argument("where", metavar="ADDRESS", required=False)
+@click.option("--push", is_flag=True, help="Media is sent to it; no ADDRESS.")
 @click.option("--segment", default="2s", show_default=True, help="Length of recorded pieces.")
 @click.option("--keep", default="1h", show_default=True, help="Age of recordings; 0: no bound.")
 @click.option("--keep-bytes", type=click.IntRange(min=0), default=0, help="Size of recordings.")
@@ -45,7 +47,8 @@ def command() -> None:
 @stage_options
 def add(
     name: str,
-    where: str,
+    where: str | None,
+    push: bool,
     segment: str,
     keep: str,
     keep_bytes: int,
@@ -57,10 +60,12 @@ def add(
     """Read ADDRESS as source NAME from now on.
 
     ADDRESS is rtsp:, rtsps:, http: or https: (HLS, MJPEG, files), udp:, tcp:, device:/dev/video0,
-    or the path of a file on the platform's machine.
+    or the path of a file on the platform's machine. With --push it is told where to send media to.
     """
+    if push == (where is not None):
+        raise click.UsageError("either ADDRESS or --push")
     given = {
-        "Url": address(where),
+        **({"Push": True} if where is None else {"Url": address(where)}),
         "Options": pairs(options, "--option"),
         "SegmentSeconds": _segment_s(segment),
         "KeepSeconds": round(span_s(keep, "--keep")),
@@ -69,7 +74,9 @@ def add(
         "Enabled": not off,
     }
     made = ask(open_api(**target), "CreateSource", Name=name, **given)["Source"]
-    click.echo(f"{made['Name']}  {made['Url']}  {made['State'].lower()}")
+    click.echo(f"{made['Name']}  {_place(made)}  {made['State'].lower()}")
+    if push:
+        click.echo(f"key  {made['PushKey']}")
 
 
 def _segment_s(text: str) -> float:
@@ -93,10 +100,31 @@ def _row(source: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": source["Name"],
         "state": source["State"].lower(),
-        "address": source["Url"],
+        "address": _place(source),
         "kept": f"{source['KeepSeconds']} s" if source["KeepSeconds"] else "all",
         "reason": source.get("StateReason"),
     }
+
+
+def _place(source: dict[str, Any]) -> str:
+    """The address, or where media is sent to."""
+    return str(source.get("Url") or source.get("PushUrl") or "(pushed)")
+
+
+def _held(told: dict[str, Any]) -> str:
+    """``h264 640 × 360, 25 a second; aac 48000 Hz``."""
+    parts = []
+    if told.get("Video"):
+        size = f"{told['Width']} × {told['Height']}"
+        parts.append(f"{told['Video']} {size}, {told['Rate']:g} a second")
+    if told.get("Audio"):
+        parts.append(f"{told['Audio']} {told['SampleRate']} Hz")
+    return "; ".join(parts)
+
+
+def _wrong(counts: dict[str, int]) -> str:
+    """``packets 1200, discontinuities 1``: what was counted at all."""
+    return ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items() if count)
 
 
 @command.command("show")
@@ -120,6 +148,12 @@ def show(name: str, is_json: bool, **target: Any) -> None:
     for what, value in _row(source).items():
         if value is not None:
             click.echo(f"{what:<10}{value}")
+    if held := _held(source.get("Format") or {}):
+        click.echo(f"holds     {held}")
+    if wrong := _wrong(source.get("Counts") or {}):
+        click.echo(f"counted   {wrong}")
+    if "PushKey" in source:
+        click.echo(f"key       {source['PushKey']}")
     click.echo(
         f"recorded  {recorded['Seconds']:.0f} s in {recorded['Segments']} segments, "
         f"{recorded['Bytes'] / 1e6:.1f} MB"

@@ -20,6 +20,14 @@ CREDENTIALS = "function-credentials"
 ANSWERS = "cfn-response/"
 """Where custom resources and wait conditions answer."""
 
+MEDIA = "media/"
+"""Live media: ``<account>/<region>/<source>/<what>``; all but what is pushed is the page's."""
+
+
+def is_push(request: HttpRequest) -> bool:
+    """Whether somebody pushes media."""
+    return request.path.endswith("/push")
+
 
 def is_registry(request: HttpRequest) -> bool:
     """Whether a request is a registry client's: some AWS APIs have paths like these, and sign."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pileus.adapters.local_intakes import LocalIntakes
+from pileus.gateway.media_push import MediaPush
+from pileus.kernel.credentials import Credentials
 from pileus.platform.running import Closing, Platform, boot_id
 from pileus.services.media.parts import MediaSettings, add_media_parts
+from pileus.services.media.pushes import Place, Pushes
 
 
 def build(platform: Platform) -> None:
@@ -15,3 +18,10 @@ def build(platform: Platform) -> None:
     engines = add_media_parts(platform.kernel, platform.wing("node"), intakes, settings)
     platform.at_close(Closing.TASKS, intakes.close)
     platform.at_close(Closing.POOLS, engines.pools.close)
+
+
+def make_pushes(platform: Platform) -> MediaPush:
+    """What takes media that is pushed."""
+    kernel = platform.kernel
+    lookup = Credentials.of(kernel).lookup
+    return MediaPush(kernel.part(Pushes), Place, lookup, kernel.clock)

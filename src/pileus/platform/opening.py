@@ -17,7 +17,7 @@ from pileus.adapters.segment_log import SegmentLog
 from pileus.adapters.sqlite_state import SqliteState
 from pileus.console.feed import Feed
 from pileus.gateway import claims
-from pileus.gateway.app import GatewayApp
+from pileus.gateway.app import GatewayApp, Handler, WebSocketClaim
 from pileus.gateway.aws import AwsFront
 from pileus.gateway.server import Server, WebSocketHandler
 from pileus.kernel.credentials import Credentials
@@ -103,8 +103,32 @@ def _add_page(platform: Platform) -> None:
         response: HttpResponse = await platform.wing("page").handle(request)
         return response
 
+    def websocket(request: HttpRequest) -> WebSocketHandler | None:
+        handler: WebSocketHandler | None = platform.wing("page").websocket(request)
+        return handler
+
     platform.app.add_handler("", answer)
-    platform.app.add_websocket("", lambda request: platform.wing("page").websocket(request))
+    platform.app.add_websocket("", websocket)
+    _add_pushes(platform, answer, websocket)
+
+
+def _add_pushes(platform: Platform, answer: Handler, websocket: WebSocketClaim) -> None:
+    """Media is pushed to paths between those where the page shows it."""
+    pushes = platform.late("media", "make_pushes")
+
+    async def take(request: HttpRequest) -> HttpResponse:
+        return await (pushes if claims.is_push(request) else answer)(request)
+
+    def choose(request: HttpRequest) -> WebSocketHandler | None:
+        if not claims.is_push(request):
+            return websocket(request)
+        # Lazy on purpose: most platforms never read a source.
+        media = importlib.import_module("pileus.platform.media")
+        handler: WebSocketHandler | None = media.make_pushes(platform).websocket(request)
+        return handler
+
+    platform.app.add_handler(claims.MEDIA, take)
+    platform.app.add_websocket(claims.MEDIA, choose)
 
 
 def _kernel(settings: Settings) -> Kernel:

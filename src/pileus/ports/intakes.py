@@ -11,6 +11,8 @@ from typing import Protocol
 
 import msgspec
 
+from pileus.values.errors import PileusError
+
 
 class Open(msgspec.Struct, tag="open", tag_field="do", kw_only=True):
     """The first command.
@@ -26,6 +28,8 @@ class Open(msgspec.Struct, tag="open", tag_field="do", kw_only=True):
         segment_ms: their wished length.
         origin_ms: where on the source's clock this life begins.
         stall_s: silence after which the source is opened anew.
+        linger_s: how long a pushed source waits for a publisher that was cut off.
+        inlet_fd: set by ``Intakes``: the process's end of its inlet; -1 where nothing is pushed.
     """
 
     url: str
@@ -38,6 +42,8 @@ class Open(msgspec.Struct, tag="open", tag_field="do", kw_only=True):
     segment_ms: int = 2000
     origin_ms: int = 0
     stall_s: float = 4.0
+    linger_s: float = 10.0
+    inlet_fd: int = -1
 
 
 PREVIEW_BYTES_MAX = 2 << 20
@@ -137,8 +143,37 @@ class End(msgspec.Struct, tag="end", tag_field="is", kw_only=True):
 Told = State | Format | Segment | Chunk | Preview | Counts | End
 
 
+PUSHED = "push:"
+"""The address of a source whose bytes come by the inlet."""
+
+
+class InletClosed(PileusError):
+    """The process that was to take the bytes is gone."""
+
+
+class Inlet(Protocol):
+    """The way of a pushed source's bytes into its process, for one publisher after another."""
+
+    async def begin(self) -> None:
+        """A publisher has come. Raises InletClosed."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Its next bytes; waits while the process is behind. Raises InletClosed."""
+        ...
+
+    async def end(self, *, is_clean: bool) -> None:
+        """It has ended, or was cut off. Raises InletClosed."""
+        ...
+
+
 class Intake(Protocol):
     """The process of one source."""
+
+    @property
+    def inlet(self) -> Inlet:
+        """Where a pushed source's bytes go; only where the address is ``PUSHED``."""
+        ...
 
     def send(self, command: Command) -> None:
         """Tell it something; nothing happens once it has ended."""

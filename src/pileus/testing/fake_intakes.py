@@ -5,8 +5,33 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from pileus.ports.intakes import Attach, Chunk, Command, Detach, End, Open, Told
+from pileus.ports.intakes import Attach, Chunk, Command, Detach, End, InletClosed, Open, Told
 from pileus.testing.fake_spools import FakeSpools
+
+
+class FakeInlet:
+    """Keeps what was pushed: ``begin``, bytes, ``end`` or ``cut``."""
+
+    def __init__(self) -> None:
+        self.came: list[str | bytes] = []
+        self.is_gone = False
+
+    async def begin(self) -> None:
+        """A publisher comes."""
+        self._take("begin")
+
+    async def write(self, data: bytes) -> None:
+        """Its bytes."""
+        self._take(data)
+
+    async def end(self, *, is_clean: bool) -> None:
+        """It ended, or was cut off."""
+        self._take("end" if is_clean else "cut")
+
+    def _take(self, what: str | bytes) -> None:
+        if self.is_gone:
+            raise InletClosed("gone")
+        self.came.append(what)
 
 
 class FakeIntake:
@@ -16,6 +41,7 @@ class FakeIntake:
         self.name, self.opened = name, opened
         self.commands: list[Command] = []
         self.is_closed = False
+        self.inlet = FakeInlet()
         self._told: asyncio.Queue[Told | None] = asyncio.Queue()
 
     @property
@@ -56,6 +82,7 @@ class FakeIntake:
 
     def die(self) -> None:
         """The process is gone without a word."""
+        self.inlet.is_gone = True
         self._told.put_nowait(None)
 
     def send(self, command: Command) -> None:

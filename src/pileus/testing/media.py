@@ -8,6 +8,7 @@ from pileus.ports.clock import Clock
 from pileus.ports.intakes import Attach, Command, End, Intake, Open, Segment, State, Told
 from pileus.services.media.delivering import Deliveries
 from pileus.services.media.streams import Streams
+from pileus.testing.fake_intakes import FakeInlet
 from pileus.testing.fake_spools import FakeSpools
 from pileus.testing.platform import MemoryPlatform
 
@@ -51,6 +52,7 @@ class _Scripted:
     def __init__(self, intakes: ScriptedIntakes, clock: Clock, opened: Open) -> None:
         self._intakes, self._clock, self._opened = intakes, clock, opened
         self.attached: Sequence[Attach] = ()
+        self.inlet = FakeInlet()
 
     def send(self, command: Command) -> None:
         """Engines are none of this script's."""

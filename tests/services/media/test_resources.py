@@ -167,7 +167,8 @@ async def test_a_stack_takes_everything_away(code: Bench) -> None:
         ({"People": {"Framerate": 5}}, "Framerate is not a property; there are Batch, Code, "),
         ({"People": {"Scale": {"Most": 5}}}, "Scale.Most is not a property; there are Idle, Max, "),
         ({"People": {"Input": {"Audio": {"Width": 5}}}}, "Audio.Width is not a property"),
-        ({"Lobby": {"Push": "x"}}, "Push is not a property; there are CopyTo, Enabled, "),
+        ({"Lobby": {"Posh": "x"}}, "Posh is not a property; there are CopyTo, Enabled, "),
+        ({"Lobby": {"Push": True}}, "A source is read at its Url or pushed to, not both."),
         ({"Newsroom": {"Engines": ["ghost"]}}, "There is no engine ghost."),
     ],
 )  # fmt: skip

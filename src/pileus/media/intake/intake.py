@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import queue
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from av.error import FFmpegError
 
+from pileus.media.intake.inlet import Inlet, Publisher
 from pileus.media.intake.inputs import Pictures, Piece, SoundPieces, Wanted
 from pileus.media.intake.location import Location, locate
 from pileus.media.intake.packets import Connection, Stalled, Timed
@@ -29,6 +30,10 @@ _STOP_POLL_S = 0.2
 
 class _Stopped(Exception):
     """Nobody wants the source any more."""
+
+
+class _CutOff(Exception):
+    """A pushed source's publisher went away without a word, and nobody took its place."""
 
 
 class Intake:
@@ -57,10 +62,15 @@ class Intake:
         is_forced = True
         try:
             location = locate(self._open.url, self._open.options)
-            self._run(location)
+            if self._open.url == messages.PUSHED:
+                self._run_pushed(location)
+            else:
+                self._run(location)
             is_forced = False
         except _Stopped:
             self._state("ended", "stopped")
+        except _CutOff as silence:
+            self._state("ended", str(silence))
         except PileusError as problem:
             self._state("failed", str(problem))
         self._tell_counts()
@@ -95,6 +105,32 @@ class Intake:
                 pause_s = _PAUSE_FIRST_S
             self._pause(pause_s * (0.75 + self._chance() / 2), reason)
             pause_s = min(pause_s * 2, _PAUSE_LAST_S)
+
+    def _run_pushed(self, location: Location) -> None:
+        """One publisher after another, while each was cut off and the next comes soon."""
+        inlet = Inlet(self._open.inlet_fd, self._patience.mono_s, self._obey)
+        self._state("connecting")
+        while (publisher := inlet.publisher(self._open.linger_s)) is not None:
+            self._watch(publisher)
+            try:
+                self._connect(dataclasses.replace(location, file=publisher))
+            except (SourceError, CannotRecord):
+                if publisher.is_clean or not publisher.is_over:
+                    raise
+            if publisher.is_clean:
+                self._state("ended")
+                return
+            self._state("stalled", "The publisher was cut off; it may come back.")
+        raise _CutOff("The publisher was cut off and did not come back.")
+
+    def _watch(self, publisher: Publisher) -> None:
+        """A publisher that is silent is not hung up on: it may have nothing to show."""
+        before = self._connections
+        publisher.silent_s = self._open.stall_s
+        publisher.on_silence = lambda: self._state("stalled", "The publisher sends nothing.")
+        publisher.on_sound = lambda: self._state(
+            "live" if self._connections > before else "connecting"
+        )
 
     def _pause(self, pause_s: float, reason: str) -> None:
         self._state("failed", reason, round(pause_s * 1000))
@@ -253,7 +289,7 @@ class Intake:
         self._told_s = self._patience.mono_s()
         gated = {name: each.gated for name, each in self._inputs.items()}
         counts = messages.Counts(
-            counts=asdict(self._counts), gated=gated, connections=self._connections
+            counts=dataclasses.asdict(self._counts), gated=gated, connections=self._connections
         )
         self._tell(counts)
 

@@ -6,6 +6,7 @@ Options are FFmpeg's: https://ffmpeg.org/ffmpeg-protocols.html, https://ffmpeg.o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from pileus.media.units import SourceError
@@ -31,6 +32,13 @@ _BY_SCHEME: dict[str, dict[str, str]] = {
     "https": {"protocol_whitelist": _HTTP},
     "file": {"protocol_whitelist": "file"},
     "device": {},
+    # Bytes of a stranger: whatever they say of themselves, nothing else is opened.
+    "push": {
+        "analyzeduration": "1000000",
+        "probesize": "1000000",
+        "format_whitelist": "matroska,webm,mpegts,mov,mp4,m4a,3gp,3g2,mj2,flv,ogg,wav,aac,mp3",
+        "protocol_whitelist": "pipe",
+    },
 }
 _ALLOWED = frozenset({"rtsp_transport", "user_agent", "framerate", "video_size", "input_format"})
 """Options that a user may set."""
@@ -45,6 +53,7 @@ class Location:
         shown: the address without user and password, for messages and logs.
         is_live: its end is a camera that went away, so it is opened again; a file's end is its end.
         format: FFmpeg's name where it must be told, else empty.
+        file: what is read in the target's place, with a ``read(size)``.
     """
 
     target: str
@@ -52,6 +61,7 @@ class Location:
     is_live: bool
     format: str = ""
     options: dict[str, str] = field(default_factory=dict)
+    file: Any = None
 
 
 def locate(url: str, given: dict[str, str] | None = None) -> Location:
@@ -63,13 +73,15 @@ def locate(url: str, given: dict[str, str] | None = None) -> Location:
     """
     parts = urlsplit(url)
     if parts.scheme not in _BY_SCHEME:
-        known = ", ".join(sorted(_BY_SCHEME))
+        known = ", ".join(sorted(set(_BY_SCHEME) - {"push"}))
         raise SourceError(f"{redacted(url)}: a source's address begins with one of {known}.")
     if unknown := sorted(set(given or ()) - _ALLOWED):
         raise SourceError(
             f"{unknown[0]} is no option of a source; {', '.join(sorted(_ALLOWED))} are."
         )
     options = {**_BY_SCHEME[parts.scheme], **(given or {})}
+    if parts.scheme == "push":
+        return Location(url, "What is pushed", True, "", options)
     if parts.scheme in ("file", "device"):
         path = parts.path or parts.netloc
         if not path.startswith("/"):

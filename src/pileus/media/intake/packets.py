@@ -60,10 +60,10 @@ class Connection:
         self._location, self._counts, self._origin_ms = location, counts, origin_ms
         try:
             self._container: InputContainer = av.open(
-                location.target,
+                location.target if location.file is None else location.file,
                 format=location.format or None,
                 options=location.options,
-                timeout=timeouts_s,
+                timeout=timeouts_s if location.file is None else None,
                 metadata_errors="replace",
             )
         except (FFmpegError, OSError, ValueError) as error:

@@ -37,3 +37,38 @@ def looked_at(message: str) -> ServiceError:
 
 def invalid_token() -> ServiceError:
     return invalid("NextToken is not valid.")
+
+
+def unreadable(source: str, reason: str) -> ServiceError:
+    return ServiceError(
+        "SourceNotReadableException",
+        f"What was pushed to {source} cannot be read: {reason}",
+        status=422,
+    )
+
+
+def not_pushed(source: str) -> ServiceError:
+    return invalid(f"The source {source} is not one to push to: it lacks Push.")
+
+
+def published_already(source: str) -> ServiceError:
+    return ServiceError(
+        "ResourceInUseException",
+        f"Somebody pushes to {source} already; one at a time may.",
+        status=409,
+    )
+
+
+def switched_off(source: str) -> ServiceError:
+    return ServiceError(
+        "ResourceInUseException", f"The source {source} is switched off.", status=409
+    )
+
+
+def wrong_key() -> ServiceError:
+    return ServiceError(
+        "AccessDeniedException",
+        "Pushing takes the source's push key (Authorization: Bearer, or ?key=) or a signature; "
+        "DescribeSource tells the key.",
+        status=403,
+    )

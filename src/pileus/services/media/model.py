@@ -17,6 +17,7 @@ class Source(msgspec.Struct, kw_only=True):
         epoch_ms: wall time of the source's first frame; 0 before that.
         keep_s, keep_bytes: how much of the recording is kept; 0: no bound.
         copy_to: ``s3://bucket/prefix`` that finished segments are copied to; empty: nowhere.
+        push_key: what a publisher shows; empty where the source is pulled.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Source(msgspec.Struct, kw_only=True):
     stream: str = ""
     epoch_ms: int = 0
     revision: int = 0
+    push_key: str = ""
 
 
 class EngineInput(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from pileus.ports.intakes import Intakes
 from pileus.ports.nodes import Nodes
 from pileus.services.media.delivering import Deliveries
 from pileus.services.media.engines import Engines
+from pileus.services.media.pushes import Pushes
 from pileus.services.media.streams import Streams
 
 _UNBOUNDED = 1_000_000
@@ -59,4 +60,5 @@ def add_media_parts(
     kernel.add_part(Engines, engines)
     kernel.add_part(Streams, Streams(kernel, intakes))
     kernel.add_part(Deliveries, Deliveries(kernel))
+    kernel.add_part(Pushes, Pushes(kernel))
     return engines

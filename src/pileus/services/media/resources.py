@@ -28,7 +28,18 @@ from pileus.values.errors import ServiceError
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _S3_URI = re.compile(r"s3://([^/]+)/(.+)")
 _SOURCE = frozenset(
-    {"CopyTo", "Enabled", "Keep", "KeepBytes", "Name", "Options", "Paced", "Pull", "Segment"}
+    {
+        "CopyTo",
+        "Enabled",
+        "Keep",
+        "KeepBytes",
+        "Name",
+        "Options",
+        "Paced",
+        "Pull",
+        "Push",
+        "Segment",
+    }
 )
 _ENGINE = frozenset(
     {"Batch", "Code", "CodeUri", "Environment", "Gate", "Handler", "Input", "MaxAttempts",
@@ -98,10 +109,11 @@ async def _delete(call: StreamCall, kind: str, request: ResourceRequest) -> None
 def _source(request: ResourceRequest) -> dict[str, Any]:
     given = request.properties
     _only(given, _SOURCE)
-    wanted: dict[str, Any] = {
-        "Url": require(request, "Pull"),
-        "Options": given.get("Options") or {},
-    }
+    wanted: dict[str, Any] = {"Options": given.get("Options") or {}}
+    if _is_true(given.get("Push", False)):
+        wanted["Push"] = True
+    if given.get("Pull") or not wanted.get("Push"):
+        wanted["Url"] = require(request, "Pull")
     wanted["SegmentSeconds"] = _duration_ms(given.get("Segment", "2s"), "Segment") / 1000
     wanted["KeepSeconds"] = _duration_ms(given.get("Keep", "1h"), "Keep") // 1000
     wanted["KeepBytes"] = _number(given, "KeepBytes", 0)

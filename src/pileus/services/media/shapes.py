@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from pileus.kernel.calls import Call
-from pileus.services.media.model import Engine, Pipeline, Segment, Source
+from pileus.ports.intakes import PUSHED
+from pileus.services.media.model import CONNECTING, STOPPED, Engine, Pipeline, Segment, Source
 from pileus.services.media.store import arn_of
+from pileus.services.media.streams import Known
 from pileus.values.times import utc
 
 
@@ -26,8 +29,44 @@ def source(call: Call, record: Source) -> dict[str, Any]:
         "State": record.state,
         "CreatedAt": utc(record.created_ms),
     }
+    if record.url == PUSHED:
+        del shown["Url"]
+        shown["Push"] = True
     if record.reason:
         shown["StateReason"] = record.reason
+    if record.url == PUSHED and record.is_enabled and record.state == STOPPED:
+        shown |= {"State": CONNECTING, "StateReason": "Nobody has pushed yet."}
+    return shown
+
+
+def push(call: Call, record: Source) -> dict[str, Any]:
+    """Where a source that is pushed to takes media, and its key; nothing for others."""
+    if record.url != PUSHED:
+        return {}
+    path = f"/_pileus/media/{call.account}/{call.region}/{quote(record.name)}/push"
+    return {"PushUrl": call.context.endpoint + path, "PushKey": record.push_key}
+
+
+def known(found: Known) -> dict[str, Any]:
+    """``Format`` and ``Counts`` of a source, as far as its process has told."""
+    shown: dict[str, Any] = {}
+    if (told := found.format) is not None:
+        given = {
+            "Video": told.video,
+            "Width": told.width,
+            "Height": told.height,
+            "Rate": told.rate,
+            "Audio": told.audio,
+            "SampleRate": told.sample_rate,
+        }
+        shown["Format"] = {name: value for name, value in given.items() if value}
+    if found.counts is not None:
+        counts = found.counts
+        shown["Counts"] = {
+            **counts.counts,
+            "connections": counts.connections,
+            "gated": sum(counts.gated.values()),
+        }
     return shown
 
 

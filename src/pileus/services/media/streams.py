@@ -5,20 +5,30 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
+
 from pileus.kernel.calls import Call, ReadCall, StreamCall, WriteCall
 from pileus.kernel.kernel import Kernel
 from pileus.ports import intakes as messages
-from pileus.ports.intakes import Intake, Intakes
-from pileus.services.media import recording, store
+from pileus.ports.intakes import PUSHED, Intake, Intakes
+from pileus.services.media import errors, recording, store
 from pileus.services.media.engines import Engines
 from pileus.services.media.lanes import ObjectLane
-from pileus.services.media.model import FAILED, STOPPED, Engine, EngineInput, Source
+from pileus.services.media.model import ENDED, FAILED, STOPPED, Engine, EngineInput, Source
 from pileus.services.media.previews import Previews
+from pileus.services.media.publishing import Publishing
 from pileus.services.media.spools import Spools, spool_of
 
 _RESTART_FIRST_S, _RESTART_LAST_S = 1.0, 30.0
 _DRAIN_MS = 30_000
 _Key = tuple[str, str, str]
+
+
+class Known(msgspec.Struct):
+    """What a source turned out to hold, and what was wrong with it."""
+
+    format: messages.Format | None = None
+    counts: messages.Counts | None = None
 
 
 class Streams:
@@ -29,11 +39,15 @@ class Streams:
         self._spools = Spools(intakes)
         self._running: dict[_Key, _Following] = {}
         self.previews = Previews()
+        self._known: dict[_Key, Known] = {}
 
     async def recover(self, call: StreamCall) -> None:
         """Store what a killed platform had not, then read every source of a space that is enabled."""
         await self._spools.recover(call)
         for source in call.read(lambda view: list(store.every(view.state, "source"))):
+            if source.url == PUSHED and source.state in _CUT_SHORT:
+                reason = "The platform was started anew; nobody pushes now."
+                await _note_state(call, source.name, ENDED, reason)
             self.follow(call, source.name)
 
     async def prepare(self, call: StreamCall, name: str) -> None:
@@ -47,11 +61,33 @@ class Streams:
         source = own.read(lambda view: store.find(view.state, "source", name))
         if source is None or not source.is_enabled or key in self._running:
             return
+        if source.url != PUSHED:
+            self._begin(key, own)
+
+    def _begin(self, key: _Key, own: StreamCall) -> _Following:
+        """Start reading a source."""
+        name = key[2]
         following = self._running[key] = _Following(
             own, name, self._intakes, self._spools, self.previews
         )
+        self._known[key] = following.known
         following.task = self._kernel.supervisor.spawn(f"source {name}", following.run())
         following.task.add_done_callback(lambda _: self._ended(key, following))
+        return following
+
+    async def publish(self, call: StreamCall, name: str) -> Publishing:
+        """Let somebody push to a source that may be pushed to; a process begins where none waits.
+
+        Raises ResourceInUseException: somebody does already.
+        """
+        key = (call.account, call.region, name)
+        while (following := self._running.get(key)) is not None and following.is_over:
+            assert following.task is not None
+            await asyncio.wait({following.task})  # engines are at the last pieces of the one before
+            self._ended(key, following)
+        if following is None:
+            following = self._begin(key, self._kernel.stream_call(call.space))
+        return following.publish()
 
     def _ended(self, key: _Key, following: _Following) -> None:
         if self._running.get(key) is following:
@@ -75,6 +111,7 @@ class Streams:
         """Delete what is left of a source."""
         await self.stop(call, name)
         self.previews.forget((call.account, call.region, name))
+        self._known.pop((call.account, call.region, name), None)
         own = self._kernel.stream_call(call.space)
         await self._spools.forget(own, name)
         await recording.forget(own, name)
@@ -100,6 +137,10 @@ class Streams:
         following = self._running.get((call.account, call.region, source))
         return following.task if following is not None else None
 
+    def known(self, call: Call, source: str) -> Known:
+        """What the source's last life turned out to hold; nothing since the platform started: nothing."""
+        return self._known.get((call.account, call.region, source), Known())
+
     def lane(self, call: Call, source: str, engine: str) -> dict[str, Any] | None:
         """What DescribeLane tells; None where the source is not read or the engine not on it."""
         following = self._running.get((call.account, call.region, source))
@@ -118,7 +159,10 @@ class _Following:
         self._intake: Intake | None = None
         self._inputs: dict[EngineInput, str] = {}
         self._lane_tasks: dict[str, asyncio.Task[None]] = {}
-        self._stream = ""
+        self._stream = self._failure = ""
+        self._publishing: Publishing | None = None
+        self.known = Known()
+        self.is_over = False
         self.lanes: dict[str, ObjectLane] = {}
         self.task: asyncio.Task[None] | None = None
 
@@ -137,6 +181,7 @@ class _Following:
                 await self._call.clock.sleep(pause_s)
                 pause_s = min(pause_s * 2, _RESTART_LAST_S)
         finally:
+            self._publishing_over("The source is read no more.")
             for task in self._lane_tasks.values():
                 task.cancel()
             if self._intake is not None:
@@ -177,15 +222,20 @@ class _Following:
         intake = await self._intakes.start(f"source {source.name}", opened)
         self._intake = intake
         self._inputs.clear()
+        if self._publishing is not None:
+            self._publishing.opened(intake.inlet)
         try:
             await self.align()
             self._previews.begin(self._key, intake)
             async for told in intake.told():
                 if await self._take(told):
+                    self.is_over = True
+                    self._publishing_over(self._failure)
                     await self._drain()
                     return True
             return False
         finally:
+            self._publishing_over("The process that reads it ended.")
             self._intake = None
             self._previews.end(self._key)
             await intake.close()
@@ -201,7 +251,12 @@ class _Following:
         elif isinstance(told, messages.Segment):
             await self._spools.store(self._call, self._name)
         elif isinstance(told, messages.State):
+            self._failure = told.reason if told.state == "failed" else ""
             await _note_state(self._call, self._name, told.state.upper(), told.reason)
+        elif isinstance(told, messages.Format):
+            self.known.format = told
+        elif isinstance(told, messages.Counts):
+            self.known.counts = told
         return isinstance(told, messages.End)
 
     async def _drain(self) -> None:
@@ -211,6 +266,22 @@ class _Following:
             if self._call.clock.now_ms() >= until_ms:
                 return
             await self._call.clock.sleep(0.05)
+
+    # -- publishers -------------------------------------------------------------------------
+
+    def publish(self) -> Publishing:
+        """One at a time. Raises ResourceInUseException."""
+        if self._publishing is not None and not self._publishing.is_ended:
+            raise errors.published_already(self._name)
+        self._publishing = Publishing(self._name)
+        if self._intake is not None:
+            self._publishing.opened(self._intake.inlet)
+        return self._publishing
+
+    def _publishing_over(self, reason: str) -> None:
+        if self._publishing is not None:
+            self._publishing.over(reason)
+            self._publishing = None
 
     # -- lanes ------------------------------------------------------------------------------
 

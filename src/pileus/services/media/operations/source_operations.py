@@ -9,15 +9,34 @@ from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.kernel.operations import Reply, read, stream
 from pileus.media.intake.location import locate
 from pileus.media.units import SourceError
+from pileus.ports.intakes import PUSHED
 from pileus.services.media import copies, errors, shapes, store
 from pileus.services.media.model import STOPPED, Source
 from pileus.services.media.streams import Streams
 from pileus.values.body import Body
 
+_KEY_BYTES = 20
+
+
+def _address(record: Source, request: Mapping[str, Any]) -> str:
+    """Where it comes from; raises ValidationException for nothing, and for two things at once."""
+    url: str = request.get("Url", "")
+    if request.get("Push"):
+        if url:
+            raise errors.invalid("A source is read at its Url or pushed to, not both.")
+        return PUSHED
+    if url.startswith(PUSHED):
+        raise errors.invalid("A source that is pushed to has Push, and no Url.")
+    if request.get("Push") is False and not url and record.url == PUSHED:
+        raise errors.invalid("A source that is not pushed to has a Url.")
+    if not url and not record.url:
+        raise errors.invalid("A source has a Url, or Push.")
+    return url or record.url
+
 
 def _apply(record: Source, request: Mapping[str, Any]) -> None:
     """Take over what is given; raises ValidationException for an address that means nothing."""
-    record.url = request.get("Url", record.url)
+    record.url = _address(record, request)
     record.options = dict(request.get("Options", record.options))
     try:
         location = locate(record.url, record.options)
@@ -35,6 +54,14 @@ def _apply(record: Source, request: Mapping[str, Any]) -> None:
     record.is_enabled = request.get("Enabled", record.is_enabled)
 
 
+def _give_key(write: WriteCall, record: Source) -> None:
+    """A source that is pushed to has a key of its own, as long as it is pushed to."""
+    if record.url != PUSHED:
+        record.push_key = ""
+    elif not record.push_key:
+        record.push_key = write.random_bytes(_KEY_BYTES).hex()
+
+
 @stream
 async def create_source(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Read a source from now on, unless it is not enabled."""
@@ -43,6 +70,7 @@ async def create_source(call: StreamCall, request: Mapping[str, Any], body: Body
         store.check_new(write.state, "source", request["Name"])
         record = Source(name=request["Name"], url="", shown="", created_ms=write.now_ms)
         _apply(record, request)
+        _give_key(write, record)
         store.put(write.state, "source", record)
 
     if call.read(lambda view: store.find(view.state, "source", request["Name"])) is None:
@@ -59,6 +87,7 @@ async def update_source(call: StreamCall, request: Mapping[str, Any], body: Body
     def step(write: WriteCall) -> None:
         record = store.named(write.state, "source", request["Name"])
         _apply(record, request)
+        _give_key(write, record)
         record.revision += 1
         store.put(write.state, "source", record)
 
@@ -84,10 +113,17 @@ async def delete_source(call: StreamCall, request: Mapping[str, Any], body: Body
     return Reply({})
 
 
-@read
-def describe_source(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
-    """A source, its state and why it is in it."""
-    return {"Source": shapes.source(call, store.named(call.state, "source", request["Name"]))}
+@stream
+async def describe_source(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
+    """A source, its state and why it is in it, what it holds; of one that is pushed to, where to and with
+    which key."""
+
+    def look(view: ReadCall) -> dict[str, Any]:
+        record = store.named(view.state, "source", request["Name"])
+        return shapes.source(view, record) | shapes.push(view, record)
+
+    known = call.part(Streams).known(call, request["Name"])
+    return Reply({"Source": call.read(look) | shapes.known(known)})
 
 
 @read
@@ -102,6 +138,8 @@ def _shown(call: StreamCall, name: str) -> dict[str, Any]:
     def look(view: ReadCall) -> dict[str, Any]:
         found = store.find(view.state, "source", name)
         # Deleted by another call meanwhile.
-        return {"Name": name, "State": STOPPED} if found is None else shapes.source(view, found)
+        if found is None:
+            return {"Name": name, "State": STOPPED}
+        return shapes.source(view, found) | shapes.push(view, found)
 
     return call.read(look)

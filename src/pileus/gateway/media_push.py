@@ -1,0 +1,169 @@
+"""Media that clients push: ``/_pileus/media/<account>/<region>/<source>/push``.
+
+``POST`` or ``PUT`` of Matroska, WebM, MPEG-TS or fragmented MP4, whole or chunked; or a WebSocket whose binary
+messages are such bytes, as a browser's MediaRecorder makes them, and whose text message ``{"event": "end"}`` ends
+it cleanly. Who pushes shows the source's push key (``Authorization: Bearer <key>`` or ``?key=<key>``) or signs the
+request for the service ``media``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any, Protocol
+from urllib.parse import parse_qs, unquote
+
+import orjson
+
+from pileus.gateway.server import WebSocket, WebSocketHandler
+from pileus.ports.clock import Clock
+from pileus.protocols.http import HttpRequest, HttpResponse
+from pileus.protocols.sigv4 import Lookup, Verifier
+from pileus.protocols.targets import Target
+from pileus.values.context import Principal
+from pileus.values.errors import ServiceError
+
+PATH = re.compile(r"/_pileus/media/([0-9]{12})/([a-z0-9-]+)/([^/]+)/push")
+_GONE = 4000
+"""WebSocket codes of our own: this plus the HTTP status, such as 4403."""
+_REASON_BYTES_MAX = 120
+"""A close frame's reason has at most 123 bytes (RFC 6455, section 5.5)."""
+
+
+class Published(Protocol):
+    """The media room's ``Publishing``."""
+
+    async def begin(self) -> None: ...
+
+    async def write(self, data: bytes, /) -> None: ...
+
+    async def end(self, *, is_clean: bool) -> None: ...
+
+
+class Pushes(Protocol):
+    """The media room's ``Pushes``."""
+
+    def check_key(self, place: Any, key: str, /) -> None: ...
+
+    def check_principal(self, place: Any, principal: Principal, /) -> Awaitable[None]: ...
+
+    def publish(self, place: Any, /) -> Awaitable[Published]: ...
+
+
+class PlaceMaker(Protocol):
+    """Makes what the room calls a source by."""
+
+    def __call__(self, account: str, region: str, source: str, /) -> Any: ...
+
+
+class MediaPush:
+    """Takes what is pushed, and says in words why it does not.
+
+    Args:
+        lookup: access key and session token → Credential, for requests that are signed.
+    """
+
+    def __init__(self, pushes: Pushes, place: PlaceMaker, lookup: Lookup, clock: Clock) -> None:
+        self._pushes, self._place = pushes, place
+        self._verifier = Verifier(lookup)
+        self._clock = clock
+
+    async def __call__(self, request: HttpRequest) -> HttpResponse:
+        """200 when all was read; 403, 404, 409 (somebody pushes already), 422 (it cannot be read)."""
+        if request.method not in ("POST", "PUT"):
+            return _told(405, "MethodNotAllowed", "Media is POSTed here, or sent over a WebSocket.")
+        # It is told below when the client goes away: what came before is kept.
+        request.outlives_client = True
+        try:
+            place = await self._checked(request)
+            await self._take(place, aiter(request.body))
+        except ServiceError as error:
+            return _told(error.status, error.code, error.message)
+        return HttpResponse(200, _JSON, b'{"State": "ENDED"}')
+
+    def websocket(self, request: HttpRequest) -> WebSocketHandler | None:
+        """The handler of an upgrade; a refusal is told by the close frame, which a browser can see."""
+        if PATH.fullmatch(request.path) is None:
+            return None
+
+        async def handle(socket: WebSocket) -> None:
+            try:
+                place = await self._checked(request)
+                await self._take(place, _messages(socket))
+            except ServiceError as error:
+                reason = error.message.encode()[:_REASON_BYTES_MAX].decode(errors="ignore")
+                await socket.close(_GONE + error.status, reason)
+                return
+            await socket.close()
+
+        return handle
+
+    async def _take(self, place: Any, pieces: AsyncIterator[bytes]) -> None:
+        published = await self._pushes.publish(place)
+        is_clean = False
+        try:
+            await published.begin()
+            async for piece in pieces:
+                await published.write(piece)
+            is_clean = True
+        finally:
+            if not is_clean:
+                await published.end(is_clean=False)
+        await published.end(is_clean=True)
+
+    async def _checked(self, request: HttpRequest) -> Any:
+        """The source's name; raises ServiceError unless the caller may push to it."""
+        match = PATH.fullmatch(request.path)
+        if match is None:
+            raise ServiceError("NotFound", f"Nothing is served at {request.path}.", status=404)
+        place = self._place(match[1], match[2], unquote(match[3]))
+        authorization = request.headers.get("authorization", "")
+        if authorization.startswith("AWS4-") or "X-Amz-Signature=" in request.query:
+            await self._pushes.check_principal(place, self._principal(request, match[2]))
+            return place
+        key = authorization.removeprefix("Bearer ")
+        self._pushes.check_key(place, key or parse_qs(request.query).get("key", [""])[0])
+        return place
+
+    def _principal(self, request: HttpRequest, region: str) -> Principal:
+        # A streamed body declares its hash, which may be UNSIGNED-PAYLOAD; an upgrade has none.
+        body = b"" if request.method == "GET" else None
+        target = Target("media", "PushMedia", "rest-json", method=request.method)
+        verified = self._verifier.verify(request, target, body, self._clock.now_ms())
+        assert verified is not None
+        credential = verified.credential
+        if credential.is_loopback_only and not request.is_loopback:
+            raise ServiceError(
+                "AccessDeniedException", "These keys are for this machine.", status=403
+            )
+        return credential.principal
+
+
+async def _messages(socket: WebSocket) -> AsyncIterator[bytes]:
+    """Binary messages up to the end that the client states; one that just goes away was cut off."""
+    while (message := await socket.receive()) is not None:
+        if isinstance(message, bytes):
+            yield message
+        elif _is_end(message):
+            return
+    raise ServiceError("IncompleteBody", "The WebSocket was closed without an end.")
+
+
+def _is_end(message: str) -> bool:
+    try:
+        told = orjson.loads(message)
+    except orjson.JSONDecodeError:
+        told = None
+    if told != {"event": "end"}:
+        raise ServiceError(
+            "ValidationException", 'Media is binary messages; the one text is {"event": "end"}.'
+        )
+    return True
+
+
+_JSON = [("Content-Type", "application/json")]
+
+
+def _told(status: int, code: str, message: str) -> HttpResponse:
+    body = orjson.dumps({"Error": code, "Message": message})
+    return HttpResponse(status, list(_JSON), body)

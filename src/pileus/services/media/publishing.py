@@ -1,0 +1,82 @@
+"""One publisher of a pushed source: its bytes go to the source's process, as fast as that takes them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from pileus.ports.intakes import Inlet, InletClosed
+from pileus.services.media import errors
+
+
+class Publishing:
+    """Made by ``Streams.publish``; ended by :meth:`end`, whatever happens in between."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._inlet: asyncio.Future[Inlet] = asyncio.get_running_loop().create_future()
+        self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.is_ended = False
+
+    # -- the publisher's side ---------------------------------------------------------------
+
+    async def begin(self) -> None:
+        """Wait for the process and tell it. Raises SourceNotReadableException."""
+        await self._unless_over(self._begin())
+
+    async def write(self, data: bytes) -> None:
+        """Hand on bytes, once the process has room for them. Raises SourceNotReadableException: it cannot
+        read what came before."""
+        await self._unless_over(self._inlet.result().write(data))
+
+    async def end(self, *, is_clean: bool) -> None:
+        """The publisher has ended, or went away. After a clean end this waits until all is read.
+
+        Raises SourceNotReadableException.
+        """
+        self.is_ended = True
+        if self._over.done() or not self._inlet.done():
+            if is_clean:
+                self._check()
+            return
+        try:
+            await self._inlet.result().end(is_clean=is_clean)
+        except InletClosed:
+            pass  # who reads it tells why
+        if is_clean:
+            await self._over
+            self._check()
+
+    async def _begin(self) -> None:
+        inlet = await asyncio.shield(self._inlet)
+        await inlet.begin()
+
+    async def _unless_over(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        try:
+            waited: set[asyncio.Future[Any]] = {task, self._over}
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            self._check()
+            await task
+        except InletClosed:
+            await self._over
+            self._check()
+        finally:
+            task.cancel()
+
+    def _check(self) -> None:
+        if self._over.done() and (reason := self._over.result()):
+            raise errors.unreadable(self._source, reason)
+
+    # -- the source's side ------------------------------------------------------------------
+
+    def opened(self, inlet: Inlet) -> None:
+        """A process is there to read it."""
+        if not self._inlet.done():
+            self._inlet.set_result(inlet)
+
+    def over(self, reason: str) -> None:
+        """Nothing is read any more; ``reason`` is empty where all was."""
+        if not self._over.done():
+            self._over.set_result(reason)

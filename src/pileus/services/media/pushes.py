@@ -1,0 +1,76 @@
+"""Who may push to a source, and the way to it."""
+
+from __future__ import annotations
+
+import hmac
+
+import msgspec
+
+from pileus.kernel.calls import StreamCall
+from pileus.kernel.kernel import Kernel
+from pileus.ports.intakes import PUSHED
+from pileus.services.media import errors, store
+from pileus.services.media.model import Source
+from pileus.services.media.publishing import Publishing
+from pileus.services.media.streams import Streams
+from pileus.values.context import CallContext, Principal
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A source by its full name."""
+
+    account: str
+    region: str
+    source: str
+
+
+class Pushes:
+    """The platform's one answer to who pushes."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    def check_key(self, place: Place, key: str) -> None:
+        """Raise AccessDeniedException unless the key is the source's: also where there is no source, so
+        that nobody learns which there are."""
+        source = self._find(place)
+        known = "" if source is None else source.push_key
+        if not known or not hmac.compare_digest(known.encode(), key.encode()):
+            raise errors.wrong_key()
+
+    async def check_principal(self, place: Place, principal: Principal) -> None:
+        """Raise unless the principal may see the source's key, and so may push.
+
+        Raises AccessDeniedException, ResourceNotFoundException.
+        """
+        context = CallContext(
+            account=place.account,
+            region=place.region,
+            principal=principal,
+            request_id=self._call(place).new_id(),
+        )
+        if principal.account != place.account:
+            raise errors.wrong_key()
+        given = {"Name": place.source}
+        await self._kernel.invoke(context, "media", "DescribeSource", given, None)
+
+    async def publish(self, place: Place) -> Publishing:
+        """Begin to push. Raises ValidationException, ResourceInUseException, ResourceNotFoundException."""
+        source = self._find(place)
+        if source is None:
+            raise errors.not_found("source", place.source)
+        if source.url != PUSHED:
+            raise errors.not_pushed(place.source)
+        if not source.is_enabled:
+            raise errors.switched_off(place.source)
+        return await self._kernel.part(Streams).publish(self._call(place), place.source)
+
+    def _find(self, place: Place) -> Source | None:
+        found: Source | None = self._call(place).read(
+            lambda view: store.find(view.state, "source", place.source)
+        )
+        return found
+
+    def _call(self, place: Place) -> StreamCall:
+        room = self._kernel.registry.room("media")
+        return self._kernel.stream_call(room.space(place.account, place.region))
