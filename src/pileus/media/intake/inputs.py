@@ -18,6 +18,8 @@ from av.video.frame import VideoFrame
 from pileus.media.intake.motion import MotionGate
 from pileus.runtime.frame_ring import RGB24, S16LE, RingWriter
 
+_DOZE_AFTER_MS = 10_000
+"""So long after the last picture that moved only keyframes are of interest."""
 _SOUND_MS = 200
 """Length of a piece of sound."""
 
@@ -31,7 +33,8 @@ class Wanted:
         kind: ``frames`` or ``audio``.
         rate: pictures a second at most, or Hz.
         width: of the pictures, in pixels; 0 for the source's own.
-        gate: ``motion`` to leave out pictures in which nothing moves, else empty.
+        gate: ``motion`` to leave out pictures in which nothing moves, ``keyframes`` to decode only keyframes,
+            too, where nothing has moved for a while; else empty.
         slots: of the ring.
     """
 
@@ -61,7 +64,8 @@ class Pictures:
         self.wanted = wanted
         self._folder = folder
         self._ring: RingWriter | None = None
-        self._gate = MotionGate() if wanted.gate == "motion" else None
+        self._gate = MotionGate() if wanted.gate else None
+        self._passed_ms = 0
         self._step_ms = 1000 / wanted.rate
         self._due_ms: float | None = None
         self._number = self._rings = 0
@@ -71,15 +75,30 @@ class Pictures:
         """Whether a picture of that time is due."""
         return self._due_ms is None or pts_ms >= self._due_ms - self._step_ms / 10
 
-    def add(self, frame: VideoFrame, pts_ms: int) -> Iterator[Piece]:
-        """Put a due picture into the ring."""
+    def may_doze(self, pts_ms: int) -> bool:
+        """Whether pictures from then on are of interest only if something has begun to move."""
+        is_quiet = pts_ms - self._passed_ms >= _DOZE_AFTER_MS
+        return self.wanted.gate == "keyframes" and self._number > 0 and is_quiet
+
+    def pass_over(self, pts_ms: int) -> None:
+        """A picture was not decoded, since nothing moves."""
+        if self.wants(pts_ms):
+            self._advance(pts_ms)
+            self.gated += 1
+
+    def _advance(self, pts_ms: int) -> None:
         # On a grid, so that a rate of 5 of a source of 12.5 gives 5 on average.
         due_ms = self._due_ms if self._due_ms is not None else float(pts_ms)
         behind = max(0.0, (pts_ms - due_ms) // self._step_ms)
         self._due_ms = due_ms + (behind + 1) * self._step_ms
+
+    def add(self, frame: VideoFrame, pts_ms: int) -> Iterator[Piece]:
+        """Put a due picture into the ring."""
+        self._advance(pts_ms)
         if self._gate is not None and not self._gate.moves(frame):
             self.gated += 1
             return
+        self._passed_ms = pts_ms
         width, height = bounded_size(frame, self.wanted.width)
         # Rows of most widths are padded.
         image: Any = numpy.ascontiguousarray(

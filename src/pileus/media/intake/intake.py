@@ -10,6 +10,7 @@ from typing import Any
 
 from av.error import FFmpegError
 
+from pileus.media.intake.dozing import DozingDecoder
 from pileus.media.intake.inlet import Inlet, Publisher
 from pileus.media.intake.inputs import Pictures, Piece, SoundPieces, Wanted
 from pileus.media.intake.location import Location, locate
@@ -51,6 +52,7 @@ class Intake:
         self._patience, self._chance = patience, chance
         self._counts = SourceCounts()
         self._inputs: dict[str, Pictures | SoundPieces] = {}
+        self._decoder = DozingDecoder()
         self._previews = Previews(tell)
         self._connections = 0
         self._last_ms = opened.origin_ms - 1
@@ -145,6 +147,7 @@ class Intake:
         timeouts_s = (OPEN_S_MAX, self._open.stall_s)
         with Connection(location, self._counts, origin_ms, timeouts_s) as connection:
             self._connections += 1
+            self._decoder = DozingDecoder()
             self._previews.begin(connection)
             recorder = None
             if self._open.is_recorded:
@@ -223,11 +226,20 @@ class Intake:
         is_drawing = timed.is_video and self._previews.is_drawing
         if not takers and not is_drawing:
             return
+        may_doze = timed.is_video and not is_drawing
+        may_doze = may_doze and all(each.may_doze(timed.pts_ms) for each in takers)
         try:
-            frames = timed.packet.decode()
+            frames = (
+                self._decoder.decode(timed, may_doze=may_doze)
+                if timed.is_video
+                else timed.packet.decode()
+            )
         except FFmpegError:
             self._counts.packets_damaged += 1
             return
+        if may_doze and not frames:
+            for taker in takers:
+                taker.pass_over(timed.pts_ms)
         for frame in frames:
             # Frames have the packets' clock; the difference to the packet's place is the same.
             pts_ms = timed.pts_ms if frame.pts is None else self._place(frame, timed)

@@ -14,6 +14,7 @@ import av
 import numpy
 import pytest
 from av.audio.frame import AudioFrame
+from av.video.frame import VideoFrame
 
 from pileus.media.intake.intake import Intake
 from pileus.media.intake.location import locate, redacted
@@ -153,6 +154,41 @@ def test_sound_comes_whole_and_in_pieces(desk: Desk, tmp_path: Path) -> None:
     assert abs(numpy.argmax(spectrum) * 8000 / samples.size - 440) < 2
     with av.open(desk.of(messages.Segment)[0].path) as container:
         assert len(container.streams.audio) == 1
+
+
+def write_room(path: Path, *, moves_at_ms: int, options: dict[str, str]) -> None:
+    """A room at rest for 30 s at 10 pictures a second, a keyframe every 2 s; something large comes in."""
+    room = numpy.random.default_rng(1).integers(60, 180, (96, 128, 3)).astype(numpy.uint8)
+    with av.open(str(path), "w") as output:
+        track = output.add_stream("libx264", rate=10, options={"g": "20", **options})
+        track.width, track.height, track.pix_fmt = 128, 96, "yuv420p"
+        for number in range(300):
+            image = room.copy()
+            if number * 100 >= moves_at_ms:
+                image[20:80, number % 60 : number % 60 + 40] = 255
+            frame = VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            output.mux(track.encode(frame))
+        output.mux(track.encode(None))
+
+
+@pytest.mark.parametrize("reordering", ["0", "2"])
+def test_while_nothing_moves_only_keyframes_are_decoded(
+    desk: Desk, tmp_path: Path, reordering: str
+) -> None:
+    options = {"preset": "veryfast", "x264-params": f"scenecut=0:bframes={reordering}"}
+    write_room(tmp_path / "v.mkv", moves_at_ms=25_100, options=options)
+    gate = messages.Attach(id="p", kind="frames", rate=10, width=64, gate="keyframes")
+    desk.run(f"file:{tmp_path}/v.mkv", gate)
+    starts = [each.start_ms for each in desk.of(messages.Chunk)]
+    seen = [each for each in starts if each > 2000]
+    assert 25_100 <= seen[0] <= 25_500  # long before the next keyframe
+    assert seen == list(range(seen[0], 30_000, 100))
+    counts = desk.of(messages.Counts)[-1]
+    assert (
+        150 < counts.counts["frames"] < 200
+    )  # all of 10 s and of 5 s, seven keyframes, some twice
+    assert counts.gated["p"] == 300 - len(starts)
 
 
 @pytest.mark.parametrize("width", [30, 34, 50])
