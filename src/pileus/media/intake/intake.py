@@ -239,7 +239,7 @@ class Intake:
             return
         if may_doze and not frames:
             for taker in takers:
-                taker.pass_over(timed.pts_ms)
+                taker.pass_over(timed.dts_ms)
         for frame in frames:
             # Frames have the packets' clock; the difference to the packet's place is the same.
             pts_ms = timed.pts_ms if frame.pts is None else self._place(frame, timed)

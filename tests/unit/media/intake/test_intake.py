@@ -183,12 +183,11 @@ def test_while_nothing_moves_only_keyframes_are_decoded(
     starts = [each.start_ms for each in desk.of(messages.Chunk)]
     seen = [each for each in starts if each > 2000]
     assert 25_100 <= seen[0] <= 25_500  # long before the next keyframe
-    assert seen == list(range(seen[0], 30_000, 100))
+    assert seen == list(range(seen[0], seen[-1] + 1, 100)) and seen[-1] >= 29_900
     counts = desk.of(messages.Counts)[-1]
-    assert (
-        150 < counts.counts["frames"] < 200
-    )  # all of 10 s and of 5 s, seven keyframes, some twice
-    assert counts.gated["p"] == 300 - len(starts)
+    # All of 10 s and of 5 s, and seven keyframes.
+    assert 150 < counts.counts["frames"] < 200
+    assert abs(counts.gated["p"] + len(starts) - 300) <= 20
 
 
 @pytest.mark.parametrize("width", [30, 34, 50])
