@@ -107,7 +107,7 @@ async def test_a_stream_and_a_bus_get_every_result(bench: Bench, seed: int) -> N
     async def scenario(simulation: Simulation, notes: dict[str, Any]) -> None:
         await simulation("kinesis", "CreateStream", ShardCount=1, **stream)
         await simulation("sqs", "CreateQueue", QueueName="told")
-        pattern = json.dumps({"source": ["pileus.media"]})
+        pattern = json.dumps({"detail-type": ["Media Result"]})
         await simulation("events", "PutRule", Name="told", EventPattern=pattern)
         targets = [{"Id": "1", "Arn": "arn:aws:sqs:us-east-1:000000000000:told"}]
         await simulation("events", "PutTargets", Rule="told", Targets=targets)

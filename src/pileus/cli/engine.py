@@ -53,8 +53,8 @@ def show(name: str, is_json: bool, **target: Any) -> None:
 
 
 LANE_COLUMNS = (
-    "source", "engine", "state", "lag_ms", "waiting", "instances", "results", "failures", "dead",
-    "dropped", "reason",
+    "source", "engine", "state", "health", "lag_ms", "waiting", "instances", "results", "failures",
+    "dead", "restarts", "gated", "dropped", "reason",
 )  # fmt: skip
 
 
@@ -65,12 +65,15 @@ def lane_row(lane: dict[str, Any]) -> dict[str, Any]:
         "source": lane["Source"],
         "engine": lane["Engine"],
         "state": lane["State"].lower(),
+        "health": lane.get("Health", "").lower() or None,
         "lag_ms": lane.get("LagMs"),
         "waiting": lane.get("Waiting"),
         "instances": lane.get("Instances"),
         "results": lane.get("Results"),
         "failures": lane.get("Failures"),
         "dead": lane.get("Dead"),
+        "restarts": lane.get("Restarts") or None,
+        "gated": lane.get("Gated") or None,
         "dropped": ", ".join(f"{count} {reason}" for reason, count in drops.items()) or None,
         "reason": lane.get("StateReason"),
     }

@@ -28,10 +28,13 @@ async def make_stream(bench: Bench, name: str = "results") -> None:
     await bench.platform("kinesis", "CreateStream", StreamName=name, ShardCount=1)
 
 
-async def watch_bus(bench: Bench, bus: str = "default") -> None:
+async def watch_bus(
+    bench: Bench, bus: str = "default", told: str | list[str] = "Media Result"
+) -> None:
     """A queue gets what our service says on a bus."""
     await bench.platform("sqs", "CreateQueue", QueueName="told")
-    pattern = json.dumps({"source": ["pileus.media"]})
+    types = [told] if isinstance(told, str) else told
+    pattern = json.dumps({"source": ["pileus.media"], "detail-type": types})
     rule = {"Name": "told", "EventBusName": bus}
     await bench.platform("events", "PutRule", **rule, EventPattern=pattern)
     target = {"Id": "1", "Arn": "arn:aws:sqs:us-east-1:000000000000:told"}

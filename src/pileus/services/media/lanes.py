@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from typing import Any
 
 import orjson
@@ -15,13 +16,16 @@ import orjson
 from pileus.compute.engines.lane import Batch, Chunk, Entry, Lane, LaneSettings, State
 from pileus.compute.engines.scaling import EngineScale, Scaler, Seen
 from pileus.compute.errors import PackageError
-from pileus.kernel.calls import StreamCall
+from pileus.compute.reports import EXIT_ERROR, OUT_OF_MEMORY, TIMED_OUT, error_type
+from pileus.kernel.calls import StreamCall, WriteCall
 from pileus.languages.media_results import InvalidResult, checked
 from pileus.ports.blobs import BlobNotFound, BlobsUnavailable
 from pileus.ports.intakes import Chunk as Told
 from pileus.ports.log import LogUnavailable, Record
 from pileus.ports.nodes import NoCapacity, RuntimeUnavailable
+from pileus.services.media import telling
 from pileus.services.media.engines import Engines
+from pileus.services.media.figures import Figures, Sample
 from pileus.services.media.model import Engine
 from pileus.services.media.store import topic
 from pileus.values.errors import ServiceError
@@ -29,6 +33,7 @@ from pileus.values.errors import ServiceError
 _log = logging.getLogger("pileus.media")
 _PAUSE_S = 1.0
 _REASON_MAX = 2000
+_INSTANCE_LOST = frozenset({EXIT_ERROR, OUT_OF_MEMORY, TIMED_OUT})
 
 
 class ObjectLane:
@@ -42,6 +47,7 @@ class ObjectLane:
         self, call: StreamCall, source: str, stream: str, engine: Engine, rings_dir: str
     ) -> None:
         self._call, self._source, self._stream = call, source, stream
+        self.figures = call.part(Figures).lane((call.account, call.region, source), engine.name)
         self._engines = call.part(Engines)
         self._rings_dir = rings_dir
         self.engine = engine
@@ -63,8 +69,7 @@ class ObjectLane:
         self._news = asyncio.Event()
         self._topic = topic(call.account, call.region, source, engine.name)
         self._last: tuple[str, int] = ("", -1)
-        self._failures = self._results = self._dead = 0
-        self._reason = ""
+        self._drops: Counter[str] = Counter()
 
     async def open(self) -> None:
         """Find out what was written before. Raises LogUnavailable."""
@@ -92,19 +97,27 @@ class ObjectLane:
 
     async def run(self) -> None:
         """Send batches and write results until cancelled."""
-        while True:
-            self._news.clear()
-            now_ms = self._call.clock.now_ms()
-            self._scale(now_ms)
-            while self._busy < self._wanted:
-                batch = self._lane.next_batch(now_ms, is_instance_idle=True)
-                if batch is None:
-                    break
-                self._busy += 1
-                name = f"engine {self.engine.name} on {self._source}"
-                self._call.spawn(name, self._send(batch))
-            await self._write()
-            await self._rest(now_ms)
+        self.figures.begun(self)
+        try:
+            while True:
+                self._news.clear()
+                now_ms = self._call.clock.now_ms()
+                self._scale(now_ms)
+                self._start(now_ms)
+                await self._write()
+                await self._tell()
+                await self._rest(now_ms)
+        finally:
+            self.figures.ended(self)
+
+    def _start(self, now_ms: int) -> None:
+        """Give what waits to instances, as many as are wanted."""
+        while self._busy < self._wanted:
+            batch = self._lane.next_batch(now_ms, is_instance_idle=True)
+            if batch is None:
+                return
+            self._busy += 1
+            self._call.spawn(f"engine {self.engine.name} on {self._source}", self._send(batch))
 
     async def _rest(self, now_ms: int) -> None:
         """Until something happened, or a second has passed: lag grows by itself."""
@@ -120,6 +133,34 @@ class ObjectLane:
     def _scale(self, now_ms: int) -> None:
         seen = Seen(lag_ms=self._lane.lag_ms(now_ms), pending=self._lane.pending, busy=self._busy)
         self._wanted = self._scaler.wanted(self._wanted, seen, now_ms)
+        self._sample(now_ms)
+
+    def _sample(self, now_ms: int) -> None:
+        sample = Sample(
+            lag_ms=self._lane.lag_ms(now_ms),
+            waiting=self._lane.waiting,
+            pending=self._lane.pending,
+            busy=self._busy,
+            wanted=self._wanted,
+        )
+        self.figures.sampled(now_ms, sample)
+        for reason, count in self._lane.drops.items():
+            if more := count - self._drops[reason]:
+                self._drops[reason] = count
+                self.figures.dropped(reason, more)
+
+    async def _tell(self) -> None:
+        """The event bus hears that the engine began to fail, or got over it."""
+        turns = self.figures.turns
+        if not turns:
+            return
+
+        def step(write: WriteCall) -> None:
+            for turn in turns:
+                telling.engine_turned(write, self._source, self.engine.name, turn)
+
+        await self._call.write_at_last(step, f"events of engine {self.engine.name}")
+        turns.clear()
 
     # -- a call -----------------------------------------------------------------------------
 
@@ -164,14 +205,18 @@ class ObjectLane:
             await self._failed(batch, f"{why.code}: {why.message}")
             return
         if result.function_error:
-            await self._failed(batch, _words(result.payload))
+            is_lost = error_type(result.payload) in _INSTANCE_LOST
+            await self._failed(batch, _words(result.payload), is_alive=True, is_lost=is_lost)
             return
         self._completed(batch, orjson.loads(result.payload)["results"])
 
-    async def _failed(self, batch: Batch, reason: str) -> None:
-        self._failures += 1
-        self._reason = reason[:_REASON_MAX]
-        self._lane.failed(batch, self._reason)
+    async def _failed(
+        self, batch: Batch, reason: str, *, is_alive: bool = False, is_lost: bool = False
+    ) -> None:
+        reason = reason[:_REASON_MAX]
+        now_ms = self._call.clock.now_ms()
+        self.figures.failed(now_ms, reason, is_alive=is_alive and not is_lost, is_lost=is_lost)
+        self._lane.failed(batch, reason)
         # An engine that cannot start at all is not tried a hundred times a second.
         await self._call.clock.sleep(_PAUSE_S)
 
@@ -188,9 +233,12 @@ class ObjectLane:
             try:
                 results[chunk.number] = checked(each["result"], chunk.start_ms, chunk.stop_ms)
             except InvalidResult as problem:
-                self._reason = wrong[chunk.number] = f"Engine.WrongResult: {problem}"
-        if results and not wrong:
-            self._reason = ""
+                wrong[chunk.number] = f"Engine.WrongResult: {problem}"
+        now_ms = self._call.clock.now_ms()
+        if wrong:
+            self.figures.failed(now_ms, next(iter(wrong.values())), is_alive=True)
+        else:
+            self.figures.answered(now_ms)
         self._lane.completed(batch, results, gone, wrong)
 
     # -- results ----------------------------------------------------------------------------
@@ -201,10 +249,15 @@ class ObjectLane:
         if not left:
             return
         now_ms = self._call.clock.now_ms()
+        documents = [self._document(entry, now_ms) for entry in left]
         records = [
-            (now_ms, entry.chunk.id.encode(), orjson.dumps(self._document(entry, now_ms)))
-            for entry in left
+            (now_ms, entry.chunk.id.encode(), orjson.dumps(document))
+            for entry, document in zip(left, documents, strict=True)
         ]
+        dead = [document for document in documents if "error" in document]
+        if dead:
+            # First, as nobody comes back to a piece whose record is written.
+            await self._bury(dead)
         while True:
             try:
                 await self._call.log.append(self._topic, 0, records)
@@ -212,8 +265,16 @@ class ObjectLane:
             except LogUnavailable as problem:
                 _log.warning("results of %s wait for the store: %s", self.engine.name, problem)
                 await self._call.clock.sleep(_PAUSE_S)
-        self._results += len(left)
-        self._dead += sum(entry.state is State.DEAD for entry in left)
+        self.figures.wrote(now_ms, [entry.chunk.captured_at_ms for entry in left], len(dead))
+
+    async def _bury(self, dead: list[dict[str, Any]]) -> None:
+        """Pieces that were given up go to the dead-letter queue, and the event bus hears of them."""
+
+        def step(write: WriteCall) -> None:
+            for document in dead:
+                telling.piece_failed(write, self.engine, document)
+
+        await self._call.write_at_last(step, f"pieces that engine {self.engine.name} failed on")
 
     def _document(self, entry: Entry, now_ms: int) -> dict[str, Any]:
         chunk = entry.chunk
@@ -230,7 +291,7 @@ class ObjectLane:
             "done_at_ms": now_ms,
         }
         if entry.state is State.DEAD:
-            document["error"] = entry.reason or self._reason
+            document["error"] = entry.reason
         return document
 
     @property
@@ -240,21 +301,9 @@ class ObjectLane:
 
     def shown(self) -> dict[str, Any]:
         """The lane as DescribeLane tells it."""
-        told = {
-            "Source": self._source,
-            "Engine": self.engine.name,
-            "State": "FAILING" if self._reason and not self._results else "RUNNING",
-            "LagMs": self._lane.lag_ms(self._call.clock.now_ms()),
-            "Waiting": self._lane.waiting,
-            "Instances": self._busy,
-            "Results": self._results,
-            "Failures": self._failures,
-            "Dead": self._dead,
-            "Drops": dict(self._lane.drops),
-        }
-        if self._reason:
-            told["StateReason"] = self._reason
-        return told
+        now_ms = self._call.clock.now_ms()
+        self._sample(now_ms)
+        return self.figures.shown(now_ms)
 
 
 def _words(payload: bytes) -> str:

@@ -50,7 +50,11 @@ class EngineInput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Engine(msgspec.Struct, kw_only=True):
-    """Code that looks at pieces of a source."""
+    """Code that looks at pieces of a source.
+
+    Attributes:
+        dead_letter: ARN of the queue that gets what it failed on; empty for none.
+    """
 
     name: str
     mode: str
@@ -72,6 +76,7 @@ class Engine(msgspec.Struct, kw_only=True):
     idle_ms: int = 60_000
     when_behind: str = "newest"
     attempts_max: int = 3
+    dead_letter: str = ""
     revision: str = ""
 
 

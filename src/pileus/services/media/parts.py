@@ -17,6 +17,7 @@ from pileus.ports.intakes import Intakes
 from pileus.ports.nodes import Nodes
 from pileus.services.media.delivering import Deliveries
 from pileus.services.media.engines import Engines
+from pileus.services.media.figures import Figures
 from pileus.services.media.pushes import Pushes
 from pileus.services.media.streams import Streams
 
@@ -61,4 +62,5 @@ def add_media_parts(
     kernel.add_part(Streams, Streams(kernel, intakes))
     kernel.add_part(Deliveries, Deliveries(kernel))
     kernel.add_part(Pushes, Pushes(kernel))
+    kernel.add_part(Figures, Figures(kernel))
     return engines

@@ -42,7 +42,7 @@ _SOURCE = frozenset(
     }
 )
 _ENGINE = frozenset(
-    {"Batch", "Code", "CodeUri", "Environment", "Gate", "Handler", "Input", "MaxAttempts",
+    {"Batch", "Code", "CodeUri", "DeadLetter", "Environment", "Gate", "Handler", "Input", "MaxAttempts",
      "MemorySize", "Mode", "Name", "Role", "Scale", "Timeout", "WhenBehind"}
 )  # fmt: skip
 _PIPELINE = frozenset({"Deliver", "Engines", "Name", "Source"})
@@ -181,6 +181,7 @@ def _engine(request: ResourceRequest) -> dict[str, Any]:
         },
         "WhenBehind": given.get("WhenBehind") or "newest",
         "MaxAttempts": _number(given, "MaxAttempts", 3),
+        "DeadLetter": given.get("DeadLetter") or "",
         "MemoryMB": _number(given, "MemorySize", 512),
         "TimeoutSeconds": _number(given, "Timeout", 60),
         "Environment": {key: str(value) for key, value in environment.items()},

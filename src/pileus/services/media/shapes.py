@@ -98,6 +98,7 @@ def engine(call: Call, record: Engine) -> dict[str, Any]:
         },
         "WhenBehind": record.when_behind,
         "MaxAttempts": record.attempts_max,
+        "DeadLetter": record.dead_letter,
         "CreatedAt": utc(record.created_ms),
     }
 

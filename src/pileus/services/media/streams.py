@@ -11,8 +11,9 @@ from pileus.kernel.calls import Call, ReadCall, StreamCall, WriteCall
 from pileus.kernel.kernel import Kernel
 from pileus.ports import intakes as messages
 from pileus.ports.intakes import PUSHED, Intake, Intakes
-from pileus.services.media import errors, recording, store
+from pileus.services.media import errors, recording, store, telling
 from pileus.services.media.engines import Engines
+from pileus.services.media.figures import Figures
 from pileus.services.media.lanes import ObjectLane
 from pileus.services.media.model import ENDED, FAILED, STOPPED, Engine, EngineInput, Source
 from pileus.services.media.previews import Previews
@@ -112,6 +113,7 @@ class Streams:
         await self.stop(call, name)
         self.previews.forget((call.account, call.region, name))
         self._known.pop((call.account, call.region, name), None)
+        call.part(Figures).forget((call.account, call.region, name))
         own = self._kernel.stream_call(call.space)
         await self._spools.forget(own, name)
         await recording.forget(own, name)
@@ -141,11 +143,15 @@ class Streams:
         """What the source's last life turned out to hold; nothing since the platform started: nothing."""
         return self._known.get((call.account, call.region, source), Known())
 
-    def lane(self, call: Call, source: str, engine: str) -> dict[str, Any] | None:
-        """What DescribeLane tells; None where the source is not read or the engine not on it."""
+    def lane(self, call: StreamCall, source: str, engine: str) -> dict[str, Any] | None:
+        """What DescribeLane tells; None where the engine was not on the source since the platform started."""
         following = self._running.get((call.account, call.region, source))
         lane = following.lanes.get(engine) if following else None
-        return lane.shown() if lane else None
+        if lane is not None:
+            return lane.shown()
+        key = (call.account, call.region, source)
+        before = call.part(Figures).lane_before(key, engine)
+        return before.shown(self._kernel.clock.now_ms()) if before is not None else None
 
 
 class _Following:
@@ -156,6 +162,7 @@ class _Following:
     ) -> None:
         self._call, self._name, self._intakes, self._spools = call, name, intakes, spools
         self._previews, self._key = previews, (call.account, call.region, name)
+        self._figures = call.part(Figures).source(self._key)
         self._intake: Intake | None = None
         self._inputs: dict[EngineInput, str] = {}
         self._lane_tasks: dict[str, asyncio.Task[None]] = {}
@@ -182,6 +189,7 @@ class _Following:
                 pause_s = min(pause_s * 2, _RESTART_LAST_S)
         finally:
             self._publishing_over("The source is read no more.")
+            self._figures.ended()
             for task in self._lane_tasks.values():
                 task.cancel()
             if self._intake is not None:
@@ -198,8 +206,9 @@ class _Following:
                 source.stream = f"{write.now_ms:015d}"
             if not source.epoch_ms or not source.is_live:
                 source.epoch_ms = write.now_ms
-            source.state, source.reason = "CONNECTING", ""
+            before, source.state, source.reason = source.state, "CONNECTING", ""
             store.put(write.state, "source", source)
+            telling.source_changed(write, source, before)
             return source
 
         return await self._call.write_at_last(step, f"source {self._name}")
@@ -224,6 +233,7 @@ class _Following:
         self._inputs.clear()
         if self._publishing is not None:
             self._publishing.opened(intake.inlet)
+        self._figures.begun()
         try:
             await self.align()
             self._previews.begin(self._key, intake)
@@ -242,6 +252,7 @@ class _Following:
 
     async def _take(self, told: messages.Told) -> bool:
         """Act on what the process says; True at its end."""
+        self._figures.told(told)
         if isinstance(told, messages.Chunk):
             for lane in self.lanes.values():
                 if self._inputs.get(lane.engine.input) == told.input:
@@ -250,13 +261,15 @@ class _Following:
             self._previews.take(self._key, told)
         elif isinstance(told, messages.Segment):
             await self._spools.store(self._call, self._name)
+        elif isinstance(told, messages.Counts):
+            self.known.counts = told
+            for lane in self.lanes.values():
+                lane.figures.gate(told.gated.get(self._inputs.get(lane.engine.input, ""), 0))
         elif isinstance(told, messages.State):
             self._failure = told.reason if told.state == "failed" else ""
             await _note_state(self._call, self._name, told.state.upper(), told.reason)
         elif isinstance(told, messages.Format):
             self.known.format = told
-        elif isinstance(told, messages.Counts):
-            self.known.counts = told
         return isinstance(told, messages.End)
 
     async def _drain(self) -> None:
@@ -338,7 +351,8 @@ async def _note_state(call: StreamCall, name: str, state: str, reason: str) -> N
     def step(write: WriteCall) -> None:
         source = store.find(write.state, "source", name)
         if source is not None and (source.state, source.reason) != (state, reason):
-            source.state, source.reason = state, reason
+            before, source.state, source.reason = source.state, state, reason
             store.put(write.state, "source", source)
+            telling.source_changed(write, source, before)
 
     await call.write_at_last(step, f"source {name}")

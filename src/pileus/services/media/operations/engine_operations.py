@@ -13,6 +13,7 @@ from pileus.services.media.engines import Engines, code_prefix
 from pileus.services.media.limits import LIMITS
 from pileus.services.media.model import Engine, EngineInput
 from pileus.services.media.streams import Streams
+from pileus.values.arns import Arn, is_arn
 from pileus.values.body import Body, BytesBody
 from pileus.values.errors import ServiceError
 
@@ -144,9 +145,18 @@ def _apply(write: WriteCall, engine: Engine, request: Mapping[str, Any]) -> None
     engine.idle_ms = scale.get("IdleMs", engine.idle_ms)
     engine.attempts_max = request.get("MaxAttempts", engine.attempts_max)
     engine.when_behind = request.get("WhenBehind", engine.when_behind)
+    if "DeadLetter" in request:
+        engine.dead_letter = _dead_letter(request["DeadLetter"])
     if engine.scale_min > engine.scale_max or not engine.scale_max:
         raise errors.invalid("Scale.Max is at least 1 and not below Scale.Min.")
     engine.revision = write.new_id()
+
+
+def _dead_letter(given: str) -> str:
+    """The ARN of a queue, or an empty string for none; raises ValidationException."""
+    if given and not (is_arn(given) and Arn.parse(given).service == "sqs"):
+        raise errors.invalid(f"DeadLetter is the ARN of an SQS queue, not {given}.")
+    return given
 
 
 async def _store_code(call: StreamCall, given: Mapping[str, Any]) -> Code:
