@@ -10,8 +10,9 @@ length.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 Point = tuple[float, float]
 """In parts of the picture."""
@@ -95,3 +96,14 @@ class LineCounter:
         for number in numbers:
             self._side.pop(number, None)
             self._seen.pop(number, None)
+
+    def state(self) -> dict[str, Any]:
+        """Everything it knows, as JSON takes it."""
+        sides = [[number, side, self._seen[number]] for number, side in self._side.items()]
+        return {"in": self.came_in, "out": self.went_out, "sides": sides}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where another one's :meth:`state` was."""
+        self.came_in, self.went_out = state["in"], state["out"]
+        self._side = {number: side for number, side, _ in state["sides"]}
+        self._seen = {number: seen for number, _, seen in state["sides"]}

@@ -12,8 +12,9 @@ Pure: no clock, no chance; the same pictures give the same tracks.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,6 +134,37 @@ class Tracker:
         left = [each.track for each in self._followed if each.track.is_confirmed]
         self._followed = []
         return left
+
+    def state(self) -> dict[str, Any]:
+        """Everything it knows, as JSON takes it."""
+        return {
+            "last_ms": self._last_ms,
+            "next_number": self._next_number,
+            "followed": [
+                {
+                    "track": asdict(each.track),
+                    "state": each.state.tolist(),
+                    "covariance": each.covariance.tolist(),
+                    "size": each.size,
+                    "unseen_ms": each.unseen_ms,
+                }
+                for each in self._followed
+            ],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where another one's :meth:`state` was."""
+        self._last_ms, self._next_number = state["last_ms"], state["next_number"]
+        self._followed = [
+            _Followed(
+                track=Track(**{**each["track"], "box": tuple(each["track"]["box"])}),
+                state=np.array(each["state"]),
+                covariance=np.array(each["covariance"]),
+                size=tuple(each["size"]),
+                unseen_ms=each["unseen_ms"],
+            )
+            for each in state["followed"]
+        ]
 
     # -- joining ----------------------------------------------------------------------------
 

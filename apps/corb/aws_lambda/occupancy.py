@@ -1,4 +1,4 @@
-"""OccupancyKeeper: keeps now, peak and per-minute occupancy from what VideoIngress reports.
+"""OccupancyKeeper: keeps now, peak and per-minute occupancy from what VideoIngress and the live engines report.
 
 Events come at least once, and a segment may be analysed twice; each segment counts once. All writes
 of an observation are one transaction, conditional on the segment's mark (which names the event that
@@ -21,7 +21,10 @@ class RoomBusy(Exception):
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Count the segments of one ``Lambda Function Invocation Result - Success`` event."""
+    """Count the segments of one event: a ``Lambda Function Invocation Result - Success``, or ``Persons Seen``
+    of the live engines, whose segments are moments.
+    """
+    detail = event["detail"]
     outcomes = [
         record(
             Observation(
@@ -30,7 +33,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             event["id"],
             context.aws_request_id,
         )
-        for segment in event["detail"]["responsePayload"]["segments"]
+        for segment in detail.get("responsePayload", detail)["segments"]
     ]
     begun = [outcome for outcome in outcomes if outcome["episode"]]
     answer: dict[str, Any] = {"result_type": "occupancy", "rooms": outcomes}

@@ -131,3 +131,26 @@ def test_the_limit_set_by_sms_wins(keep: Any, cloud: FakeCloud) -> None:
         {"command_type": "set_alarm", "room": "lobby", "persons": 1, "reply_to": "+31612345678"}
     )
     assert keep(0, 2)["command_type"] == "announce_too_full"
+
+
+def test_the_live_engines_are_counted_and_segments_of_the_past_change_only_the_peak(
+    cloud: FakeCloud, keep: Any, invocation: Any
+) -> None:
+    from aws_lambda import occupancy, table
+
+    def live(at_ms: int, persons: int) -> Any:
+        moment = {"source": "lobby", "segment": f"live-1-{at_ms}", "captured_at_ms": AT_MS + at_ms}
+        event = {
+            "id": f"event-{at_ms}",
+            "source": "corb.live",
+            "detail-type": "Persons Seen",
+            "detail": {"segments": [{**moment, "persons": persons}]},
+        }
+        return occupancy.handler(event, invocation(f"request-{at_ms}"))
+
+    live(5000, 2)
+    assert live(5000, 2)["rooms"][0]["counted_before"]
+    assert live(6000, 4)["command_type"] == "announce_too_full"
+    keep(1, 5)  # captured before; analysed later
+    (room,) = table.all_rooms()
+    assert (room.persons, room.peak) == (4, 5)

@@ -63,10 +63,11 @@ def test_rules_match_what_the_functions_return(resources: dict[str, Any]) -> Non
     kinds = {
         kind
         for pattern in patterns
-        for kind in pattern["detail"]["responsePayload"].get("command_type", [])
+        for kind in pattern.get("detail", {}).get("responsePayload", {}).get("command_type", [])
     }
     understood = {command_type for _, command_type in message_ingress._COMMANDS}
     assert kinds == understood | {"not_understood", "announce_too_full"}
+    assert {"source": ["corb.live"], "detail-type": ["Persons Seen"]} in patterns
     assert 'command_type": "announce_too_full"' in Path(occupancy.__file__).read_text()
 
 
