@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ class Intake:
         self._inputs: dict[str, Pictures | SoundPieces] = {}
         self._decoder = DozingDecoder()
         self._previews = Previews(tell)
+        self._decoded: dict[bool, Timed] = {}
         self._connections = 0
         self._last_ms = opened.origin_ms - 1
         self._began_s: float | None = None
@@ -221,8 +222,7 @@ class Intake:
     # -- pieces -----------------------------------------------------------------------------
 
     def _decode(self, timed: Timed, captured_at_ms: int) -> None:
-        kind = Pictures if timed.is_video else SoundPieces
-        takers: list[Any] = [each for each in self._inputs.values() if isinstance(each, kind)]
+        takers = self._takers(timed.is_video)
         is_drawing = timed.is_video and self._previews.is_drawing
         if not takers and not is_drawing:
             return
@@ -240,11 +240,20 @@ class Intake:
         if may_doze and not frames:
             for taker in takers:
                 taker.pass_over(timed.dts_ms)
+        self._decoded[timed.is_video] = timed
+        self._look(frames, timed, captured_at_ms)
+
+    def _takers(self, is_video: bool) -> list[Any]:
+        kind = Pictures if is_video else SoundPieces
+        return [each for each in self._inputs.values() if isinstance(each, kind)]
+
+    def _look(self, frames: Sequence[Any], timed: Timed, captured_at_ms: int) -> None:
+        takers, is_drawing = self._takers(timed.is_video), self._previews.is_drawing
         for frame in frames:
             # Frames have the packets' clock; the difference to the packet's place is the same.
             pts_ms = timed.pts_ms if frame.pts is None else self._place(frame, timed)
             self._counts.frames += timed.is_video
-            if is_drawing:
+            if timed.is_video and is_drawing:
                 self._previews.draw(frame, pts_ms, captured_at_ms)
             for taker in takers:
                 if timed.is_video and not taker.wants(pts_ms):
@@ -259,7 +268,15 @@ class Intake:
         return max(0, timed.pts_ms + round(ahead_ms))
 
     def _drain(self) -> None:
-        """The connection is over: sound that was kept for a whole piece."""
+        """The connection is over: what decoders held back, and sound that was kept for a whole piece."""
+        for timed in self._decoded.values():
+            try:
+                frames = timed.packet.stream.codec_context.decode(None)
+            except FFmpegError:
+                self._counts.packets_damaged += 1
+                continue
+            self._look(frames, timed, self._patience.now_ms())
+        self._decoded.clear()
         for each in self._inputs.values():
             if isinstance(each, SoundPieces):
                 for piece in each.finish():

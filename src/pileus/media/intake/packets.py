@@ -20,6 +20,8 @@ from pileus.media.units import SourceCounts, SourceError
 FAILED_READS_MAX = 100
 """So many reads in a row without a packet mean that the source is broken."""
 _RATE_DEFAULT = 25.0
+_REORDERED_MAX = 16
+"""So many pictures at most are decoded before they are shown (H.264, H.265)."""
 
 
 class Stalled(SourceError):
@@ -57,7 +59,7 @@ class Connection:
         origin_ms: int,
         timeouts_s: tuple[float, float],
     ) -> None:
-        self._location, self._counts, self._origin_ms = location, counts, origin_ms
+        self._location, self.counts, self._origin_ms = location, counts, origin_ms
         try:
             self._container: InputContainer = av.open(
                 location.target if location.file is None else location.file,
@@ -109,7 +111,7 @@ class Connection:
         leading = self.video or self.audio
         assert leading is not None
         nominal_ms = 1000 / self.rate if self.video else 20.0
-        timeline = Timeline(nominal_ms, self._counts)
+        timeline = Timeline(nominal_ms, self.counts)
         last_ms = {True: -1, False: -1}
         # Once a stream: a fraction a packet would cost more than to read it.
         ticks_ms = {
@@ -117,7 +119,7 @@ class Connection:
             for is_video, stream in ((True, self.video), (False, self.audio))
             if stream is not None
         }
-        for packet in self._read():
+        for packet in self._decoding_times(nominal_ms):
             is_video = packet.stream is self.video
             tick_ms, dts = ticks_ms[is_video], packet.dts
             ticks = packet.pts if dts is None else dts
@@ -125,7 +127,7 @@ class Connection:
             if packet.stream is leading:
                 dts_ms = timeline.place(at_ms) + self._origin_ms
             elif last_ms[leading is self.video] < 0 or at_ms is None:
-                self._counts.packets_before_keyframe += 1
+                self.counts.packets_before_keyframe += 1
                 continue  # sound before the first picture has no place yet
             else:
                 dts_ms = round(at_ms + timeline.shift_ms) + self._origin_ms
@@ -133,6 +135,28 @@ class Connection:
             last_ms[is_video] = dts_ms
             pts_ms = dts_ms + _reordering_ms(packet, tick_ms)
             yield Timed(packet, is_video, pts_ms, dts_ms, tick_ms)
+
+    def _decoding_times(self, nominal_ms: float) -> Iterator[Packet[Any]]:
+        """Packets, the first of which may lack their decoding time where pictures are reordered (Matroska
+        keeps none): they get it from the first that has one, at the nominal rate."""
+        packets = self._read()
+        if self.video is None or not self.video.codec_context.has_b_frames:
+            yield from packets
+            return
+        waiting: list[Packet[Any]] = []
+        for packet in packets:
+            waiting.append(packet)
+            lacking = [each for each in waiting if each.stream is self.video and each.dts is None]
+            if packet.stream is self.video and packet.dts is not None:
+                step = nominal_ms / 1000 / float(packet.time_base)
+                for back, each in enumerate(reversed(lacking), 1):
+                    each.dts = packet.dts - round(back * step)
+            elif len(lacking) <= _REORDERED_MAX:
+                continue
+            yield from waiting
+            yield from packets
+            return
+        yield from waiting
 
     def _read(self) -> Iterator[Packet[Any]]:
         chosen = [stream for stream in (self.video, self.audio) if stream is not None]
@@ -147,7 +171,7 @@ class Connection:
                 raise Stalled(f"{self._location.shown} sends nothing any more.") from None
             except FFmpegError as error:
                 failed += 1
-                self._counts.packets_damaged += 1
+                self.counts.packets_damaged += 1
                 if failed >= FAILED_READS_MAX:
                     raise SourceError(
                         f"{self._location.shown}: {_words(error, self._location)}"
@@ -157,14 +181,14 @@ class Connection:
             if packet.size == 0:
                 continue
             failed = 0
-            self._counts.packets += 1
+            self.counts.packets += 1
             if packet.is_corrupt:
-                self._counts.packets_damaged += 1
+                self.counts.packets_damaged += 1
                 continue
             if packet.stream is self.video and not has_key:
                 has_key = bool(packet.is_keyframe)
                 if not has_key:
-                    self._counts.packets_before_keyframe += 1
+                    self.counts.packets_before_keyframe += 1
                     continue
             yield packet
 

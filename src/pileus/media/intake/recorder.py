@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import av
-from av.error import FFmpegError
+from av.error import FFmpegError, InvalidDataError
 
 from pileus.media.intake.packets import Connection, Timed
+from pileus.media.intake.plain_sound import PlainSound
 from pileus.media.intake.stills import still
 from pileus.ports.intakes import Segment
 from pileus.values.errors import PileusError
@@ -39,6 +40,7 @@ class Recorder:
         self._connection, self._spool, self._segment_ms = connection, spool, segment_ms
         self._stream = stream
         self._output: Any = None
+        self._plain: PlainSound | None = None
         self._tracks: dict[bool, Any] = {}
         self._part = Path()
         self._start_ms = self._stop_ms = self._captured_at_ms = self._pictures = 0
@@ -80,8 +82,7 @@ class Recorder:
         self._captured_at_ms, self._pictures = captured_at_ms, 0
 
     def _new_tracks(self) -> dict[bool, Any]:
-        """By whether it is the picture. Raises ValueError for a codec that Matroska cannot hold; beside a
-        picture such a sound (G.711 of many cameras) is left out."""
+        """By whether it is the picture. Raises ValueError for a picture that Matroska cannot hold."""
         video, audio = self._connection.video, self._connection.audio
         tracks: dict[bool, Any] = {}
         if video is not None:
@@ -90,13 +91,14 @@ class Recorder:
             try:
                 tracks[False] = self._output.add_stream_from_template(audio)
             except ValueError:
-                if video is None:
-                    raise
+                self._plain = PlainSound(audio)
+                tracks[False] = self._plain.new_track(self._output)
         return tracks
 
     def _mux(self, timed: Timed) -> None:
-        packet, track = timed.packet, self._tracks.get(timed.is_video)
-        if track is None:
+        packet, track = timed.packet, self._tracks[timed.is_video]
+        if self._plain is not None and not timed.is_video:
+            self._mux_plain(self._plain, timed)
             return
         kept = packet.stream, packet.pts, packet.dts, packet.time_base
         packet.stream = track
@@ -104,6 +106,14 @@ class Recorder:
         packet.pts, packet.dts = timed.pts_ms, timed.dts_ms
         self._output.mux(packet)
         packet.stream, packet.pts, packet.dts, packet.time_base = kept
+
+    def _mux_plain(self, plain: PlainSound, timed: Timed) -> None:
+        try:
+            made = list(plain.packets(timed.packet, timed.pts_ms, self._tracks[False]))
+        except InvalidDataError:
+            self._connection.counts.packets_damaged += 1
+            return
+        self._output.mux(made)
 
     def finish(self) -> Segment | None:
         """End the segment under way: on disk and under its name. Raises CannotRecord."""
