@@ -21,8 +21,9 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from pileus.runtime import container_process, container_root, linux, messages
+from pileus.runtime import container_process, linux, messages
 from pileus.runtime.container_answers import StandIn
+from pileus.runtime.container_blank import Blank
 from pileus.runtime.container_disk import DiskWatch
 from pileus.runtime.container_network import Network
 from pileus.runtime.container_output import READ_BYTES, OutputWriter
@@ -31,7 +32,6 @@ from pileus.runtime.container_plan import PROTOCOL_VERSION, ContainerPlan, TaskP
 CONTROL = "control"
 STATUS = "status.json"
 STARTING, RUNNING, ENDED, FAILED = "STARTING", "RUNNING", "ENDED", "FAILED"
-_IMPORTED = (container_root,)
 _FULL_S = 0.25
 _LOOK_S = 30.0
 
@@ -78,12 +78,17 @@ class Container:
 
 class Keeper:
     """The loop. ``first`` is the channel to the platform that started it; ``listeners`` are those of
-    the network that the process is in."""
+    the network that the process is in; ``blank`` becomes the first container."""
 
     def __init__(
-        self, task: TaskPlan, first: socket.socket, listeners: list[socket.socket]
+        self,
+        task: TaskPlan,
+        first: socket.socket,
+        listeners: list[socket.socket],
+        blank: Blank | None,
     ) -> None:
         self.task = task
+        self._blank = blank
         self.containers: dict[str, Container] = {}
         self._channels: dict[int, socket.socket] = {first.fileno(): first}
         self._handlers: dict[int, Callable[[], None]] = {}
@@ -92,7 +97,6 @@ class Keeper:
         self._look_at = 0.0
         self._disk = DiskWatch(task.folder, task.disk_mb)
         self._is_closing = False
-        linux.become_subreaper()
         self._listeners = self._doors(listeners)
         at_metadata = self._listeners[-1] if task.metadata_address else None
         self._stand_in = StandIn(at_metadata, self._on, self._off)
@@ -206,7 +210,7 @@ class Keeper:
             told = {"event": "hello", "version": PROTOCOL_VERSION, "containers": self._states()}
             self._send(channel, told, [listener.fileno() for listener in self._listeners])
         elif operation == "start":
-            self._start(ContainerPlan.read(message["container"]))
+            self._start(message["container"])
         elif operation == "signal":
             self._signal(message["container"], message["number"])
         elif operation == "execute":
@@ -220,6 +224,9 @@ class Keeper:
 
     def _close(self) -> None:
         self._is_closing = True
+        if self._blank is not None:
+            self._blank.drop()
+            self._blank = None
         for name in self.containers:
             self._signal(name, signal.SIGKILL)
 
@@ -251,58 +258,51 @@ class Keeper:
 
     # -- containers -------------------------------------------------------------------------
 
-    def _start(self, plan: ContainerPlan) -> None:
+    def _start(self, asked: dict[str, Any]) -> None:
+        plan = ContainerPlan.read(asked)
         if plan.name in self.containers:
             return
         container = self.containers[plan.name] = Container(plan)
         if self._is_closing:
             self._fail(container, "the task is being closed")
             return
-        output_read, output_write = os.pipe()
-        os.fchmod(output_write, 0o666)  # a program may open /dev/stdout by name
-        status_read, status_write = os.pipe()
-        go_read, go_write = os.pipe()
         try:
-            pid = os.fork()
+            blank = self._take_blank()
         except OSError as error:
-            for descriptor in (output_read, output_write, status_read, status_write):
-                os.close(descriptor)
-            os.close(go_read)
-            os.close(go_write)
             self._fail(container, f"fork: {error}")
             return
-        if pid == 0:
-            self._forget_parent()
-            os.close(go_write)
-            container_process.start(self.task, plan, output_write, status_write, go_read)
-        for descriptor in (output_write, status_write, go_read):
-            os.close(descriptor)
-        os.set_blocking(output_read, False)
-        container.output = output_read
+        container.pid, container.output = blank.pid, blank.output
+        container.mounts = _hold_mounts(blank.pid)
+        os.set_blocking(blank.output, False)
         self._poll_output(container)
-        self._on(status_read, lambda: self._hear_start(container, pid, status_read, go_write))
+        status = blank.status
+        self._on(status, lambda: self._hear_start(container, status))
+        try:
+            blank.begin(self.task.plain(), asked)
+        except OSError as error:
+            container.detail = f"its plan cannot be handed over: {error}"
+
+    def _take_blank(self) -> Blank:
+        """The one that waits, unless the machine's mounts changed meanwhile. Raises OSError."""
+        blank, self._blank = self._blank, None
+        if blank is not None and not blank.is_fresh:
+            blank.drop()
+            blank = None
+        return blank or Blank()
 
     def _forget_parent(self) -> None:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
 
-    def _hear_start(self, container: Container, first: int, status: int, go: int) -> None:
+    def _hear_start(self, container: Container, status: int) -> None:
         told = os.read(status, 65_536)
         for line in told.splitlines():
-            message = json.loads(line)
-            if "failure" in message:
-                container.detail = message["failure"]
-            if "pid" in message:
-                container.pid = message["pid"]
-                container.mounts = _hold_mounts(container.pid)
-                _wait_for(first)  # it leaves right now; then its child is ours
-                os.write(go, b".")
+            container.detail = json.loads(line)["failure"]
         if told:
             return
         self._off(status)
         os.close(status)
-        os.close(go)
         if container.detail or not (container.pid or container.early_code is not None):
             self._fail(container, container.detail or "its first process ended")
             return
@@ -439,42 +439,37 @@ def _hold_mounts(pid: int) -> int:
         return -1
 
 
-def _wait_for(pid: int) -> None:
-    try:
-        os.waitpid(pid, 0)
-    except ChildProcessError:
-        pass  # the loop has met it already
-
-
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
 def wait_for_task(channel: socket.socket, network: Network) -> None:
-    """Be a keeper: make the network, then wait to be told which task to keep, and keep it.
+    """Be a keeper: make the network and the first container, blank, then wait to be told which task to
+    keep, and keep it.
 
-    Ends unneeded when the channel closes.
+    Says that it is ready, with the network's listeners, or why it cannot be. Ends unneeded when the
+    channel closes.
     """
-    refusal, listeners = "", []
+    linux.become_subreaper()
     try:
         listeners = network.make()
+        blank = Blank()
+        messages.send(channel, {"event": "ready"}, [one.fileno() for one in listeners])
     except OSError as error:
-        refusal = str(error)
+        _refuse(channel, str(error))
     message, _ = messages.receive(channel)
     if message is None:
+        blank.drop()
         return
-    task = TaskPlan(**message["task"])
+    task = TaskPlan.read(message["task"])
     record = os.open(f"{task.folder}/keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(record, 2)
     os.chdir("/")
-    if refusal:
-        _refuse(channel, refusal)
     try:
-        if task.seccomp_path:
-            with open(task.seccomp_path, "rb") as file:
-                task.program = file.read()
-        keeper = Keeper(task, channel, listeners)
+        task.read_program()
+        keeper = Keeper(task, channel, listeners, blank)
     except OSError as error:
+        blank.drop()
         _refuse(channel, str(error))
     keeper.run()
 

@@ -97,3 +97,18 @@ class TaskPlan:
     is_root: bool
     disk_mb: int = 0
     program: bytes = b""
+
+    def read_program(self) -> None:
+        """Have the filter at hand; its file goes with the platform. Raises OSError."""
+        if self.seccomp_path:
+            with open(self.seccomp_path, "rb") as file:
+                self.program = file.read()
+
+    def plain(self) -> dict[str, Any]:
+        """What :meth:`read` reads."""
+        return {**vars(self), "program": self.program.hex()}
+
+    @staticmethod
+    def read(plain: dict[str, Any]) -> TaskPlan:
+        """From :meth:`plain`; without a program where there was none yet."""
+        return TaskPlan(**{**plain, "program": bytes.fromhex(plain.get("program", ""))})

@@ -1,8 +1,8 @@
 """From the keeper's fork to the container's program, and into a container that runs already.
 
-The keeper's child enters the control groups, leaves for new namespaces and forks; its child is
-process 1 inside. It waits until it has become the keeper's own child, builds its root, gives up
-every power and becomes the program. Why it failed it tells on a pipe that a successful exec closes.
+The keeper's child leaves for new namespaces and forks; its child is process 1 inside. It prepares what
+every container has and waits, blank, for its plan; then it enters the control groups, builds its root, gives
+up every power and becomes the program. Why it failed it tells on a pipe that a successful exec closes.
 """
 
 from __future__ import annotations
@@ -12,20 +12,15 @@ import json
 import os
 import resource
 import signal
+import socket
 import stat
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from pileus.runtime import container_root, landlock, linux
+from pileus.runtime import container_root, landlock, linux, messages
 from pileus.runtime.container_plan import CAPABILITIES, KILL, ContainerPlan, TaskPlan
 
-_NAMESPACES = (
-    linux.CLONE_NEWNS
-    | linux.CLONE_NEWIPC
-    | linux.CLONE_NEWUTS
-    | linux.CLONE_NEWCGROUP
-    | linux.CLONE_NEWPID
-)
+_NAMESPACES = linux.CLONE_NEWNS | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS | linux.CLONE_NEWPID
 _ENTERED = ("ipc", "uts", "cgroup", "pid", "mnt")
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NOT_FOUND, _NOT_RUNNABLE = 127, 126
@@ -42,31 +37,49 @@ class CannotStart(Exception):
     """The program cannot be started; the text is what a container engine would say."""
 
 
-def start(task: TaskPlan, plan: ContainerPlan, output: int, status: int, go: int) -> NoReturn:
-    """In the keeper's child: become the container.
+def wait(output: int, status: int, orders: socket.socket) -> NoReturn:
+    """In the keeper's child: be a container to come, then the one that is asked for.
 
     Args:
         output: descriptor for standard output and error.
         status: pipe for ``{"pid": …}`` and, should it come to that, ``{"failure": …}``.
-        go: pipe that the keeper writes to once process 1 is its own child.
+        orders: where the plan comes once process 1 is the keeper's own child; ends unneeded with it.
     """
     try:
         os.setsid()
         _hide()
-        for path in plan.entrances:
-            with open(path, "w") as entrance:
-                entrance.write("0")
         linux.unshare(_NAMESPACES)
         pid = os.fork()
         if pid:
             _tell(status, {"pid": pid})
             os._exit(0)
-        os.read(go, 1)
-        os.close(go)
+        obstacle = _stage()
+        message, _ = messages.receive(orders)
+        if message is None:
+            os._exit(0)
+        if obstacle is not None:
+            raise obstacle
+        orders.close()
+        task, plan = TaskPlan.read(message["task"]), ContainerPlan.read(message["container"])
+        for path in plan.entrances:
+            with open(path, "w") as entrance:
+                entrance.write("0")
+        linux.unshare(linux.CLONE_NEWCGROUP)
         _become(task, plan, output, status)
     except BaseException as error:
         _tell(status, {"failure": _reason(error)})
     os._exit(_NOT_FOUND)
+
+
+def _stage() -> OSError | None:
+    """Prepare; what stands against it is told when somebody asks for the container."""
+    try:
+        container_root.stage()
+        linux.set_no_new_privileges()
+        linux.drop_bounding_capabilities(CAPABILITIES)
+    except OSError as error:
+        return error
+    return None
 
 
 def enter(
@@ -90,6 +103,8 @@ def enter(
         if child == 0:
             nowhere = _open_nowhere()
             _take_streams(nowhere, nowhere)
+            linux.set_no_new_privileges()
+            linux.drop_bounding_capabilities(CAPABILITIES)
             _run(task, plan, command)
         os.close(status)
         _, ended = os.waitpid(child, 0)
@@ -232,9 +247,7 @@ def _limit(task: TaskPlan, plan: ContainerPlan) -> None:
 
 
 def _drop_power(task: TaskPlan, user: User) -> None:
-    linux.set_no_new_privileges()
     if task.is_root:
-        linux.drop_bounding_capabilities(CAPABILITIES)
         os.setgroups(user.groups)
         os.setresgid(user.gid, user.gid, user.gid)
         os.setresuid(user.uid, user.uid, user.uid)
@@ -243,8 +256,6 @@ def _drop_power(task: TaskPlan, user: User) -> None:
             f"user {user.uid}:{user.gid} cannot be had: the platform does not run as root, so that "
             "only root (which stands for the platform's own user) exists inside"
         )
-    else:
-        linux.drop_bounding_capabilities(CAPABILITIES)
     linux.drop_capabilities(CAPABILITIES if user.uid == 0 else ())
     # The keeper is the parent: should it be killed, the container must not live on unseen.
     linux.die_with_parent(signal.SIGKILL)

@@ -1,7 +1,8 @@
 """The file system of one container: layers, a place for writes, what every Linux program expects.
 
 Images come from anywhere. Whatever is mounted into the tree is therefore mounted after the tree has
-become the root, where no link of an image leads out of it.
+become the root, where no link of an image leads out of it. What does not depend on the image waits beside
+it until then.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import stat
 from pileus.runtime import linux
 from pileus.runtime.container_plan import DEVICE, ContainerPlan, Mount
 
+_STAGE = "/proc/driver"
+"""Where ``/dev`` of a container to come waits: a folder that every ``/proc`` has and nobody needs."""
 _QUIET = linux.MS_NOSUID | linux.MS_NODEV
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _DEVICE_LINKS = {
@@ -29,21 +32,33 @@ _PROC_HIDDEN = ("acpi", "asound", "dynamic_debug", "kcore", "keys", "kmsg", "kpa
 """Some are root's to read and even to write, capabilities or none."""
 
 
-def assemble(plan: ContainerPlan) -> None:
-    """In process 1 of the container, in a mount namespace of its own: make ``plan`` the root.
+def stage() -> None:
+    """In process 1 of a container to come, in namespaces of its own: mount what all containers have alike.
 
     Raises:
         OSError: what the kernel refuses.
     """
     linux.make_mounts_private()
+    is_root = os.getuid() == 0 and linux.has_initial_users()
+    linux.mount("proc", "/proc", "proc", _QUIET | linux.MS_NOEXEC)
+    linux.mount("tmpfs", _STAGE, "tmpfs", linux.MS_NOSUID, "size=64k,mode=755")
+    _fill_devices(_STAGE, is_root=is_root)
+    _veil_proc(f"{_STAGE}/null")
+
+
+def assemble(plan: ContainerPlan) -> None:
+    """In the same process: make ``plan`` the root.
+
+    Raises:
+        OSError: what the kernel refuses.
+    """
+    is_root = os.getuid() == 0 and linux.has_initial_users()
     root = _mount_layers(plan)
     sources = [os.path.realpath(mount.source) if mount.source else "" for mount in plan.mounts]
     os.mkdir(f"{root}/{plan.old_root}")
     linux.pivot_root(root, f"{root}/{plan.old_root}")
     old_root = f"/{plan.old_root}"
-    is_root = os.getuid() == 0 and linux.has_initial_users(old_root)
-    _mount_devices(old_root, plan.shared_memory_mb, is_root=is_root)
-    _mount_proc()
+    _take_over(old_root, plan.shared_memory_mb)
     for mount, source in zip(plan.mounts, sources, strict=True):
         if mount.options == DEVICE:
             _show_device(old_root + source, mount.target, is_root=is_root)
@@ -58,6 +73,15 @@ def assemble(plan: ContainerPlan) -> None:
         flags = linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY | _QUIET
         linux.mount("", "/", "", flags)
     socket.sethostname(plan.hostname)
+
+
+def _take_over(old_root: str, shared_memory_mb: int) -> None:
+    """Move what was prepared to where programs look for it."""
+    for source, target in ((_STAGE, "/dev"), ("/proc", "/proc")):
+        os.makedirs(target, exist_ok=True)
+        linux.move_mount(f"{old_root}{source}", target)
+    size = f"size={shared_memory_mb}m,mode=1777"
+    linux.mount("tmpfs", "/dev/shm", "tmpfs", _QUIET, size)
 
 
 def _mount_layers(plan: ContainerPlan) -> str:
@@ -82,10 +106,8 @@ def _mount_layers(plan: ContainerPlan) -> str:
     return root
 
 
-def _mount_proc() -> None:
-    os.makedirs("/proc", exist_ok=True)
-    linux.mount("proc", "/proc", "proc", _QUIET | linux.MS_NOEXEC)
-    # Root inside is root to these files, whatever capabilities it has lost.
+def _veil_proc(nothing: str) -> None:
+    """Root inside is root to these files, whatever capabilities it has lost."""
     for name in _PROC_READ_ONLY:
         if os.path.exists(f"/proc/{name}"):
             linux.bind(f"/proc/{name}", f"/proc/{name}")
@@ -94,22 +116,19 @@ def _mount_proc() -> None:
         if os.path.isdir(path):
             linux.mount("tmpfs", path, "tmpfs", _QUIET | linux.MS_RDONLY, "size=0,mode=555")
         elif os.path.exists(path):
-            linux.bind("/dev/null", path)
+            linux.bind(nothing, path)
 
 
-def _mount_devices(old_root: str, shared_memory_mb: int, *, is_root: bool) -> None:
-    os.makedirs("/dev", exist_ok=True)
-    linux.mount("tmpfs", "/dev", "tmpfs", linux.MS_NOSUID, "size=64k,mode=755")
+def _fill_devices(place: str, *, is_root: bool) -> None:
     for name in _DEVICES:
-        if os.path.exists(f"{old_root}/dev/{name}"):
-            _show_device(f"{old_root}/dev/{name}", f"/dev/{name}", is_root=is_root)
+        if os.path.exists(f"/dev/{name}"):
+            _show_device(f"/dev/{name}", f"{place}/{name}", is_root=is_root)
     for name, target in _DEVICE_LINKS.items():
-        os.symlink(target, f"/dev/{name}")
-    os.mkdir("/dev/pts")
-    linux.mount("devpts", "/dev/pts", "devpts", linux.MS_NOSUID | linux.MS_NOEXEC,
+        os.symlink(target, f"{place}/{name}")
+    os.mkdir(f"{place}/pts")
+    linux.mount("devpts", f"{place}/pts", "devpts", linux.MS_NOSUID | linux.MS_NOEXEC,
                 "newinstance,ptmxmode=0666,mode=0620")  # fmt: skip
-    os.mkdir("/dev/shm")
-    linux.mount("tmpfs", "/dev/shm", "tmpfs", _QUIET, f"size={shared_memory_mb}m,mode=1777")
+    os.mkdir(f"{place}/shm")
 
 
 def _show_device(source: str, target: str, *, is_root: bool) -> None:

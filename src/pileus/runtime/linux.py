@@ -28,6 +28,7 @@ MS_NODEV = 4
 MS_NOEXEC = 8
 MS_REMOUNT = 32
 MS_BIND = 4096
+MS_MOVE = 8192
 MS_REC = 16384
 MS_PRIVATE = 1 << 18
 MNT_DETACH = 2
@@ -127,6 +128,11 @@ def bind(source: str, target: str, *, writable: bool = False) -> None:
     mount(source, target, "", MS_BIND | MS_REC)
     if not writable:
         make_read_only(target)
+
+
+def move_mount(source: str, target: str) -> None:
+    """Show the mount at ``source``, with those below it, at ``target`` instead."""
+    mount(source, target, "", MS_MOVE)
 
 
 def make_read_only(target: str) -> None:

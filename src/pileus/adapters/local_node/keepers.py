@@ -1,9 +1,10 @@
-"""Keepers for tasks to come: their source, and one that waits with its network made."""
+"""Keepers for tasks to come: their source, and one that waits, its network and first container made."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 import socket
 import subprocess
 from dataclasses import asdict
@@ -32,16 +33,26 @@ class Keepers:
         self._spare: socket.socket | None = None
         self._filling: asyncio.TimerHandle | None = None
 
-    def take(self) -> socket.socket:
-        """A keeper; the next one is made a little later. Raises OSError."""
+    async def take(self) -> tuple[socket.socket, list[socket.socket]]:
+        """A channel to a keeper, and the listeners in its network; the next one is made a little later.
+
+        Raises:
+            OSError: none can be made; the text says why.
+        """
         spare, self._spare = self._spare, None
         if spare is not None and not _is_alive(spare):
             spare.close()
             spare = None
+        channel = spare or self._fork()
+        try:
+            listeners = await _readiness(channel)
+        except BaseException:
+            channel.close()
+            raise
         if self._filling is None:
             loop = asyncio.get_running_loop()
             self._filling = loop.call_later(_SPARE_AFTER_S, self._fill)
-        return spare or self._fork()
+        return channel, listeners
 
     async def close(self) -> None:
         """End the source and the keeper that waits."""
@@ -86,13 +97,32 @@ def _start_source() -> tuple[subprocess.Popen[bytes], socket.socket]:
     return process, ours
 
 
+async def _readiness(channel: socket.socket) -> list[socket.socket]:
+    """What a keeper says before it is told a task: at once from one that waited."""
+    channel.setblocking(False)
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            message, descriptors = messages.receive(channel)
+            break
+        except BlockingIOError:
+            readable = loop.create_future()
+            loop.add_reader(channel.fileno(), readable.set_result, None)
+            try:
+                await readable
+            finally:
+                loop.remove_reader(channel.fileno())
+    if message is None:
+        raise ConnectionResetError("its keeper ended")
+    if message["event"] == "refused":
+        raise OSError(message["reason"])
+    return [socket.socket(fileno=descriptor) for descriptor in descriptors]
+
+
 def _is_alive(channel: socket.socket) -> bool:
-    try:
-        return bool(channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
+    poller = select.poll()
+    poller.register(channel, 0)  # hang-up only: what it has said is for whoever takes it
+    return not poller.poll(0)
 
 
 def _end(
@@ -103,7 +133,8 @@ def _end(
         with spare:
             spare.settimeout(_END_S)
             spare.shutdown(socket.SHUT_WR)
-            spare.recv(1)
+            while spare.recv(1):
+                continue  # it was ready
     process, channel = source
     channel.close()
     process.wait()

@@ -66,6 +66,7 @@ class LocalTaskHandle:
         self._numbers = count(1)
         self._doors: Sequence[Callable[[], None]] = ()
         self._is_lost = False
+        self._refusal = ""
         self._is_closed = False
 
     @property
@@ -74,12 +75,21 @@ class LocalTaskHandle:
         return self._is_lost
 
     async def greet(self, channel: socket.socket) -> None:
-        """Speak to the keeper at the other end. Raises TaskRefused."""
+        """Speak to a keeper that has the task already. Raises TaskRefused."""
+        self._listen(channel)
+        self._send({"op": "hello"})
+        await self._greeted
+
+    def take_keeper(self, channel: socket.socket, listeners: Sequence[socket.socket]) -> None:
+        """Speak to a keeper that was just told the task, and whose network has these listeners."""
+        self._listen(channel)
+        self._doors = self._take_listeners(listeners, self.spec.name)
+        self._greeted.set_result(None)
+
+    def _listen(self, channel: socket.socket) -> None:
         channel.setblocking(False)
         self._channel = channel
         self._loop.add_reader(channel.fileno(), self._hear)
-        self._send({"op": "hello"})
-        await self._greeted
 
     def lose(self) -> None:
         """There is no keeper: what its files say is all that is known."""
@@ -100,7 +110,7 @@ class LocalTaskHandle:
                     state.started_ms,
                     state.ended_ms,
                     Exit(ExitReason.LOST),
-                    "the node lost hold of it",
+                    self._refusal or "the node lost hold of it",
                 )
         for waiting in self._executions.values():
             if not waiting.done():
@@ -219,7 +229,8 @@ class LocalTaskHandle:
         if event == "hello":
             self._hear_hello(message, descriptors)
         elif event == "refused":
-            self._refuse(message["reason"])
+            self._refusal = message["reason"]
+            self._end_of_keeper()
         elif event == "state":
             self._states[message["container"]] = _state(message["state"])
             self._tell()
@@ -251,7 +262,7 @@ class LocalTaskHandle:
         if self._channel is None:
             return
         self._drop_channel()
-        self._refuse("its keeper ended")
+        self._refuse(self._refusal or "its keeper ended")
         if not self._is_closed:
             self.lose()
         self._moved.set()

@@ -177,9 +177,11 @@ class LocalTasks:
         try:
             _make_folder(folder, {"boot_id": settings.boot_id, "name": spec.name})
             groups.create(spec.memory_mb, spec.processes_max)
-            channel = self._keepers.take()
-            messages.send(channel, {"op": "open", "task": _plain(plan)})
-            await handle.greet(channel)
+            channel, listeners = await self._keepers.take()
+            messages.send(channel, {"op": "open", "task": plan.plain()})
+            handle.take_keeper(channel, listeners if spec.has_doors else ())
+            for listener in () if spec.has_doors else listeners:
+                listener.close()
         except (OSError, TaskRefused) as error:
             handle.let_go()
             self._remove(spec.id, folder, groups)
@@ -324,10 +326,6 @@ def _gpus_of_all(tasks_dir: Path) -> dict[str, dict[str, tuple[str, ...]]]:
     """What tasks on the node have, before anybody takes hold of them."""
     given = {folder.name: _gpus_given(folder) for folder in tasks_dir.glob("*")}
     return {name: ids for name, ids in given.items() if ids}
-
-
-def _plain(plan: TaskPlan) -> dict[str, object]:
-    return {name: value for name, value in vars(plan).items() if name != "program"}
 
 
 def _machine_memory_mb() -> int:

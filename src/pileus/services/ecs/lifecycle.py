@@ -26,13 +26,13 @@ def changed(call: WriteCall, task: Task) -> None:
         deploying.tend(call, task.cluster, task.service)
 
 
-def pending(call: WriteCall, task_id: str, pull_began_ms: int) -> None:
-    """The task has its place and its images; its containers are being made."""
+def pending(call: WriteCall, task_id: str, pull_began_ms: int, pull_ms: int) -> None:
+    """The task has its place and, since ``pull_ms``, its images; its containers are being made."""
     task = store.get_task(call, task_id)
     if task is None or task.status != model.PROVISIONING:
         return
     task.status = model.PENDING
-    task.pull_began_ms, task.pull_ms = pull_began_ms, call.now_ms
+    task.pull_began_ms, task.pull_ms = pull_began_ms, pull_ms
     changed(call, task)
 
 

@@ -32,6 +32,7 @@ _LOOK_MS = 3_600_000
 _CLOSE_S = 8.0
 _UNITS = 1024
 _BILLED_MS_MIN = 60_000
+_TELL_AFTER_MS = 50
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -183,25 +184,40 @@ class TaskRunner:
             report = TaskReport({}, False, task_plan.FAILED_TO_START, refusal)
             await self._end(call, task, report)
             return
+        is_under_way = asyncio.Event()
         noting = asyncio.ensure_future(
-            call.write_at_last(
-                lambda write: lifecycle.pending(write, task.id, began_ms), f"task {task.id}"
-            )
+            self._note_place(call, task.id, (began_ms, self._kernel.clock.now_ms()), is_under_way)
         )
         try:
-            await self._supervise(call, (task, definition), (plan, refusal), noting)
+            await self._supervise(call, (task, definition), (plan, refusal), (noting, is_under_way))
         finally:
             noting.cancel()
+
+    async def _note_place(
+        self, call: StreamCall, task_id: str, pull: tuple[int, int], is_under_way: asyncio.Event
+    ) -> None:
+        """Let containers come first: what is told of this costs as much as making one."""
+        clock = self._kernel.clock
+        waiter = asyncio.ensure_future(is_under_way.wait())
+        try:
+            await clock.wait(waiter, clock.now_ms() + _TELL_AFTER_MS)
+        finally:
+            waiter.cancel()
+        await call.write_at_last(
+            lambda write: lifecycle.pending(write, task_id, *pull), f"task {task_id}"
+        )
 
     async def _supervise(
         self,
         call: StreamCall,
         what: tuple[Task, Definition],
         planned: tuple[TaskPlan, str],
-        noting: asyncio.Future[None],
+        noting: tuple[asyncio.Future[None], asyncio.Event],
     ) -> None:
-        """From its place on the node to its end; ``noting`` that it has one may go on beside it."""
+        """From its place on the node to its end; ``noting`` that it has one may go on beside it, and is
+        to be done once more is known."""
         (task, definition), (plan, refusal) = what, planned
+        noted, is_under_way = noting
         scope = f"{call.account}/{call.region}"
 
         async def answers() -> dict[str, str]:
@@ -213,7 +229,8 @@ class TaskRunner:
         self._tell_stop(call, task.id)
 
         async def take(report: TaskReport) -> None:
-            await noting
+            is_under_way.set()
+            await noted
             await call.write_at_last(
                 lambda write: lifecycle.take_report(write, task.id, report), f"task {task.id}"
             )

@@ -26,8 +26,14 @@ async def keepers() -> AsyncIterator[Keepers]:
     await made.close()
 
 
-def _open(channel: socket.socket, folder: Path) -> int:
+Taken = tuple[socket.socket, list[socket.socket]]
+
+
+def _open(taken: Taken, folder: Path) -> int:
     """Tell a keeper its task; how many listeners its network has."""
+    channel, ready = taken
+    for each in ready:
+        each.close()
     folder.mkdir()
     channel.settimeout(10)
     task = {"folder": str(folder), "gateway_port": 4566, "metadata_address": "169.254.170.2"}
@@ -40,8 +46,8 @@ def _open(channel: socket.socket, folder: Path) -> int:
     return len(listeners)
 
 
-def _end(channel: socket.socket) -> None:
-    with channel:
+def _end(taken: Taken) -> None:
+    with taken[0] as channel:
         messages.send(channel, {"op": "close"})
         assert messages.receive(channel)[0] is None
 
@@ -54,15 +60,15 @@ def _kill_source(keepers: Keepers) -> None:
 
 
 async def test_a_keeper_outlives_its_source(keepers: Keepers, tmp_path: Path) -> None:
-    first = keepers.take()
+    first = await keepers.take()
     assert _open(first, tmp_path / "first") == 2
     _kill_source(keepers)
-    messages.send(first, {"op": "hello"})
-    told, listeners = messages.receive(first)
+    messages.send(first[0], {"op": "hello"})
+    told, listeners = messages.receive(first[0])
     assert told is not None and told["event"] == "hello" and len(listeners) == 2
     for listener in listeners:
         os.close(listener)
-    second = keepers.take()
+    second = await keepers.take()
     assert _open(second, tmp_path / "second") == 2
     _end(first)
     _end(second)
@@ -74,20 +80,23 @@ async def test_a_spare_that_is_gone_is_not_handed_out(keepers: Keepers, tmp_path
     spare = keepers._spare
     spare.settimeout(10)
     spare.shutdown(socket.SHUT_WR)
-    assert spare.recv(1) == b""
-    taken = keepers.take()
-    assert taken is not spare
+    while spare.recv(1):
+        continue  # it was ready
+    taken = await keepers.take()
+    assert taken[0] is not spare
     assert _open(taken, tmp_path / "task") == 2
     _end(taken)
 
 
 async def test_the_spare_is_made_once_one_was_taken(keepers: Keepers, tmp_path: Path) -> None:
-    taken = keepers.take()
+    taken = await keepers.take()
     assert keepers._spare is None and keepers._filling is not None
     keepers._filling.cancel()
     keepers._fill()
     spare = keepers._spare
-    assert spare is not None and keepers.take() is spare
-    taken.close()
-    assert _open(spare, tmp_path / "task") == 2
-    _end(spare)
+    second = await keepers.take()
+    assert spare is not None and second[0] is spare
+    for each in (taken[0], *taken[1]):
+        each.close()
+    assert _open(second, tmp_path / "task") == 2
+    _end(second)
