@@ -211,6 +211,19 @@ class SegmentLog:
 
         await self._call(remove)
 
+    async def pieces(self, topic: str, partition: int) -> list[tuple[int, int]]:
+        segments = list(self._find(topic, partition).segments)
+        found: list[tuple[int, int]] = []
+
+        def measure() -> None:
+            for segment in segments:
+                path = Path(segment.path)
+                # One may have been forgotten since.
+                found.append((segment.base, path.stat().st_size if path.exists() else 0))
+
+        await self._call(measure)
+        return found
+
     async def close(self) -> None:
         if self._is_closed:
             return

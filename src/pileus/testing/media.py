@@ -8,6 +8,7 @@ from pileus.ports.clock import Clock
 from pileus.ports.intakes import Attach, Command, End, Intake, Open, Segment, State, Told
 from pileus.services.media.delivering import Deliveries
 from pileus.services.media.figures import Figures
+from pileus.services.media.retention import Retention
 from pileus.services.media.streams import Streams
 from pileus.testing.fake_intakes import FakeInlet
 from pileus.testing.fake_spools import FakeSpools
@@ -38,6 +39,7 @@ class ScriptedIntakes(FakeSpools):
         platform.kernel.add_part(Streams, Streams(platform.kernel, self))
         platform.kernel.add_part(Deliveries, Deliveries(platform.kernel))
         platform.kernel.add_part(Figures, Figures(platform.kernel))
+        platform.kernel.add_part(Retention, Retention(platform.kernel))
 
     async def start(self, name: str, opened: Open) -> Intake:
         """A process that begins where the source's clock is."""

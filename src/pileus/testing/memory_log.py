@@ -102,5 +102,9 @@ class MemoryLog:
         del held.records[:gone]
         held.first += gone
 
+    async def pieces(self, topic: str, partition: int) -> list[tuple[int, int]]:
+        records = self._partition(topic, partition).records
+        return [(each.offset, len(each.key) + len(each.value)) for each in records]
+
     async def close(self) -> None:
         pass

@@ -6,6 +6,7 @@ from pileus.kernel.calls import StreamCall
 from pileus.services.media import recording, store
 from pileus.services.media.delivering import Deliveries
 from pileus.services.media.engines import code_prefix
+from pileus.services.media.retention import Retention
 from pileus.services.media.streams import Streams
 
 
@@ -17,3 +18,4 @@ async def start(call: StreamCall) -> None:
     await recording.sweep_all(call)
     call.part(Deliveries).recover(call)
     await call.part(Streams).recover(call)
+    call.part(Retention).look_after(call)

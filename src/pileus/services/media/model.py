@@ -16,6 +16,7 @@ class Source(msgspec.Struct, kw_only=True):
         stream: names this life of the source: results and segments tell it.
         epoch_ms: wall time of the source's first frame; 0 before that.
         keep_s, keep_bytes: how much of the recording is kept; 0: no bound.
+        keep_results_s, keep_results_bytes: how much of what each engine said; 0: no bound.
         copy_to: ``s3://bucket/prefix`` that finished segments are copied to; empty: nowhere.
         push_key: what a publisher shows; empty where the source is pulled.
     """
@@ -28,6 +29,8 @@ class Source(msgspec.Struct, kw_only=True):
     segment_ms: int = 2000
     keep_s: int = 3600
     keep_bytes: int = 0
+    keep_results_s: int = 0
+    keep_results_bytes: int = 0
     copy_to: str = ""
     is_paced: bool = True
     is_enabled: bool = True

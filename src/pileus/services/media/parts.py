@@ -19,6 +19,7 @@ from pileus.services.media.delivering import Deliveries
 from pileus.services.media.engines import Engines
 from pileus.services.media.figures import Figures
 from pileus.services.media.pushes import Pushes
+from pileus.services.media.retention import Retention
 from pileus.services.media.streams import Streams
 
 _UNBOUNDED = 1_000_000
@@ -63,4 +64,5 @@ def add_media_parts(
     kernel.add_part(Deliveries, Deliveries(kernel))
     kernel.add_part(Pushes, Pushes(kernel))
     kernel.add_part(Figures, Figures(kernel))
+    kernel.add_part(Retention, Retention(kernel))
     return engines

@@ -33,6 +33,8 @@ _SOURCE = frozenset(
         "Enabled",
         "Keep",
         "KeepBytes",
+        "KeepResults",
+        "KeepResultsBytes",
         "Name",
         "Options",
         "Paced",
@@ -117,6 +119,9 @@ def _source(request: ResourceRequest) -> dict[str, Any]:
     wanted["SegmentSeconds"] = _duration_ms(given.get("Segment", "2s"), "Segment") / 1000
     wanted["KeepSeconds"] = _duration_ms(given.get("Keep", "1h"), "Keep") // 1000
     wanted["KeepBytes"] = _number(given, "KeepBytes", 0)
+    results_ms = _duration_ms(given.get("KeepResults", 0), "KeepResults")
+    wanted["KeepResultsSeconds"] = results_ms // 1000
+    wanted["KeepResultsBytes"] = _number(given, "KeepResultsBytes", 0)
     wanted["CopyTo"] = str(given.get("CopyTo") or "")
     wanted["Paced"] = _is_true(given.get("Paced", True))
     wanted["Enabled"] = _is_true(given.get("Enabled", True))

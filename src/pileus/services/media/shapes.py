@@ -23,6 +23,8 @@ def source(call: Call, record: Source) -> dict[str, Any]:
         "SegmentSeconds": record.segment_ms / 1000,
         "KeepSeconds": record.keep_s,
         "KeepBytes": record.keep_bytes,
+        "KeepResultsSeconds": record.keep_results_s,
+        "KeepResultsBytes": record.keep_results_bytes,
         "CopyTo": record.copy_to,
         "Paced": record.is_paced,
         "Enabled": record.is_enabled,

@@ -202,6 +202,12 @@ async def trimming_forgets_only_what_lies_before(open_log: Open) -> None:
         await log.append(TOPIC, 0, [entry(number, 5000) for number in range(at, at + 20)])
     await log.trim(TOPIC, 0, 0)
     assert log.bounds(TOPIC, 0) == (0, 400)
+    pieces = await log.pieces(TOPIC, 0)
+    assert pieces[0][0] == 0 and pieces == sorted(pieces)
+    assert sum(size_bytes for _, size_bytes in pieces) >= 400 * 5000
+    for first, _ in pieces[:2]:
+        await log.trim(TOPIC, 0, first)
+        assert log.bounds(TOPIC, 0)[0] == first
     await log.trim(TOPIC, 0, 250)
     first, following = log.bounds(TOPIC, 0)
     assert first <= 250 and following == 400

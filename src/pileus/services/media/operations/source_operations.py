@@ -12,6 +12,7 @@ from pileus.media.units import SourceError
 from pileus.ports.intakes import PUSHED
 from pileus.services.media import copies, errors, shapes, store
 from pileus.services.media.model import STOPPED, Source
+from pileus.services.media.retention import Retention
 from pileus.services.media.streams import Streams
 from pileus.values.body import Body
 
@@ -47,6 +48,8 @@ def _apply(record: Source, request: Mapping[str, Any]) -> None:
         record.segment_ms = round(request["SegmentSeconds"] * 1000)
     record.keep_s = request.get("KeepSeconds", record.keep_s)
     record.keep_bytes = request.get("KeepBytes", record.keep_bytes)
+    record.keep_results_s = request.get("KeepResultsSeconds", record.keep_results_s)
+    record.keep_results_bytes = request.get("KeepResultsBytes", record.keep_results_bytes)
     record.copy_to = request.get("CopyTo", record.copy_to)
     if record.copy_to:
         copies.bucket_and_prefix(record.copy_to)
@@ -77,6 +80,7 @@ async def create_source(call: StreamCall, request: Mapping[str, Any], body: Body
         await call.part(Streams).prepare(call, request["Name"])
     await call.write(step, once=True)
     call.part(Streams).follow(call, request["Name"])
+    call.part(Retention).look_after(call)
     return Reply({"Source": _shown(call, request["Name"])})
 
 
@@ -93,6 +97,7 @@ async def update_source(call: StreamCall, request: Mapping[str, Any], body: Body
 
     await call.write(step, once=True)
     await call.part(Streams).restart(call, request["Name"])
+    call.part(Retention).look_after(call)
     return Reply({"Source": _shown(call, request["Name"])})
 
 
