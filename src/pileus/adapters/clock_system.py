@@ -16,8 +16,7 @@ class SystemClock:
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000
 
-    def mono_ns(self) -> int:
-        return time.monotonic_ns()
+    mono_ns = staticmethod(time.monotonic_ns)
 
     async def sleep(self, duration_s: float) -> None:
         until_ns = time.monotonic_ns() + int(duration_s * 1e9)

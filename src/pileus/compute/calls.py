@@ -133,7 +133,8 @@ class ImageLayers(Protocol):
         ...
 
 
-Meter = Callable[[Usage], None]
+Meter = Callable[[Sequence[Usage]], None]
+"""Takes invocations in the order in which they ended, some at a time."""
 LogWriter = Callable[[Target, str, Sequence[LogLine]], None]
 """Takes records of a target's log stream, in order. Texts are without the final newline."""
 Credentials = Callable[[Target], Awaitable[Mapping[str, str]]]

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pileus.compute.calls import Usage
 from pileus.kernel.distribution import Distribution
@@ -49,14 +49,14 @@ class InvocationMeasures:
         self._noted: list[Usage] = []
         measures.add_source(self.fold)
 
-    def note(self, usage: Usage) -> None:
-        """Note one finished or refused invocation."""
+    def note(self, usages: Sequence[Usage]) -> None:
+        """Note finished or refused invocations."""
         if not self._measures.is_on:
             return
         noted = self._noted
         if not noted:
             self._measures.expect()
-        noted.append(usage)
+        noted += usages
         if len(noted) >= _NOTED_MAX:
             self.fold()
 

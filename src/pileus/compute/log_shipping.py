@@ -47,7 +47,9 @@ class _Waiting:
 
     def lines(self, now_ms: int) -> list[LogLine]:
         """All of them, and a word about those that are missing."""
-        lines = [line for some in self.written for line in some]
+        lines: list[LogLine] = []
+        for some in self.written:
+            lines += some[:]
         if self.dropped:
             told = f"PILEUS {self.dropped} lines were dropped: they came faster than can be kept"
             lines.append(LogLine(now_ms, told))
@@ -179,11 +181,14 @@ def batches(lines: Sequence[LogLine]) -> Iterator[list[dict[str, Any]]]:
     size_bytes = first_ms = 0
     # Output of the function and records of the platform may overtake each other.
     for line in sorted(lines, key=_time):
+        text = line.text
         # Empty lines are no events to CloudWatch Logs.
-        if not line.text.strip():
+        if not text or text.isspace():
             continue
-        text = _cut(line.text)
-        added_bytes = len(text.encode()) + _EVENT_OVERHEAD_BYTES
+        if len(text) * 4 > _EVENT_BYTES_MAX:
+            text = _cut(text)
+        text_bytes = len(text) if text.isascii() else len(text.encode())
+        added_bytes = text_bytes + _EVENT_OVERHEAD_BYTES
         if batch and (
             len(batch) == _BATCH_EVENTS_MAX
             or size_bytes + added_bytes > _BATCH_BYTES_MAX
@@ -205,6 +210,4 @@ def _time(line: LogLine) -> int:
 
 def _cut(text: str) -> str:
     """The text, as far as it fits into one event."""
-    if len(text) * 4 <= _EVENT_BYTES_MAX:
-        return text
     return text.encode()[:_EVENT_BYTES_MAX].decode("utf-8", "ignore")

@@ -28,7 +28,7 @@ from pileus.compute.calls import (
     Usage,
 )
 from pileus.compute.reports import billed_ms
-from pileus.compute.scaling import ConcurrencyGate, Load, ScalingLimits
+from pileus.compute.scaling import ConcurrencyGate, ScalingLimits
 from pileus.compute.session import Session
 from pileus.ports.chance import Chance
 from pileus.ports.clock import Clock
@@ -47,8 +47,8 @@ from pileus.values.times import utc
 _log = logging.getLogger("pileus.compute")
 _NS_PER_S = 1_000_000_000
 _STREAM_ID_BYTES = 16
-_Ran = tuple[Target, str, tuple[int, int]]
-"""What ran, by which ARN, and how many instances of it were busy and are provisioned."""
+_METER_S = 0.1
+"""How long the bookkeeping of an invocation may wait, so that some are booked together."""
 
 
 class PoolSettings(msgspec.Struct, frozen=True):
@@ -133,8 +133,8 @@ class Pools:
         self._pools: dict[tuple[str, str, str], _Pool] = {}
         self._gates: dict[str, ConcurrencyGate] = {}
         self._figures: dict[tuple[str, str], FunctionFigures] = {}
-        self._unmetered: list[tuple[_Ran, Result, Load]] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._unmetered: list[Usage] = []
+        self._metering: asyncio.Task[None] | None = None
         self._reaper: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -160,7 +160,7 @@ class Pools:
                 result = await session.invoke(call)
             finally:
                 self._put_back(pool, session)
-            self._meter_soon((target, call.invoked_arn, place), result, gate)
+            self._note((target, call.invoked_arn, place), result, gate)
             return result
         finally:
             gate.leave(target.function)
@@ -294,7 +294,7 @@ class Pools:
 
     def figures(self, scope: str, function: str) -> FunctionFigures:
         """The counters of a function; zeros for one never called."""
-        self._meter_results()
+        self._meter()
         return self._figures.get((scope, function)) or FunctionFigures()
 
     def counts(self) -> Mapping[tuple[str, str, str], tuple[int, int]]:
@@ -305,9 +305,10 @@ class Pools:
 
     async def close(self) -> None:
         """End every idle instance; busy ones are ended by closing the nodes."""
-        self._meter_results()
-        if self._reaper is not None:
-            self._reaper.cancel()
+        self._meter()
+        for task in (self._metering, self._reaper):
+            if task is not None:
+                task.cancel()
         for pool in self._pools.values():
             pool.is_current = False
             await self._drain(pool)
@@ -330,7 +331,7 @@ class Pools:
             raise errors.no_capacity() from full
         finally:
             self._put_back(pool, session)
-        self._meter_soon((target, call.invoked_arn, place), result, gate)
+        self._note((target, call.invoked_arn, place), result, gate)
         return result
 
     def _put_back(self, pool: _Pool, session: Session) -> None:
@@ -338,13 +339,39 @@ class Pools:
         pool.busy.discard(session)
         self._give_back(pool, session)
 
-    def _meter_soon(self, ran: _Ran, result: Result, gate: ConcurrencyGate) -> None:
-        """The caller does not wait for the bookkeeping: it is done at the loop's next turn."""
-        if not self._unmetered:
-            if self._loop is None:
-                self._loop = asyncio.get_running_loop()
-            self._loop.call_soon(self._meter_results)
-        self._unmetered.append((ran, result, gate.load(ran[0].function)))
+    def _note(
+        self, ran: tuple[Target, str, tuple[int, int]], result: Result, gate: ConcurrencyGate
+    ) -> None:
+        """Book what ran, by which ARN, with how many busy and provisioned instances of it: soon,
+        together with others, as nobody waits for it."""
+        target, arn, (busy, provisioned) = ran
+        self._meter_soon(
+            Usage(
+                target,
+                self._clock.now_ms(),
+                result.is_cold,
+                bool(result.function_error),
+                "",
+                result.duration_ns,
+                result.init_ns or 0,
+                billed_ms(result.duration_ns, result.init_ns),
+                result.memory_peak_mb,
+                arn,
+                gate.load(target.function),
+                busy,
+                provisioned,
+            )
+        )
+
+    def _meter_soon(self, usage: Usage) -> None:
+        self._unmetered.append(usage)
+        if self._metering is None:
+            self._metering = asyncio.create_task(self._meter_later())
+
+    async def _meter_later(self) -> None:
+        await self._clock.sleep(_METER_S)
+        self._metering = None
+        self._meter()
 
     async def _new_session(self, target: Target) -> Session:
         services = self._services
@@ -447,36 +474,19 @@ class Pools:
 
     def _note_throttle(self, target: Target, call: Call, reason: str) -> None:
         at_ms = self._clock.now_ms()
-        self._meter(Usage(target, at_ms, throttle=reason, invoked_arn=call.invoked_arn))
+        self._meter_soon(Usage(target, at_ms, throttle=reason, invoked_arn=call.invoked_arn))
 
-    def _meter_results(self) -> None:
-        finished, self._unmetered = self._unmetered, []
-        for (target, arn, (busy, provisioned)), result, load in finished:
-            self._meter(
-                Usage(
-                    target=target,
-                    at_ms=self._clock.now_ms(),
-                    is_cold=result.is_cold,
-                    is_error=bool(result.function_error),
-                    duration_ns=result.duration_ns,
-                    init_ns=result.init_ns or 0,
-                    billed_ms=billed_ms(result.duration_ns, result.init_ns),
-                    memory_peak_mb=result.memory_peak_mb,
-                    invoked_arn=arn,
-                    load=load,
-                    busy=busy,
-                    provisioned=provisioned,
-                )
-            )
-
-    def _meter(self, usage: Usage) -> None:
-        key = (usage.target.scope, usage.target.function)
-        figures = self._figures.get(key)
-        if figures is None:
-            figures = self._figures[key] = FunctionFigures()
-        if usage.throttle:
-            figures.throttles += 1
-        else:
+    def _meter(self) -> None:
+        """Book what waits for it."""
+        unmetered, self._unmetered = self._unmetered, []
+        for usage in unmetered:
+            key = (usage.target.scope, usage.target.function)
+            figures = self._figures.get(key)
+            if figures is None:
+                figures = self._figures[key] = FunctionFigures()
+            if usage.throttle:
+                figures.throttles += 1
+                continue
             figures.invocations += 1
             figures.cold += usage.is_cold
             figures.errors += usage.is_error
@@ -485,4 +495,5 @@ class Pools:
             figures.init_ns_sum += usage.init_ns
             figures.gigabyte_seconds += usage.gigabyte_seconds
             figures.concurrency_max = max(figures.concurrency_max, usage.concurrency)
-        self._services.meter(usage)
+        if unmetered:
+            self._services.meter(unmetered)

@@ -111,14 +111,11 @@ class _Function(msgspec.Struct):
     reserved: int | None = None
     rate: RequestRate | None = None
     provisioned: dict[str, int] = msgspec.field(default_factory=dict)
+    provisioned_sum: int = 0
+    """Concurrency kept for provisioned instances of all versions."""
     tokens: float = 0.0
     refilled_ns: int = 0
     has_started: bool = False
-
-    @property
-    def provisioned_sum(self) -> int:
-        """Concurrency kept for provisioned instances of all versions."""
-        return sum(self.provisioned.values()) if self.provisioned else 0
 
     @property
     def kept(self) -> int:
@@ -178,6 +175,7 @@ class ConcurrencyGate(msgspec.Struct):
             entry.provisioned[version] = count
         else:
             entry.provisioned.pop(version, None)
+        entry.provisioned_sum = sum(entry.provisioned.values())
         if entry.reserved is None:
             self._unreserved_running += entry.kept - before
             self._provisioned_sum += entry.provisioned_sum - provisioned_before
@@ -215,11 +213,10 @@ class ConcurrencyGate(msgspec.Struct):
     def leave(self, function: str) -> None:
         """One execution ended."""
         entry = self._functions[function]
-        before = entry.kept
         entry.running -= 1
         self._running_sum -= 1
-        if entry.reserved is None:
-            self._unreserved_running -= before - entry.kept
+        if entry.reserved is None and entry.running >= entry.provisioned_sum:
+            self._unreserved_running -= 1
 
     def take_start(self, function: str, now_ns: int) -> bool:
         """Whether the function may start one more instance now; counts it if so."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pileus.compute.calls import Usage
@@ -12,16 +12,19 @@ from pileus.kernel.kernel import Kernel
 _NAMESPACES = {"lambda": "AWS/Lambda"}
 
 
-def meter_of(kernel: Kernel, service: str) -> Callable[[Usage], None]:
-    """What pools of a service call for every invocation: GB-seconds, requests, a record."""
+def meter_of(kernel: Kernel, service: str) -> Callable[[Sequence[Usage]], None]:
+    """What pools of a service tell of every invocation: GB-seconds, requests, a record."""
 
-    def meter(usage: Usage) -> None:
-        account = usage.target.scope.partition("/")[0]
-        kernel.meter.add_quantity(account, gb_seconds, usage.gigabyte_seconds)
-        kernel.meter.add_quantity(account, requests, 0 if usage.throttle else 1)
+    def meter(usages: Sequence[Usage]) -> None:
+        add_quantity, observers = kernel.meter.add_quantity, kernel.observers
+        for usage in usages:
+            account = usage.target.scope.partition("/")[0]
+            add_quantity(account, gb_seconds, usage.gigabyte_seconds)
+            add_quantity(account, requests, 0 if usage.throttle else 1)
+            if observers.want("invocation", account):
+                observers.tell("invocation", record(usage), usage.at_ms)
         if noted is not None:
-            noted.note(usage)
-        kernel.observers.tell_later("invocation", account, record, usage)
+            noted.note(usages)
 
     def record(usage: Usage) -> dict[str, Any]:
         account, _, region = usage.target.scope.partition("/")

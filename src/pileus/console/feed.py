@@ -21,7 +21,7 @@ from pileus.console.places import (
     source_of_object,
 )
 from pileus.console.subscription import Subscription
-from pileus.kernel.observing import Attention, PassingCall
+from pileus.kernel.observing import PassingCall
 from pileus.ports.clock import Clock
 from pileus.values.context import DEFAULT_ACCOUNT, DEFAULT_REGION
 
@@ -94,11 +94,11 @@ class Feed:
         for listener in self._listeners:
             listener(record)
 
-    def attention(self, kind: str, account: str) -> Attention:
-        """How much a record of that kind is wanted; what no page could show need not be made."""
-        if self._subscriptions and self._pages(account):
-            return Attention.NOW
-        return Attention.NONE if kind in _FOR_OPEN_PAGES else Attention.LATER
+    def wants(self, kind: str, account: str) -> bool:
+        """Whether a record of that kind is wanted; what no page could show need not be made."""
+        if kind not in _FOR_OPEN_PAGES:
+            return True
+        return bool(self._subscriptions) and bool(self._pages(account))
 
     def count_call(self, call: PassingCall) -> None:
         """Take note of a call whose record nobody wanted."""

@@ -28,7 +28,7 @@ class GatewayApp:
         self._front = front
         self._handlers: dict[str, Handler] = {}
         self._websockets: dict[str, WebSocketClaim] = {}
-        self._claims: list[Callable[[HttpRequest], Handler | None]] = []
+        self._claims: list[tuple[Callable[[HttpRequest], bool], Handler]] = []
 
     def add_handler(self, prefix: str, handler: Handler) -> None:
         """Serve ``/_pileus/<prefix>…`` by ``handler``; an empty prefix takes what nobody else does.
@@ -42,22 +42,21 @@ class GatewayApp:
         """Let ``claim`` choose a handler for upgrades below ``/_pileus/<prefix>``."""
         _register(self._websockets, prefix, claim)
 
-    def add_claim(self, claim: Callable[[HttpRequest], Handler | None]) -> None:
-        """Ask ``claim`` about every request that is not ours; the first that answers gets it."""
-        self._claims.append(claim)
+    def add_claim(self, is_claimed: Callable[[HttpRequest], bool], handler: Handler) -> None:
+        """Give ``handler`` the requests that are not ours and of which ``is_claimed``; the first
+        that claims one gets it."""
+        self._claims.append((is_claimed, handler))
 
-    async def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> Awaitable[HttpResponse]:
         """Answer one request."""
-        if request.path.startswith(OWN_PREFIX) or request.path == OWN_PREFIX[:-1]:
-            handler = _longest(self._handlers, request.path[len(OWN_PREFIX) :])
-            if handler is None:
-                return plain(404, f"nothing is served at {request.path}")
-            return await handler(request)
-        for claim in self._claims:
-            claimed = claim(request)
-            if claimed is not None:
-                return await claimed(request)
-        return await self._front(request)
+        path = request.path
+        if path.startswith(OWN_PREFIX) or path == OWN_PREFIX[:-1]:
+            handler = _longest(self._handlers, path[len(OWN_PREFIX) :])
+            return (handler or _nothing_there)(request)
+        for is_claimed, handler in self._claims:
+            if is_claimed(request):
+                return handler(request)
+        return self._front(request)
 
     def websocket(self, request: HttpRequest) -> WebSocketHandler | None:
         """The handler for an upgrade request; None where the path takes none."""
@@ -65,6 +64,10 @@ class GatewayApp:
             return None
         claim = _longest(self._websockets, request.path[len(OWN_PREFIX) :])
         return None if claim is None else claim(request)
+
+
+async def _nothing_there(request: HttpRequest) -> HttpResponse:
+    return plain(404, f"nothing is served at {request.path}")
 
 
 def _register(table: dict[str, T], prefix: str, entry: T) -> None:

@@ -39,4 +39,5 @@ def is_registry(request: HttpRequest) -> bool:
 
 def is_function_url(request: HttpRequest) -> bool:
     """Whether a request's host is a function's."""
-    return ".lambda-url." in request.host and FUNCTION_HOST.fullmatch(request.host) is not None
+    host = request.headers.get("host", "")
+    return ".lambda-url." in host and FUNCTION_HOST.fullmatch(host) is not None

@@ -46,7 +46,7 @@ WebSocketHandler = Callable[[WebSocket], Awaitable[None]]
 class App(Protocol):
     """What the server serves."""
 
-    async def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> Awaitable[HttpResponse]:
         """Answer one request. What it raises is logged and answered with 500."""
         ...
 

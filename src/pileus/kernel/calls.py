@@ -120,9 +120,10 @@ class WriteCall(ReadCall):
         self.timers: list[Timer] = []
         self.measured: list[Noted] = []
 
-    def sequence(self) -> int:
-        """A number greater than every one drawn before (microseconds of wall time, at least)."""
-        return self._kernel.next_sequence()
+    def sequence(self, count: int = 1) -> int:
+        """A number greater than every one drawn before (microseconds of wall time, at least): the
+        first of ``count``, of which each is greater by one."""
+        return self._kernel.next_sequence(count)
 
     def emit(self, delivery: Delivery) -> str:
         """Put ``delivery`` in the outbox of this transaction; the id it will be delivered under."""

@@ -12,9 +12,9 @@ from pileus.kernel.calls import SEEN, SEEN_AT, ReadCall, StreamCall, WriteCall
 from pileus.kernel.measures import Measures
 from pileus.kernel.metering import Meter
 from pileus.kernel.observing import ObserverChoice, Observers, PassingCall, Take
-from pileus.kernel.operations import Reply, Wait
+from pileus.kernel.operations import OperationCode, Reply, Wait
 from pileus.kernel.outbox import Outbox
-from pileus.kernel.rooms import BoundOperation, Registry
+from pileus.kernel.rooms import Registry
 from pileus.kernel.supervision import Supervisor
 from pileus.kernel.timers import Timers
 from pileus.kernel.write_work import WriteWork
@@ -134,12 +134,18 @@ class Kernel:
                 resource = bound.room.resource_arn(context, operation, input)
                 for guard in self.guards:
                     guard(context, service, operation, resource)
-            if bound.code.kind == "stream":
-                # Not by way of ``_run``: what waits is resumed through every function in between.
-                call = StreamCall(self, context, bound.room.space(context.account, context.region))
-                result = await bound.code.run(call, input, body)
+            # What waits is resumed through every function in between: so few of them here.
+            code, space = bound.code, bound.room.space(context.account, context.region)
+            if code.kind == "stream":
+                result = await code.run(StreamCall(self, context, space), input, body)
+            elif code.prepare is not None:
+                result = await self._run_prepared(code, context, space, input)
+            elif code.kind == "write":
+                result = await self._write_until_answered(
+                    context, space, lambda call: code.run(call, input)
+                )
             else:
-                result = await self._run(bound, context, input)
+                result = self.read(context, space, lambda call: code.run(call, input))
             reply = result if isinstance(result, Reply) else Reply(result or {})
             if bound.room.namespace and self.measures.is_on:
                 self.measures.call(bound.room, context, operation, input, reply.output)
@@ -158,21 +164,19 @@ class Kernel:
                     PassingCall(context, service, operation, input, took_us, error_code)
                 )
 
-    async def _run(
-        self, bound: BoundOperation, context: CallContext, input: Mapping[str, Any]
+    async def _run_prepared(
+        self, code: OperationCode, context: CallContext, space: Space, input: Mapping[str, Any]
     ) -> Any:
-        """A read or a write: a :class:`Reply`, or its output."""
-        code, space = bound.code, bound.room.space(context.account, context.region)
-        extra: tuple[Any, ...] = ()
-        if code.prepare is not None:
-            if (seen := self.remembered(context, space)) is not None:
-                # What is prepared looks at what is there, and would refuse what it made itself.
-                return orjson.loads(seen)
-            extra = (await code.prepare(StreamCall(self, context, space), input),)
+        """A read or a write that asks others beforehand: a :class:`Reply`, or its output."""
+        assert code.prepare is not None
+        if (seen := self.remembered(context, space)) is not None:
+            # What is prepared looks at what is there, and would refuse what it made itself.
+            return orjson.loads(seen)
+        prepared = await code.prepare(StreamCall(self, context, space), input)
         if code.kind == "read":
-            return self.read(context, space, lambda call: code.run(call, input, *extra))
+            return self.read(context, space, lambda call: code.run(call, input, prepared))
         return await self._write_until_answered(
-            context, space, lambda call: code.run(call, input, *extra)
+            context, space, lambda call: code.run(call, input, prepared)
         )
 
     async def _write_until_answered(
@@ -242,10 +246,12 @@ class Kernel:
         self._recalled[(space, what)] = (commits, found)
         return found
 
-    def next_sequence(self) -> int:
-        """Strictly growing; at least the wall clock's microseconds."""
-        self._sequence = max(self._sequence + 1, self.clock.now_ms() * 1000)
-        return self._sequence
+    def next_sequence(self, count: int = 1) -> int:
+        """Strictly growing; at least the wall clock's microseconds: the first of ``count`` numbers
+        that follow one another."""
+        first = max(self._sequence + 1, self.clock.now_ms() * 1000)
+        self._sequence = first + count - 1
+        return first
 
     # -- surroundings -----------------------------------------------------------------------
 

@@ -81,10 +81,9 @@ async def start(settings: Settings) -> Platform:
 def _add_handlers(platform: Platform) -> None:
     """What the port serves beside AWS's APIs and the page."""
     app = platform.app
-    registry = platform.late("images", "make_registry")
-    app.add_claim(lambda request: registry if claims.is_registry(request) else None)
+    app.add_claim(claims.is_registry, platform.late("images", "make_registry"))
     addresses = platform.late("functions", "make_addresses")
-    app.add_claim(lambda request: addresses if claims.is_function_url(request) else None)
+    app.add_claim(claims.is_function_url, addresses)
     app.add_handler(claims.FUNCTION_URLS, addresses)
     app.add_handler(claims.CODE, platform.late("functions", "make_downloads"))
     app.add_handler(claims.CREDENTIALS, platform.late("functions", "make_credentials"))

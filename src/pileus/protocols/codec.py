@@ -13,7 +13,7 @@ from pileus.protocols.http import HttpRequest, HttpResponse
 from pileus.protocols.json_values import serialization_error
 from pileus.protocols.targets import Target
 from pileus.shapes.model import Operation
-from pileus.values.body import Body
+from pileus.values.body import Body, BytesBody
 from pileus.values.errors import ServiceError
 
 BODY_BYTES_MAX = 16 * 1024 * 1024
@@ -78,6 +78,8 @@ async def read_bounded(body: Body, limit_bytes: int) -> bytes:
     """The whole body, or RequestEntityTooLarge."""
     if body.size_bytes is not None and body.size_bytes > limit_bytes:
         raise too_large(limit_bytes)
+    if type(body) is BytesBody:
+        return body.take()
     try:
         return await body.read(limit_bytes)
     except ValueError as problem:

@@ -70,8 +70,12 @@ class RestCodec:
             self._bindings = RequestBindings(operation)
         self._answers = ResponseBindings(operation.output)
         self._status = operation.status
-        self._content_type = "application/xml" if is_xml else "application/json"
         answer = operation.output
+        self._content_type = _content_type(answer, is_xml)
+        self._binds_content_type = answer is not None and any(
+            member.location == "header" and member.wire_name.lower() == "content-type"
+            for member in answer.members.values()
+        )
         # Events of XML services hold XML, which none of ours needs yet.
         self._stream = answer.eventstream_member if answer and not is_xml else None
         shape = operation.input
@@ -141,20 +145,12 @@ class RestCodec:
             content = event_stream.encoded(self._stream.shape, None, output[self._stream.name])
         elif self._write is not None:
             content = self._write(output)
-        if content and not any(name.lower() == "content-type" for name, _ in headers):
-            headers.append(("Content-Type", self._default_type()))
+        if content and not (
+            self._binds_content_type and any(name.lower() == "content-type" for name, _ in headers)
+        ):
+            headers.append(("Content-Type", self._content_type))
         _add_request_id(headers, self._service.name, request_id)
         return HttpResponse(status or told or self._status, headers, content)
-
-    def _default_type(self) -> str:
-        output = self.operation.output
-        if output is not None and output.payload:
-            shape = output.members[output.payload].shape
-            if shape.is_eventstream:
-                return event_stream.CONTENT_TYPE
-            if shape.kind == "blob":
-                return "application/octet-stream" if self._is_xml else "application/json"
-        return self._content_type
 
     def _document_writer(self, shape: Shape | None) -> WriteDocument | None:
         if shape is None:
@@ -303,6 +299,17 @@ def _text(raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError as problem:
         raise json_values.serialization_error("The body is not UTF-8 text") from problem
+
+
+def _content_type(output: Shape | None, is_xml: bool) -> str:
+    """Of an answer that tells none itself."""
+    if output is not None and output.payload:
+        shape = output.members[output.payload].shape
+        if shape.is_eventstream:
+            return event_stream.CONTENT_TYPE
+        if shape.kind == "blob" and is_xml:
+            return "application/octet-stream"
+    return "application/xml" if is_xml else "application/json"
 
 
 def _as_bytes(value: Any) -> bytes:

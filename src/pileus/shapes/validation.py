@@ -145,7 +145,11 @@ class _Compiler:
                 return False
             if not low <= len(value) <= high:
                 return False
-            return check is None or all(each is None or check(each) for each in value)
+            if check is not None:
+                for each in value:
+                    if each is not None and not check(each):
+                        return False
+            return True
 
         return holds
 

@@ -39,6 +39,10 @@ class BytesBody:
             yield data
 
     async def read(self, limit_bytes: int | None = None) -> bytes:
+        return self.take(limit_bytes)
+
+    def take(self, limit_bytes: int | None = None) -> bytes:
+        """What :meth:`read` gives, at once."""
         data, self._data = self._data, b""
         if limit_bytes is not None and len(data) > limit_bytes:
             raise ValueError(f"body exceeds {limit_bytes} bytes")

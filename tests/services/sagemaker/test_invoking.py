@@ -219,6 +219,7 @@ async def test_what_is_not_there_yet_is_refused_by_name(bench: Bench) -> None:
 async def test_observers_are_told(bench: Bench) -> None:
     await bench.served()
     await bench.invoke()
+    await bench.platform.clock.advance(1000)
     told = [record for record in bench.platform.records if record["kind"] == "invocation"]
     assert [(one["service"], one["function"], one["cold"]) for one in told] == [
         ("sagemaker", "e", False)

@@ -63,7 +63,7 @@ def _house(settings: PoolSettings | None = None, memory_mb: int = 0) -> House:
         SeededChance(1),
         credentials,
         write_log,
-        lambda usage: house.usage.append(usage),
+        lambda usage: house.usage.extend(usage),
     )
     house = House(clock, nodes, Pools(services, settings))
     return house
@@ -333,7 +333,9 @@ async def test_a_cancelled_call_ends_its_instance() -> None:
 async def test_usage_is_metered() -> None:
     house = _house()
     await house.call(_target("slow"))
-    usage = house.usage[-1]
+    assert house.usage == []
+    await house.clock.advance(1000)
+    (usage,) = house.usage
     assert usage.is_cold
     assert usage.billed_ms == 1050
     assert usage.gigabyte_seconds == pytest.approx(128 / 1024 * 1.05)

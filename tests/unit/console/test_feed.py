@@ -7,7 +7,7 @@ from typing import Any
 from pileus.adapters.clock_virtual import VirtualClock
 from pileus.console.feed import LOG_TEXT_MAX, Feed
 from pileus.console.subscription import Subscription
-from pileus.kernel.observing import Attention, PassingCall
+from pileus.kernel.observing import PassingCall
 from pileus.ports.nodes import LogLine
 from pileus.values.context import CallContext
 
@@ -182,10 +182,10 @@ async def test_while_no_page_is_open_calls_are_counted_without_a_record() -> Non
     ):
         feed.count_call(PassingCall(context, service, "PutObject", given, 1, error))
     feed.count_call(PassingCall(CallContext(source="console"), "s3", "ListBuckets", {}, 1, ""))
-    assert feed.attention("call", A) is Attention.NONE
-    assert feed.attention("invocation", A) is Attention.LATER
+    assert not feed.wants("call", A)
+    assert feed.wants("invocation", A)
     assert (feed.view(A).call_count, feed.view(A).error_count) == (2, 1)
     assert feed.view(A).segments == {"lobby": 1}
     feed.subscribe(A)
-    assert feed.attention("call", A) is Attention.NOW
-    assert feed.attention("call", "111111111111") is Attention.NONE
+    assert feed.wants("call", A)
+    assert not feed.wants("call", "111111111111")

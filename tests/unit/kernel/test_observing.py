@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from pileus.kernel.observing import Attention, PassingCall
+from pileus.kernel.observing import PassingCall
 from pileus.testing.platform import MemoryPlatform
 
 
 class _Choosy:
-    """Wants nothing of calls and the rest later."""
+    """Wants all but the calls, until it is open."""
 
     def __init__(self) -> None:
         self.counted: list[PassingCall] = []
         self.is_open = False
 
-    def attention(self, kind: str, account: str) -> Attention:
-        if self.is_open:
-            return Attention.NOW
-        return Attention.NONE if kind == "call" else Attention.LATER
+    def wants(self, kind: str, account: str) -> bool:
+        return self.is_open or kind != "call"
 
     def count_call(self, call: PassingCall) -> None:
         self.counted.append(call)
@@ -42,22 +40,16 @@ async def test_a_call_nobody_wants_is_only_counted() -> None:
     assert [record["operation"] for record in taken] == ["ListQueues"]
 
 
-async def test_what_can_wait_is_made_in_a_moment() -> None:
+async def test_a_record_of_what_is_over_tells_when_it_was() -> None:
     platform, choosy, taken = await _choosy()
-    made: list[int] = []
-
-    def fields(number: int) -> dict[str, Any]:
-        made.append(number)
-        return {"number": number}
-
-    tell_later = platform.kernel.observers.tell_later
-    tell_later("invocation", "1", fields, 7)
-    assert (made, taken) == ([], [])
-    await platform.clock.advance(1000)
-    assert [record["number"] for record in taken] == [7]
+    observers = platform.kernel.observers
+    assert observers.want("invocation", "1")
+    assert not observers.want("call", "1")
+    observers.tell("invocation", {"account": "1", "number": 7}, at_ms=5)
+    observers.tell("call", {"account": "1"})
+    assert taken == [{"kind": "invocation", "at_ms": 5, "account": "1", "number": 7}]
     choosy.is_open = True
-    tell_later("invocation", "1", fields, 8)
-    assert made == [7, 8]
+    assert observers.want("call", "1")
 
 
 async def test_what_is_recalled_is_read_again_after_a_commit() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
 from pileus.kernel.calls import WriteCall
@@ -19,8 +20,10 @@ def put_log_events(call: WriteCall, request: Mapping[str, Any]) -> dict[str, Any
     now_ms = call.now_ms
     taken, rejected = model.accepted(request["logEvents"], now_ms, group.horizon_ms(now_ms))
     if taken:
+        ordinals = count(call.sequence(len(taken)))
         lines = [
-            Event(event["timestamp"], call.sequence(), now_ms, event["message"]) for event in taken
+            Event(event["timestamp"], ordinal, now_ms, event["message"])
+            for event, ordinal in zip(taken, ordinals, strict=False)
         ]
         events.append(call.state, group.name, stream, lines)
         store.put_stream(call.state, group.name, stream)
