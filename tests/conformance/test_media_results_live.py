@@ -19,6 +19,7 @@ from tests.conformance.commands import Commands
 from tests.conformance.live import LivePlatform
 from tests.conformance.test_media_live import begin, results, write_shades
 from tests.fault.functions import add_function
+from tests.services.media.test_results_schema import SCHEMA, faults
 
 _COUNT = 12
 _PATH = "/_pileus/media/000000000000/us-east-1/lobby/results?engine=shade"
@@ -109,6 +110,7 @@ def test_what_an_engine_says_comes_by_itself_once_and_in_order(
         told.append(each)
     assert [each["offset"] for each in told] == list(range(4, _COUNT))
     assert told[0]["document"]["chunk"]["start_ms"] == 800
+    assert [faults(each["document"], SCHEMA) for each in told] == [[]] * len(told)
     listed = media.list_results(Source="lobby", Engine="shade", FromMs=400, ToMs=800)
     assert [each["Offset"] for each in listed["Results"]] == [2, 3]
 

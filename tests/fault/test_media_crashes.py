@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from pileus.ports.intakes import State
 from tests.fault.simulation import Simulation, crash_everywhere
-from tests.services.media.conftest import CODE, FRAMES, Bench
+from tests.services.media.conftest import CODE, FRAMES, Bench, looking, person
 
 _PIECES = 6
 _WHOLE = [200 * number for number in range(_PIECES)]
@@ -151,3 +152,59 @@ async def _events(simulation: Simulation) -> list[dict[str, Any]]:
         if not told.get("Messages"):
             return found
         found += [json.loads(each["Body"]) for each in told["Messages"]]
+
+
+async def test_a_poison_piece_reaches_the_dead_letter_queue(bench: Bench, seed: int) -> None:
+    """At least once, and its record once, whenever the power goes."""
+    bench.programs["look.look"] = looking(lambda number: 7 if number == 2 else person(number))
+
+    async def scenario(simulation: Simulation, notes: dict[str, Any]) -> None:
+        await simulation("sqs", "CreateQueue", QueueName="told")
+        given = {
+            "Mode": "object", "Handler": "look.look", "Code": CODE, "Input": FRAMES,
+            "MaxAttempts": 1, "DeadLetter": "arn:aws:sqs:us-east-1:000000000000:told",
+        }  # fmt: skip
+        await simulation("media", "CreateEngine", Name="look", WhenBehind="oldest", **given)
+        await simulation("media", "CreateSource", Name="lobby", Url="file:/v.mkv")
+        await simulation("media", "CreatePipeline", Name="p", Source="lobby", Engines=["look"])
+        notes["pipeline"] = True
+        await simulation.rest(10)
+        await _play(bench, simulation)
+
+    async def check(simulation: Simulation, notes: dict[str, Any]) -> None:
+        await simulation.rest(1000)
+        if notes.get("pipeline"):
+            await _play(bench, simulation)
+            await simulation.rest(5000)
+            assert await _starts(simulation) == _WHOLE
+            letters = await _events(simulation)
+            assert {each["chunk"]["start_ms"] for each in letters} == {200}
+            assert all("error" in each for each in letters)
+
+    assert await crash_everywhere(scenario, check, seed, prepare=bench.prepare) >= 5
+
+
+async def test_the_bus_hears_of_every_state_that_was_noted(bench: Bench, seed: int) -> None:
+    async def scenario(simulation: Simulation, notes: dict[str, Any]) -> None:
+        await simulation("sqs", "CreateQueue", QueueName="told")
+        pattern = json.dumps({"detail-type": ["Media Source State Change"]})
+        await simulation("events", "PutRule", Name="told", EventPattern=pattern)
+        targets = [{"Id": "1", "Arn": "arn:aws:sqs:us-east-1:000000000000:told"}]
+        await simulation("events", "PutTargets", Rule="told", Targets=targets)
+        await simulation("media", "CreateSource", Name="lobby", Url="rtsp://h/1")
+        notes["source"] = True
+        await simulation.rest(10)
+        for state in ("live", "stalled", "live"):
+            bench.intake.tell(State(state=state))
+            await simulation.rest(10)
+            told = (await simulation("media", "DescribeSource", Name="lobby"))["Source"]
+            notes.setdefault("states", []).append(told["State"])
+
+    async def check(simulation: Simulation, notes: dict[str, Any]) -> None:
+        await simulation.rest(5000)
+        if not notes.get("source"):
+            return
+        told = {each["detail"]["state"] for each in await _events(simulation)}
+        assert told >= {"CONNECTING", *notes.get("states", ())}
+
+    assert await crash_everywhere(scenario, check, seed, prepare=bench.prepare) >= 5
