@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test check fmt contract conform fault bench clean
+NEWSROOM := $(VENV)/.newsroom
+
+.PHONY: help setup demo newsroom test check fmt contract conform fault bench clean
 
 help:  ## what there is
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +17,13 @@ $(STAMP): pyproject.toml requirements.lock
 
 setup: $(STAMP)  ## environment, install, compiled shapes
 
+$(NEWSROOM): $(STAMP) apps/newsroom/requirements.lock
+	@echo "Installing what apps/newsroom needs (300 MB) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r apps/newsroom/requirements.lock
+	@touch $@
+
+newsroom: $(NEWSROOM)  ## what the engines of apps/newsroom import, and their models
+
 demo: setup  ## Edifice Corb on a real video: detections, occupancy, SMS, live page
 	@$(BIN)/pileus demo corb $(DEMO_ARGS)
 
@@ -24,7 +33,7 @@ check: setup  ## format, lint, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-test: check  ## every check and every test
+test: check newsroom  ## every check and every test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 contract: setup  ## the ports' contract suites on every adapter

@@ -1,4 +1,5 @@
-"""Engine ``people``: the persons in each picture of a live source.
+"""Engine ``people``: the persons in each picture of a live source; with ``LABELS=all`` everything that the
+detector knows.
 
 It runs the very detector that Edifice Corb's endpoint runs: ``MODEL_ARCHIVE`` names the archive that
 ``apps/corb/publish_model.py`` published, model and inference script in it. An instance fetches it once.
@@ -35,12 +36,15 @@ def _published() -> tuple[Any, Any]:
 
 
 _SCRIPT, _MODEL = _published()
+_IS_ALL = os.environ.get("LABELS") == "all"
 
 
 @object_engine
 def detect(frames: list[Frame], context: EngineContext) -> list[list[dict[str, Any]]]:
-    """A list of persons for every picture, most confident first."""
+    """A list of objects for every picture, most confident first."""
     side = _SCRIPT.PICTURE_SIDE
     small = [cv2.resize(each.image, (side, side), interpolation=cv2.INTER_AREA) for each in frames]
+    if _IS_ALL:
+        return [_SCRIPT.objects_of(each, _MODEL) for each in small]
     found = _SCRIPT.predict_fn(np.stack(small), _MODEL)
     return [[{"label": "person", **person} for person in persons] for persons in found]

@@ -199,8 +199,12 @@ def _named(found: Mapping[str, Any]) -> str:
     parts = [found["label"]]
     if "track" in found:
         parts[0] += f" #{found['track']}"
+    if "text" in found:
+        parts.append(str(found["text"]))
     if "confidence" in found:
         parts.append(f"{found['confidence']:.2f}")
+    if isinstance(found.get("attributes"), Mapping):
+        parts += [f"{name}={value}" for name, value in found["attributes"].items()]
     if "box" in found:
         parts.append("[" + " ".join(f"{corner:.2f}" for corner in found["box"]) + "]")
     return " ".join(parts)

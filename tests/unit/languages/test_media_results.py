@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pileus.languages.media_results import InvalidResult, checked, subrip, veritone, webvtt
+from pileus.languages.media_results import InvalidResult, checked, line, subrip, veritone, webvtt
 
 PERSON = {"label": "person", "confidence": 0.93, "box": [0.1, 0.2, 0.3, 0.9]}
 WORDS = [
@@ -72,3 +72,10 @@ def test_veritones_names():
     assert word["words"] == [{"word": "<you>", "confidence": 0.5}]
     assert (word["startTimeMs"], word["stopTimeMs"]) == (400, 900)
     assert person["object"]["boundingPoly"][2] == {"x": 0.3, "y": 0.9}
+
+
+def test_a_line_tells_names_and_attributes() -> None:
+    face = {"label": "face", "text": "Ada", "confidence": 0.9, "attributes": {"distance": 0.2}}
+    found = {"label": "occupancy", "attributes": {"persons": 2, "in": 1}}
+    document = {"chunk": {"start_ms": 1500}, "series": [{"objects": [face, found]}]}
+    assert line(document) == "00:00:01.500  face Ada 0.90 distance=0.2, occupancy persons=2 in=1"

@@ -24,6 +24,12 @@ NPY = "application/x-npy"
 JSON = "application/json"
 
 PICTURE_SIDE = 300
+CLASSES = (
+    "bicycle", "boot", "laptop", "person", "chair", "cattle", "desk", "cat", "computer mouse",
+    "computer monitor", "box", "mug", "coffee cup", "stationary bicycle", "table", "bottle",
+    "high heels", "vehicle", "footwear", "dog", "book", "camera", "car",
+)  # fmt: skip
+"""What the network knows, from its class 1 on, as the package that ships it names them."""
 PERSON_CLASS = 4
 THRESHOLD = 0.40
 OVERLAP_MAX = 0.5
@@ -98,6 +104,17 @@ def predict_fn(pictures: NDArray[np.uint8], model: Detector) -> list[list[Person
     return [_detect(picture, model) for picture in pictures]
 
 
+def objects_of(picture: NDArray[np.uint8], model: Detector) -> list[dict[str, Any]]:
+    """Everything in a picture of 300 × 300 that the network knows: as a person's, with a ``label``."""
+    _run(picture, model)
+    found = [
+        {"label": label, **thing}
+        for number, label in enumerate(CLASSES, 1)
+        for thing in _found(number, model)
+    ]
+    return sorted(found, key=lambda thing: -thing["confidence"])
+
+
 def output_fn(prediction: list[list[Person]], accept: str) -> tuple[str, str]:
     """The answer and its content type.
 
@@ -110,10 +127,20 @@ def output_fn(prediction: list[list[Person]], accept: str) -> tuple[str, str]:
 
 
 def _detect(picture: NDArray[np.uint8], model: Detector) -> list[Person]:
+    _run(picture, model)
+    return _found(PERSON_CLASS, model)
+
+
+def _run(picture: NDArray[np.uint8], model: Detector) -> None:
     network = model.interpreter
     network.set_tensor(model.picture, (picture.astype(np.float32) / 127.5 - 1.0)[None])
     network.invoke()
-    logits = network.get_tensor(model.scores)[0, :, PERSON_CLASS]
+
+
+def _found(number: int, model: Detector) -> list[Person]:
+    """What the last run found of a class."""
+    network = model.interpreter
+    logits = network.get_tensor(model.scores)[0, :, number]
     # Comparing logits spares the exponentials of the 1,900 anchors that see nobody.
     seen = np.flatnonzero(logits >= math.log(model.threshold / (1 - model.threshold)))
     if not len(seen):
