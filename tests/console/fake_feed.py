@@ -50,7 +50,7 @@ class FakePlatform:
         self.clock = SystemClock()
         self.clip = clip
         self.speed = speed
-        self.rooms = FakeRooms()
+        self.rooms = self.make_rooms()
         self.sms_taken: list[tuple[str, str, str]] = []
         self.console = Console(
             Hooks(
@@ -75,6 +75,10 @@ class FakePlatform:
         self._wants_jpeg = False
         self.warm: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
+
+    def make_rooms(self) -> FakeRooms:
+        """What answers the page's questions."""
+        return FakeRooms()
 
     def health(self) -> dict[str, Any]:
         return {

@@ -37,7 +37,7 @@
 
   /** Elements that stick out of a page as wide as the window. */
   const wide = () => [...document.querySelectorAll("body *")].filter((element) => {
-    return !element.closest(".map-view, .hidden, thead") && visible(element) && element.getBoundingClientRect().right > innerWidth + 1;
+    return !element.closest(".map-view, #wall, .hidden, thead") && visible(element) && element.getBoundingClientRect().right > innerWidth + 1;
   }).map((element) => `${element.tagName}#${element.id}.${element.className}`);
 
   /** Where the boxes are drawn and where the white figures stand in the picture, in picture widths. */

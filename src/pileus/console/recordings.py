@@ -2,7 +2,7 @@
 
 Below ``/_pileus/media/<account>/<region>/<source>/``: ``recording.m3u8`` and ``recording.json``, both with
 ``?from=`` and ``to=`` (epoch milliseconds), ``recording/<segment>.mp4`` (whole by itself), ``….init.mp4`` and
-``….m4s`` (its two parts) and ``….jpg``. Segments are packed anew as they are asked for; nothing is coded.
+``….m4s`` (its two parts) and ``….jpg``, its still. Segments are packed anew as they are asked for; nothing is coded.
 """
 
 from __future__ import annotations

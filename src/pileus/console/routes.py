@@ -17,6 +17,7 @@ from pileus.console.feed import Feed
 from pileus.console.guard import SECURITY_HEADERS, Guard
 from pileus.console.live_pictures import LivePictures, mjpeg_answer, mjpeg_parts
 from pileus.console.live_results import LiveResults
+from pileus.console.media_desk import MediaDesk
 from pileus.console.recordings import Recordings
 from pileus.console.socket import Socket, SocketHandler, until_closed
 from pileus.console.watch import Watcher
@@ -84,6 +85,7 @@ class Console:
         self._results = LiveResults(hooks.invoke, hooks.endpoint)
         self._pictures = LivePictures(hooks.invoke, hooks.endpoint)
         self._recordings = Recordings(hooks.invoke, hooks.endpoint)
+        self._desk = MediaDesk(hooks.invoke, hooks.region, hooks.endpoint)
         self._sockets_open = 0
 
     async def run(self) -> None:
@@ -118,7 +120,7 @@ class Console:
             return json_answer(self._hello(_account(request)))
         if name.endswith(".mjpeg") and (match := _PREVIEW.fullmatch(name.removesuffix(".mjpeg"))):
             return mjpeg_answer(self._jpegs(match[1]))
-        for media in (self._pictures, self._recordings, self._results):
+        for media in (self._desk, self._pictures, self._recordings, self._results):
             if answer := await media.respond(name, request):
                 return answer
         return self._assets.respond(name or "index.html", request)
@@ -132,6 +134,8 @@ class Console:
             except ValueError as error:
                 raise PreviewRefused(str(error)) from error
             return json_answer(self.previews.feed(match[1], batch))
+        if acted := await self._desk.act(name, request):
+            return acted
         return text_answer(404, f"The console has nothing to post to at {name!r}.\n")
 
     async def _sms(self, request: HttpRequest) -> HttpResponse:

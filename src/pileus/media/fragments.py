@@ -17,6 +17,7 @@ _H264, _AAC, _OPUS = "V_MPEG4/ISO/AVC", "A_AAC", "A_OPUS"
 _MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _IS_SYNC, _IS_NOT_SYNC = 0x02000000, 0x01010000
 _LAST_MS = 40
+_LONGEST_MS = 3_600_000
 
 
 class Unplayable(PileusError):
@@ -58,6 +59,17 @@ def fragment(media: Media, number: int) -> bytes:
 def _tracks(media: Media) -> list[Track]:
     """The tracks to play; sound that browsers do not take is left out beside a picture."""
     video, audio = media.video, media.audio
+    for track in media.tracks.values():
+        ends_ms = [block.pts_ms for block in track.blocks]
+        if (
+            track.width > 0xFFFF
+            or track.height > 0xFFFF
+            or track.number > 0xFFFF
+            or track.channels > 8
+        ):
+            raise Unplayable("The recording's tracks are damaged.")
+        if ends_ms and (max(ends_ms) - min(ends_ms) > _LONGEST_MS or min(ends_ms) < 0):
+            raise Unplayable("The recording's times are damaged.")
     if video is not None and (video.codec != _H264 or not video.private):
         raise Unplayable(f"The recording is {video.codec}; only H.264 is played here.")
     tracks = [video] if video is not None else []

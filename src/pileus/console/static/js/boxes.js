@@ -7,8 +7,11 @@ const SAME_FRAME_MS = 12;
 const BETWEEN_MS_MAX = 900;
 const OVERLAP_MIN = 0.15;
 const FRAMES_KEPT = 1500;
+const NUMBERS = 5;
 
-/** Detections of one source, ordered in time. A frame is [pts_ms, [[x0, y0, x1, y1, confidence]…]]. */
+/**
+ * Detections of one source, ordered in time. A frame is [pts_ms, [[x0, y0, x1, y1, confidence, label?, colour?]…]].
+ */
 export class BoxTrack {
   #frames = [];
 
@@ -73,7 +76,7 @@ function between(before, after, share) {
     if (left.has(i) || right.has(j)) continue;
     left.add(i);
     right.add(j);
-    boxes.push(before[1][i].map((edge, k) => edge + (after[1][j][k] - edge) * share));
+    boxes.push(before[1][i].map((value, k) => (k < NUMBERS ? value + (after[1][j][k] - value) * share : value)));
   }
   // Who has no partner is shown on the nearer side only.
   const [alone, paired] = share < 0.5 ? [before[1], left] : [after[1], right];
@@ -89,12 +92,12 @@ function overlapOf(a, b) {
   return (width * height) / (area(a) + area(b) - width * height);
 }
 
-/** Draw boxes over a picture of `width` × `height` CSS pixels. */
-export function drawBoxes(context, boxes, width, height, colour) {
+/** Draw boxes over a picture of `width` × `height` CSS pixels; `usual` is the colour of those that have none. */
+export function drawBoxes(context, boxes, width, height, usual) {
   context.lineJoin = "round";
   context.font = "600 11px ui-sans-serif, system-ui, sans-serif";
   context.textBaseline = "middle";
-  for (const [x0, y0, x1, y1, confidence] of boxes) {
+  for (const [x0, y0, x1, y1, confidence, label, colour = usual] of boxes) {
     const [x, y, w, h] = [x0 * width, y0 * height, (x1 - x0) * width, (y1 - y0) * height];
     const radius = Math.min(6, w / 4, h / 4);
     context.beginPath();
@@ -109,7 +112,8 @@ export function drawBoxes(context, boxes, width, height, colour) {
     context.lineWidth = 1.75;
     context.strokeStyle = colour;
     context.stroke();
-    if (w >= 34) drawTag(context, `${Math.round(confidence * 100)}%`, x, y, height, colour);
+    const percent = `${Math.round(confidence * 100)}%`;
+    if (w >= 34 || label) drawTag(context, label ? `${label} ${percent}` : percent, x, y, height, colour);
   }
 }
 

@@ -10,8 +10,8 @@ export class Header {
   #health = {};
   #perSecond;
 
-  /** @param {() => number} perSecond the rate of calls */
-  constructor(live, perSecond) {
+  /** @param {() => number} [perSecond] the rate of calls, where the page knows it */
+  constructor(live, perSecond = null) {
     this.#perSecond = perSecond;
     live.on("hello", (hello) => this.#begin(hello));
     live.on("health", ({ items }) => this.#fare(items.at(-1)));
@@ -57,7 +57,7 @@ export class Header {
   }
 
   #tellVitals() {
-    const told = [["Calls", `${this.#perSecond().toFixed(1)} /s`]];
+    const told = this.#perSecond ? [["Calls", `${this.#perSecond().toFixed(1)} /s`]] : [];
     if (this.#health.uptime_s !== undefined) told.push(["Up", span(this.#health.uptime_s)]);
     if (this.#health.memory_bytes) told.push(["Memory", bytes(this.#health.memory_bytes)]);
     if (this.#health.sandbox) told.push(["Sandbox", this.#health.sandbox]);

@@ -151,7 +151,7 @@ export class SourcePanel {
   #open(name, Stream) {
     const view = this.#views.get(name);
     this.#clock = new PresentationClock();
-    this.#stream = new Stream(name, {
+    this.#stream = new Stream(`preview/${encodeURIComponent(name)}`, {
       arrived: (pts, capturedAt) => this.#clock.arrived(pts, capturedAt, this.#now()),
       restarted: () => {
         view.clear();

@@ -18,8 +18,9 @@ const RETRY_MS = 1000;
 
 /** Encoded units in order of arrival; decoded pictures in order of time. */
 class PictureStream {
-  constructor(source, tell) {
-    this.source = source;
+  /** @param {string} path where the server has the pictures: "preview/lobby" */
+  constructor(path, tell) {
+    this.path = path;
     this.tell = tell;
     this.units = [];
     this.bytes = 0;
@@ -105,8 +106,8 @@ class PictureStream {
 export class H264Stream extends PictureStream {
   name = "H.264 · WebCodecs";
 
-  constructor(source, tell) {
-    super(source, tell);
+  constructor(path, tell) {
+    super(path, tell);
     this.faults = 0;
     this.codec = "";
     this.needsKey = true;
@@ -114,7 +115,7 @@ export class H264Stream extends PictureStream {
   }
 
   connect() {
-    this.socket = new WebSocket(socketAddress(`preview/${encodeURIComponent(this.source)}`));
+    this.socket = new WebSocket(socketAddress(this.path));
     this.socket.binaryType = "arraybuffer";
     this.socket.onmessage = (event) => this.parse(event.data);
     this.socket.onclose = () => {
@@ -203,8 +204,8 @@ export class H264Stream extends PictureStream {
 export class JpegStream extends PictureStream {
   name = "MJPEG";
 
-  constructor(source, tell) {
-    super(source, tell);
+  constructor(path, tell) {
+    super(path, tell);
     this.decoding = 0;
     this.connect();
   }
@@ -212,8 +213,7 @@ export class JpegStream extends PictureStream {
   async connect() {
     this.abort = new AbortController();
     try {
-      const address = `preview/${encodeURIComponent(this.source)}.mjpeg`;
-      const response = await fetch(address, { signal: this.abort.signal });
+      const response = await fetch(`${this.path}.mjpeg`, { signal: this.abort.signal });
       if (response.ok) await this.read(response.body.getReader());
     } catch {
       // Ended by us, or the platform went away: the live socket tells the user, we only come back.

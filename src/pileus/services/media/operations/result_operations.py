@@ -23,9 +23,14 @@ from pileus.values.page_tokens import page_token
 
 @read
 def list_segments(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Segments of a recording, oldest first. ``FromMs`` and ``ToMs`` are wall time."""
+    """Segments of a recording, oldest first. ``FromMs`` and ``ToMs`` are wall time; ``Last``: only the newest
+    so many."""
     name = request["Source"]
     store.named(call.state, "source", name)
+    if request.get("Last"):
+        newest = call.state.range(("segment", name), limit=request["Last"], reverse=True)
+        kept = [store.SEGMENTS.decode(raw) for _, raw in reversed(newest)]
+        return {"Segments": [shapes.segment(each) for each in kept]}
     try:
         after_ms = int(store.after_token(request) or -1)
     except ValueError:
