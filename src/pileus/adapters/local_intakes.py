@@ -8,14 +8,27 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import msgspec
 
 from pileus.adapters.local_inlet import LocalInlet
-from pileus.ports.intakes import PUSHED, Command, Inlet, Intake, Open, Segment, Stop, Told
+from pileus.ports.intakes import (
+    PUSHED,
+    Attach,
+    Command,
+    Decode,
+    Inlet,
+    Intake,
+    Open,
+    Replay,
+    Replaying,
+    Segment,
+    Stop,
+    Told,
+)
 from pileus.values.spool_names import SpoolName, writer_of
 
 _log = logging.getLogger("pileus.media")
@@ -59,15 +72,37 @@ class LocalIntakes:
 
     async def start(self, name: str, opened: Open) -> Intake:
         """Start a process; raises OSError."""
-        number = next(self._numbers)
-        rings = Path(self.rings_dir) / str(number)
-        shutil.rmtree(rings, ignore_errors=True)
-        rings.mkdir(parents=True)
+        rings = self._new_rings()
         spool = self._spool_dir(opened.spool)
         await asyncio.to_thread(_sweep, spool)
         spool.mkdir(parents=True, exist_ok=True)
         inlet = LocalInlet() if opened.url == PUSHED else None
-        other_fd = -1 if inlet is None else inlet.other_end.fileno()
+        opened = msgspec.structs.replace(opened, spool=str(spool), rings=str(rings))
+        if inlet is None:
+            made = await self._spawn(name, rings)
+        else:
+            other_fd = inlet.other_end.fileno()
+            made = await self._spawn(name, rings, (other_fd,))
+            inlet.other_end.close()
+            opened = msgspec.structs.replace(opened, inlet_fd=other_fd)
+            made.pushed_through(inlet)
+        made.send(opened)
+        return made
+
+    async def replay(self, name: str, wanted: Attach) -> Replaying:
+        """Start a process; raises OSError."""
+        rings = self._new_rings()
+        made = await self._spawn(name, rings)
+        made.send(Replay(rings=str(rings), input=wanted))
+        return made
+
+    def _new_rings(self) -> Path:
+        rings = Path(self.rings_dir) / str(next(self._numbers))
+        shutil.rmtree(rings, ignore_errors=True)
+        rings.mkdir(parents=True)
+        return rings
+
+    async def _spawn(self, name: str, rings: Path, passed: tuple[int, ...] = ()) -> _Process:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -76,14 +111,10 @@ class LocalIntakes:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=_LINE_BYTES_MAX,
-            pass_fds=() if inlet is None else (other_fd,),
+            pass_fds=passed,
         )
-        if inlet is not None:
-            inlet.other_end.close()
-        made = _Process(name, process, rings, inlet)
+        made = _Process(name, process, rings, self._running.discard)
         self._running.add(made)
-        opened = msgspec.structs.replace(opened, inlet_fd=other_fd)
-        made.send(msgspec.structs.replace(opened, spool=str(spool), rings=str(rings)))
         return made
 
     async def spooled(self, spool: str) -> list[Segment]:
@@ -128,19 +159,25 @@ class LocalIntakes:
 
 
 class _Process:
-    """A running intake."""
+    """A running process."""
 
     def __init__(
         self,
         name: str,
         process: asyncio.subprocess.Process,
         rings: Path,
-        inlet: LocalInlet | None,
+        closed: Callable[[_Process], None],
     ) -> None:
         self._name, self._process, self._rings = name, process, rings
-        self._inlet = inlet
+        self._closed = closed
+        self._inlet: LocalInlet | None = None
         self._encoder = msgspec.json.Encoder()
+        self._fed = 0
         self._errors = asyncio.create_task(self._log_errors())
+
+    def pushed_through(self, inlet: LocalInlet) -> None:
+        """It reads what is pushed."""
+        self._inlet = inlet
 
     @property
     def inlet(self) -> Inlet:
@@ -153,6 +190,22 @@ class _Process:
         assert self._process.stdin is not None
         if not self._process.stdin.is_closing():
             self._process.stdin.write(self._encoder.encode(command) + b"\n")
+
+    async def feed(self, segment: Segment, data: AsyncIterator[bytes]) -> None:
+        """Lay the segment down beside the ring, and have it decoded."""
+        self._fed += 1
+        path = self._rings / f"{self._fed}.mkv"
+        with path.open("wb") as file:
+            async for piece in data:
+                file.write(piece)  # on the memory disk
+        self.send(
+            Decode(
+                path=str(path),
+                stream=segment.stream,
+                start_ms=segment.start_ms,
+                captured_at_ms=segment.captured_at_ms,
+            )
+        )
 
     async def told(self) -> AsyncIterator[Told]:
         """Read lines until the process is gone."""
@@ -178,6 +231,7 @@ class _Process:
             self._inlet.close()
         await self._errors
         shutil.rmtree(self._rings, ignore_errors=True)
+        self._closed(self)
 
     async def _log_errors(self) -> None:
         assert self._process.stderr is not None

@@ -213,7 +213,7 @@ class Pools:
         """
         pool = self._pool(target)
         for _ in range(count - len(pool.idle)):
-            session = await self._new_session(target)
+            session = await self.new_session(target)
             await session.open()
             self._give_back(pool, session)
 
@@ -252,7 +252,7 @@ class Pools:
             assert target is not None
             pool.opening += 1
             try:
-                session = await self._new_session(target)
+                session = await self.new_session(target)
                 await session.open()
             finally:
                 pool.opening -= 1
@@ -321,7 +321,7 @@ class Pools:
     ) -> Result:
         if not gate.take_start(target.function, self._clock.mono_ns()):
             self._throttled(target, call, scaling.RATE_EXCEEDED)
-        session = await self._new_session(target)
+        session = await self.new_session(target)
         pool.busy.add(session)
         place = (len(pool.busy), pool.provisioned)
         try:
@@ -373,7 +373,8 @@ class Pools:
         self._metering = None
         self._meter()
 
-    async def _new_session(self, target: Target) -> Session:
+    async def new_session(self, target: Target) -> Session:
+        """An instance that is not started yet and in no pool: whoever asks for it closes it."""
         services = self._services
         stream = self._stream_name(target.version)
         credentials = await services.credentials(target)

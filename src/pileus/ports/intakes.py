@@ -1,13 +1,13 @@
 """Processes that read sources of media, and what they and the platform say to each other.
 
 Messages are JSON, a line each. A process reads one source once: from the first connection to its end, through
-any number of interruptions.
+any number of interruptions. Another kind of process reads a recording again (:class:`Replay`).
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -59,6 +59,7 @@ class Attach(msgspec.Struct, tag="attach", tag_field="do", kw_only=True):
     width: int = 0
     gate: str = ""
     slots: int = 64
+    from_ms: int = -1
 
 
 class Detach(msgspec.Struct, tag="detach", tag_field="do", kw_only=True):
@@ -71,7 +72,38 @@ class Stop(msgspec.Struct, tag="stop", tag_field="do", kw_only=True):
     """End in order: the segment under way is finished."""
 
 
-Command = Open | Attach | Detach | Stop
+class Replay(msgspec.Struct, tag="replay", tag_field="do", kw_only=True):
+    """The first command to a process that reads a recording: pieces for one input, as fast as they are taken.
+
+    Attributes:
+        rings: folder for its ring.
+        input: what is wanted, from ``input.from_ms`` on.
+    """
+
+    rings: str
+    input: Attach
+
+
+class Decode(msgspec.Struct, tag="decode", tag_field="do", kw_only=True):
+    """Make the pieces of a recorded segment; its file is the process's to delete."""
+
+    path: str
+    stream: str
+    start_ms: int
+    captured_at_ms: int
+
+
+class Finish(msgspec.Struct, tag="finish", tag_field="do", kw_only=True):
+    """No further segment comes: tell what is kept for a whole piece."""
+
+
+class Credit(msgspec.Struct, tag="credit", tag_field="do", kw_only=True):
+    """Pieces up to this number may be written: those whose places they take are done with."""
+
+    upto: int
+
+
+Command = Open | Attach | Detach | Stop | Replay | Decode | Finish | Credit
 
 
 class State(msgspec.Struct, tag="state", tag_field="is", kw_only=True):
@@ -108,8 +140,17 @@ class Segment(msgspec.Struct, tag="segment", tag_field="is", kw_only=True):
     pictures: int
 
 
+class Recording(msgspec.Struct, tag="recording", tag_field="is", kw_only=True):
+    """A segment has begun. The one before is finished and was told."""
+
+    start_ms: int
+
+
 class Chunk(msgspec.Struct, tag="chunk", tag_field="is", kw_only=True):
-    """A piece for engines, in a ring."""
+    """A piece for engines, in a ring; or data, in ``record``, without one.
+
+    ``stream`` is told of pieces of a recording, which may hold several.
+    """
 
     input: str
     ring: str
@@ -117,6 +158,12 @@ class Chunk(msgspec.Struct, tag="chunk", tag_field="is", kw_only=True):
     start_ms: int
     stop_ms: int
     captured_at_ms: int
+    stream: str = ""
+    record: Any = None
+
+
+class Decoded(msgspec.Struct, tag="decoded", tag_field="is", kw_only=True):
+    """A segment's pieces were told, or what was kept at the end."""
 
 
 class Preview(msgspec.Struct, tag="preview", tag_field="is", kw_only=True):
@@ -140,7 +187,7 @@ class End(msgspec.Struct, tag="end", tag_field="is", kw_only=True):
     is_forced: bool
 
 
-Told = State | Format | Segment | Chunk | Preview | Counts | End
+Told = State | Format | Segment | Recording | Chunk | Decoded | Preview | Counts | End
 
 
 PUSHED = "push:"
@@ -188,6 +235,26 @@ class Intake(Protocol):
         ...
 
 
+class Replaying(Protocol):
+    """A process that reads a recording."""
+
+    async def feed(self, segment: Segment, data: AsyncIterator[bytes]) -> None:
+        """Have a segment's pieces made: it tells them, and then ``Decoded``. Raises what ``data`` raises."""
+        ...
+
+    def send(self, command: Command) -> None:
+        """Tell it something; nothing happens once it has ended."""
+        ...
+
+    def told(self) -> AsyncIterator[Told]:
+        """What it tells, until it is gone."""
+        ...
+
+    async def close(self) -> None:
+        """Take its ring away and end the process. Idempotent."""
+        ...
+
+
 class Intakes(Protocol):
     """Starts the processes. Called from the event loop only."""
 
@@ -199,6 +266,10 @@ class Intakes(Protocol):
     async def start(self, name: str, opened: Open) -> Intake:
         """Start reading a source. ``name`` is for people and logs; ``opened.spool`` names its spool, and
         ``opened.rings`` is replaced by a folder of the process's own."""
+        ...
+
+    async def replay(self, name: str, wanted: Attach) -> Replaying:
+        """Start reading a recording; its segments are fed to it in order. Raises OSError."""
         ...
 
     async def spooled(self, spool: str) -> list[Segment]:

@@ -11,8 +11,9 @@ another engine said of the picture where it is not.
 
 ``{"op": "chunks", …, "resume": {"state"} | null}`` of a stream engine → ``{"emitted": […], "consumed": number,
 "checkpoint": {"at_ms", "state"} | null}`` once the engine asks for more; fewer are consumed than were given
-where the ring moved on. ``{"op": "end", "forced"}`` → what it emitted until it returned. ``resume`` counts in
-the first call: a predecessor has had a part of the stream.
+where the ring moved on. What it emitted tells in ``at_ms`` where it had taken the stream.
+``{"op": "end", "forced"}`` → what it emitted until it returned. ``resume`` counts in the first call: a
+predecessor has had a part of the stream.
 """
 
 from __future__ import annotations
@@ -200,7 +201,8 @@ class _Stream:
         self._await_wish()
 
     def _emit(self, start_ms: float, stop_ms: float, **series: Any) -> None:
-        self._emitted.append({"start_ms": start_ms, "stop_ms": stop_ms, **series})
+        given = {"start_ms": start_ms, "stop_ms": stop_ms, "at_ms": self._stream.position_ms}
+        self._emitted.append({**series, **given})
 
     def _feed(self, piece: Piece) -> None:
         """Hand over a piece and wait until the engine asks for the next one."""

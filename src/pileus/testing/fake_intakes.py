@@ -5,7 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from pileus.ports.intakes import Attach, Chunk, Command, Detach, End, InletClosed, Open, Told
+from pileus.ports.intakes import (
+    Attach,
+    Chunk,
+    Command,
+    Credit,
+    Decoded,
+    Detach,
+    End,
+    Finish,
+    InletClosed,
+    Open,
+    Segment,
+    Told,
+)
 from pileus.testing.fake_spools import FakeSpools
 
 
@@ -100,14 +113,80 @@ class FakeIntake:
         self._told.put_nowait(None)
 
 
+class FakeReplay:
+    """A process that reads a recording: each segment has a piece every ``step_ms``, told as credit allows."""
+
+    def __init__(self, wanted: Attach, step_ms: int, ring: str) -> None:
+        self.wanted, self.segments = wanted, list[Segment]()
+        self.is_closed = False
+        self._step_ms, self._ring = step_ms, ring
+        self._number, self._upto, self._from_ms = 0, 0, wanted.from_ms
+        self._ready: list[Chunk | Decoded] = []
+        self._told: asyncio.Queue[Told | None] = asyncio.Queue()
+
+    async def feed(self, segment: Segment, data: AsyncIterator[bytes]) -> None:
+        """Its pieces, from the source's clock."""
+        assert b"".join([piece async for piece in data])
+        self.segments.append(segment)
+        first_ms = -(-segment.start_ms // self._step_ms) * self._step_ms
+        for start_ms in range(first_ms, segment.stop_ms + 1, self._step_ms):
+            if start_ms + self._step_ms <= self._from_ms:
+                continue
+            self._number += 1
+            self._ready.append(
+                Chunk(
+                    input=self.wanted.id,
+                    ring=self._ring,
+                    number=self._number,
+                    start_ms=start_ms,
+                    stop_ms=start_ms + self._step_ms,
+                    captured_at_ms=segment.captured_at_ms + start_ms - segment.start_ms,
+                    stream=segment.stream,
+                )
+            )
+        self._ready.append(Decoded())
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self._ready:
+            first = self._ready[0]
+            if isinstance(first, Chunk) and first.number > self._upto:
+                return
+            self._told.put_nowait(self._ready.pop(0))
+
+    def send(self, command: Command) -> None:
+        """Credit lets it go on."""
+        if isinstance(command, Credit):
+            self._upto = max(self._upto, command.upto)
+        elif isinstance(command, Finish):
+            self._ready.append(Decoded())
+        self._go_on()
+
+    async def told(self) -> AsyncIterator[Told]:
+        """Until it is closed or dies."""
+        while (what := await self._told.get()) is not None:
+            yield what
+
+    def die(self) -> None:
+        """The process is gone without a word."""
+        self._told.put_nowait(None)
+
+    async def close(self) -> None:
+        """Note that it was ended."""
+        self.is_closed = True
+        self._told.put_nowait(None)
+
+
 class FakeIntakes(FakeSpools):
-    """Keeps every process that was started, oldest first."""
+    """Keeps every process that was started, oldest first. ``step_ms``: distance of pieces of recordings."""
 
     rings_dir = "/rings"
 
-    def __init__(self) -> None:
+    def __init__(self, step_ms: int = 200) -> None:
         super().__init__()
         self.started: list[FakeIntake] = []
+        self.replays: list[FakeReplay] = []
+        self._step_ms = step_ms
 
     @property
     def latest(self) -> FakeIntake:
@@ -118,6 +197,12 @@ class FakeIntakes(FakeSpools):
         """Start one."""
         made = FakeIntake(name, opened)
         self.started.append(made)
+        return made
+
+    async def replay(self, name: str, wanted: Attach) -> FakeReplay:
+        """Start one that reads a recording."""
+        made = FakeReplay(wanted, self._step_ms, f"/rings/replay-{len(self.replays)}")
+        self.replays.append(made)
         return made
 
     async def close(self) -> None:

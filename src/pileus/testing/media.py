@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from pileus.ports.clock import Clock
-from pileus.ports.intakes import Attach, Command, End, Intake, Open, Segment, State, Told
+from pileus.ports.intakes import Attach, Command, End, Intake, Open, Replaying, Segment, State, Told
 from pileus.services.media.delivering import Deliveries
 from pileus.services.media.figures import Figures
 from pileus.services.media.retention import Retention
@@ -45,6 +45,10 @@ class ScriptedIntakes(FakeSpools):
         """A process that begins where the source's clock is."""
         self.opened.append(opened)
         return _Scripted(self, self._clock, opened)
+
+    async def replay(self, name: str, wanted: Attach) -> Replaying:
+        """This script has no recordings to look at."""
+        raise NotImplementedError("a script whose engines look at recordings")
 
     async def close(self) -> None:
         """Nothing runs by itself."""

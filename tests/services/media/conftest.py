@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pileus.compute.log_shipping import LogShipper
-from pileus.ports.intakes import Segment
+from pileus.ports.intakes import Recording, Segment
 from pileus.ports.nodes import Invocation
 from pileus.services.media.engines import Engines
 from pileus.services.media.parts import MediaSettings, add_media_parts
@@ -37,6 +37,49 @@ def looking(look: Look, duration_s: float = 0.0) -> Program:
         return Answer(json.dumps({"results": told}).encode(), duration_s=duration_s)
 
     return Program(handle)
+
+
+class Listener:
+    """A stream engine: it says a word of every piece, and tells of what it was given."""
+
+    def __init__(self, *, has_checkpoints: bool = False) -> None:
+        self.begun: list[Any] = []
+        self.heard: list[int] = []
+        self.ends: list[bool] = []
+        self.fails_at: dict[int, int] = {}
+        self.program = Program(self._handle)
+        self._has_checkpoints = has_checkpoints
+        self._count = 0
+
+    def _handle(self, invocation: Invocation, count: int) -> Answer:
+        event = json.loads(invocation.payload)
+        if count == 1:
+            resume = event.get("resume")
+            self.begun.append(resume)
+            self._count = ((resume or {}).get("state") or {}).get("count", 0)
+        if event["op"] == "end":
+            self.ends.append(event["forced"])
+            return self._told([], 0)
+        emitted = []
+        for each in event["chunks"]:
+            start_ms, stop_ms = each["start_ms"], each["stop_ms"]
+            if self.fails_at.get(start_ms, 0) > 0:
+                self.fails_at[start_ms] -= 1
+                document = {"errorType": "ValueError", "errorMessage": f"deaf at {start_ms}"}
+                return Answer(json.dumps(document).encode(), is_error=True)
+            self.heard.append(start_ms)
+            self._count += 1
+            word = {"word": str(self._count if self._has_checkpoints else start_ms)}
+            emitted.append(
+                {"start_ms": start_ms, "stop_ms": stop_ms, "at_ms": stop_ms, "words": [word]}
+            )
+        return self._told(emitted, event["chunks"][-1])
+
+    def _told(self, emitted: list[Any], last: Any) -> Answer:
+        told: dict[str, Any] = {"emitted": emitted, "consumed": last and last["number"]}
+        if self._has_checkpoints and last:
+            told["checkpoint"] = {"at_ms": last["stop_ms"], "state": {"count": self._count}}
+        return Answer(json.dumps(told).encode())
 
 
 def person(number: int) -> Any:
@@ -82,9 +125,14 @@ class Bench:
     async def passing(self, duration_ms: int) -> None:
         await self.platform.clock.advance(duration_ms)
 
-    async def segment(self, number: int) -> None:
-        """A finished segment of two seconds, captured now; returns once it is kept."""
-        start_ms, now_ms = number * 2000, self.platform.clock.now_ms()
+    async def words(self, engine: str = "look") -> list[str]:
+        """Every word that a stream engine said."""
+        found = await self.results(engine)
+        return [w["word"] for each in found for s in each["series"] for w in s.get("words", ())]
+
+    async def segment(self, number: int, ago_ms: int = 0) -> None:
+        """A finished segment of two seconds, captured just now; returns once it is kept."""
+        start_ms, now_ms = number * 2000, self.platform.clock.now_ms() - ago_ms
         segment = Segment(
             path="",
             stream=self.intake.opened.stream,
@@ -96,11 +144,29 @@ class Bench:
         )
         spool = self.intake.opened.spool
         self.intake.tell(self.intakes.put(spool, segment, b"segment %d" % number))
+        self.intake.tell(Recording(start_ms=start_ms + 2000))
         await self.passing(1)
 
+    async def seconds(self, first: int, last: int) -> None:
+        """A source with a piece every 200 ms and a segment every two seconds, as it comes."""
+        for second in range(first, last):
+            if second == 0:
+                self.intake.tell(Recording(start_ms=0))
+            elif second % 2 == 0:
+                await self.segment(second // 2 - 1, ago_ms=2000)
+            for number in range(second * 5 + 1, second * 5 + 6):
+                self.intake.show(number)
+                await self.passing(200)
+
     async def results(self, engine: str = "look", **more: Any) -> list[dict[str, Any]]:
-        told = await self("ListResults", Source="lobby", Engine=engine, **more)
-        return [json.loads(each["Document"]) for each in told["Results"]]
+        """All of them, unless more is asked."""
+        found, asked = list[dict[str, Any]](), bool(more)
+        while True:
+            told = await self("ListResults", Source="lobby", Engine=engine, **more)
+            found += [json.loads(each["Document"]) for each in told["Results"]]
+            if asked or not told["Results"]:
+                return found
+            more = {"AfterOffset": told["LastOffset"]}
 
     async def starts(self, engine: str = "look") -> list[int]:
         return [each["chunk"]["start_ms"] for each in await self.results(engine)]

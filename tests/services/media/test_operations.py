@@ -92,8 +92,8 @@ async def test_a_refused_address_keeps_its_password_to_itself(bench: Bench) -> N
         ({"Code": {}}, "Code has neither ZipFile nor S3Bucket and S3Key."),
         ({"Code": {"S3Bucket": "none", "S3Key": "k"}}, "Code cannot be had from S3: "),
         ({"Code": {"ZipFile": b"no zip"}}, "zip"),
-        ({"Mode": "stream"}, "Stream engines are not built yet; engines of Mode object are."),
-        ({"WhenBehind": "never"}, "is not built yet; oldest and newest are."),
+        ({"Mode": "stream", "Scale": {"Max": 2}}, "A stream engine has one instance for a stream"),
+        ({"RewindMs": 100}, "Rewind is for stream engines"),
         ({"Scale": {"Min": 3, "Max": 2}}, "Scale.Max is at least 1 and not below Scale.Min."),
         ({"Scale": {"Max": 0}}, "Scale.Max is at least 1 and not below Scale.Min."),
         ({"Input": {"Kind": "audio", "Gate": "motion"}}, "Input.Gate is for frames"),
@@ -110,7 +110,7 @@ async def test_engines_that_cannot_run(bench: Bench, given: dict[str, Any], word
 async def test_a_refused_change_of_an_engine_changes_nothing(bench: Bench) -> None:
     before = (await bench.engine())["Engine"]
     code = {"ZipFile": package({"look.py": "# another"})}
-    await refusal(bench, "UpdateEngine", Name="look", Code=code, WhenBehind="never")
+    await refusal(bench, "UpdateEngine", Name="look", Code=code, RewindMs=100)
     assert (await bench("DescribeEngine", Name="look"))["Engine"] == before
     changed = (await bench("UpdateEngine", Name="look", Code=code, MemoryMB=256))["Engine"]
     assert changed["CodeSha256"] != before["CodeSha256"]

@@ -162,7 +162,7 @@ async def test_a_stack_takes_everything_away(code: Bench) -> None:
         ({"People": {"Code": None, "CodeUri": "."}}, "a folder as CodeUri is packed by pileus"),
         ({"People": {"CodeUri": "s3://code/look.zip"}}, "An engine has either Code or CodeUri."),
         ({"People": {"Input": {}}}, "Input has either Frames or Audio."),
-        ({"People": {"Mode": "stream"}}, "Stream engines are not built yet"),
+        ({"People": {"Mode": "stream"}}, "A stream engine has one instance for a stream"),
         ({"People": {"Batch": {"Size": "many"}}}, "Batch.Size is a whole number, not 'many'."),
         ({"People": {"Framerate": 5}}, "Framerate is not a property; there are Batch, Code, "),
         ({"People": {"Scale": {"Most": 5}}}, "Scale.Most is not a property; there are Idle, Max, "),

@@ -44,21 +44,32 @@ class LaneSettings(msgspec.Struct, frozen=True):
 
 
 class Chunk(msgspec.Struct, frozen=True):
-    """What an engine looks at: a frame, a piece of audio, a segment.
+    """What an engine looks at: a frame, a piece of audio, a segment, a record.
 
     Attributes:
-        id: the same for the same piece of a stream, however often it is read.
-        ring, number: where it lies.
+        stream: the life of the source that it is of.
+        ring, number: where it lies; no ring where it is data.
         start_ms, stop_ms: on the source's clock, from its first frame.
         captured_at_ms: wall time.
+        record: the data, or what another engine said of the frame.
     """
 
-    id: str
+    stream: str
     ring: str
     number: int
     start_ms: int
     stop_ms: int
     captured_at_ms: int
+    record: Any = None
+
+    @property
+    def id(self) -> str:
+        """The same for the same piece, however often it is read."""
+        return f"{self.stream}:{self.start_ms}"
+
+    def is_beside(self, other: Chunk) -> bool:
+        """Whether both can go in one call."""
+        return (self.ring, self.stream) == (other.ring, other.stream)
 
 
 class State(enum.Enum):
@@ -69,10 +80,12 @@ class State(enum.Enum):
     DONE = "done"
     DROPPED = "dropped"
     DEAD = "dead"
+    FORGOTTEN = "forgotten"
 
 
-class Entry(msgspec.Struct):
-    """A chunk on its way through the lane; ``result`` once it is done, ``reason`` once it is not."""
+class Entry(msgspec.Struct, eq=False):
+    """A chunk on its way through the lane; ``result`` once it is done, ``reason`` once it is not. What is
+    replayed is never left out."""
 
     chunk: Chunk
     came_ms: int
@@ -80,6 +93,7 @@ class Entry(msgspec.Struct):
     attempts: int = 0
     result: Any = None
     reason: str = ""
+    is_replayed: bool = False
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -99,8 +113,8 @@ class Lane:
 
     Attributes:
         drops: chunks left out, by reason.
-        behind: the first chunk that found no room under ``never``; nothing is taken until the runner has
-            fed everything from there on again (:meth:`caught_up`).
+        behind: under ``never``, from which chunk on everything must be brought again: there was no room for
+            more, or the ring lost it. Nothing is taken until the runner does so (:meth:`caught_up`).
     """
 
     def __init__(self, settings: LaneSettings) -> None:
@@ -113,19 +127,30 @@ class Lane:
 
     # -- chunks come ------------------------------------------------------------------------
 
-    def offer(self, chunk: Chunk, now_ms: int) -> bool:
-        """Take the next chunk; False where there is no room and it must be brought again later."""
+    def offer(self, chunk: Chunk, now_ms: int, *, is_replayed: bool = False) -> bool:
+        """Take the next chunk; False where there is no room and it must be brought again later.
+
+        What is replayed comes no faster than it is done, and is never left out.
+        """
         if self.behind is not None:
             return False
-        if len(self._waiting) >= self._settings.waiting_max and self._is_lossless:
-            self.behind = chunk
+        is_full = len(self._waiting) >= self._settings.waiting_max
+        if is_full and self._is_lossless and not is_replayed:
+            self.behind = self._forget_waiting() or chunk
             return False
-        entry = Entry(chunk, now_ms)
+        entry = Entry(chunk, now_ms, is_replayed=is_replayed)
         self._entries.append(entry)
         self._waiting.append(entry)
-        while not self._is_lossless and len(self._waiting) > self._room:
-            self._drop(self._waiting.popleft(), OVERTAKEN)
+        if not (self._is_lossless or is_replayed):
+            self._overtake()
         return True
+
+    def _overtake(self) -> None:
+        """Leave out the oldest live chunks that wait, while too many do."""
+        live = [each for each in self._waiting if not each.is_replayed]
+        for entry in live[: max(0, len(live) - self._room)]:
+            self._waiting.remove(entry)
+            self._drop(entry, OVERTAKEN)
 
     def caught_up(self) -> None:
         """The next chunk offered follows the last one taken."""
@@ -157,10 +182,12 @@ class Lane:
             return None
         entries = [self._waiting.popleft()]
         # A chunk of a failed call goes alone: it may be what the call failed of.
+        first = entries[0]
         while (
-            not entries[0].attempts
+            not first.attempts
             and self._waiting
             and not self._waiting[0].attempts
+            and first.chunk.is_beside(self._waiting[0].chunk)
             and len(entries) < self._settings.batch_size
         ):
             entries.append(self._waiting.popleft())
@@ -188,9 +215,14 @@ class Lane:
         again = []
         for entry in batch.entries:
             number = entry.chunk.number
+            if entry.state is State.FORGOTTEN:
+                continue
             if number in results:
                 entry.state, entry.result = State.DONE, results[number]
-            elif number in gone and not self._is_lossless:
+            elif number in gone and self._is_lossless:
+                self._forget_from(entry)
+                break
+            elif number in gone:
                 self._drop(entry, OVERWRITTEN)
             else:
                 again.append(entry)
@@ -202,8 +234,29 @@ class Lane:
         """The call failed with all its chunks: one of them may be poison, so each is tried alone."""
         self._again(list(batch.entries), reason)
 
+    def _forget_waiting(self) -> Chunk | None:
+        """The ring will not keep what waits for long: the first of what no instance has seen yet."""
+        first = None
+        while self._entries and self._entries[-1].state is State.WAITING:
+            first = self._entries.pop()
+            first.state = State.FORGOTTEN
+        self._waiting = deque(each for each in self._waiting if each.state is State.WAITING)
+        return None if first is None else first.chunk
+
+    def _forget_from(self, first: Entry) -> None:
+        """The ring has lost a chunk: it and what follows must be brought again."""
+        while self._entries:
+            entry = self._entries.pop()
+            entry.state = State.FORGOTTEN
+            if entry is first:
+                break
+        self._waiting = deque(each for each in self._waiting if each.state is State.WAITING)
+        self.behind = first.chunk
+
     def _again(self, entries: list[Entry], reason: str) -> None:
         for entry in reversed(entries):
+            if entry.state is State.FORGOTTEN:
+                continue
             entry.reason = reason
             if entry.attempts >= self._settings.attempts_max:
                 entry.state = State.DEAD
@@ -219,6 +272,10 @@ class Lane:
         while self._entries and self._entries[0].state not in (State.WAITING, State.RUNNING):
             left.append(self._entries.popleft())
         return left
+
+    def lowest(self, ring: str) -> int | None:
+        """The lowest number of a ring that has not left; None where none is pending."""
+        return next((each.chunk.number for each in self._entries if each.chunk.ring == ring), None)
 
     # -- figures ----------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
-"""The process of one source: reads commands from standard input, tells on standard output what comes."""
+"""The process of one source, or of a recording that is read again: reads commands from standard input, tells on
+standard output what comes."""
 
 from __future__ import annotations
 
@@ -12,20 +13,21 @@ import time
 import msgspec
 
 from pileus.media.intake.intake import Intake
+from pileus.media.intake.replay import Replay as Recorded
 from pileus.media.upload import Patience
-from pileus.ports.intakes import Command, Open, Stop, Told
+from pileus.ports.intakes import Command, Open, Replay, Stop, Told
 
 _OUT = 1
 
 
 def main() -> int:
-    """Read one source until it ends or standard input does; the process's exit status."""
+    """Read until the source or standard input ends; the process's exit status."""
     commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
     decoder = msgspec.json.Decoder(Command)
     encoder = msgspec.json.Encoder()
     first = decoder.decode(sys.stdin.buffer.readline())
-    if not isinstance(first, Open):
-        sys.stderr.write("the first command opens the source\n")
+    if not isinstance(first, Open | Replay):
+        sys.stderr.write("the first command opens a source or a recording\n")
         return 2
 
     def listen() -> None:
@@ -40,6 +42,9 @@ def main() -> int:
         while line:
             line = line[os.write(_OUT, line) :]
 
+    if isinstance(first, Replay):
+        Recorded(first, commands, tell, sys.stderr.write).run()
+        return 0
     patience = Patience(
         now_ms=lambda: time.time_ns() // 1_000_000,
         mono_s=time.monotonic,

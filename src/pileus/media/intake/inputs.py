@@ -5,7 +5,7 @@ One input serves every engine that wants the same; its pieces lie in a ring.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,22 @@ from av.audio.resampler import AudioResampler
 from av.video.frame import VideoFrame
 
 from pileus.media.intake.motion import MotionGate
+from pileus.ports.intakes import Attach
 from pileus.runtime.frame_ring import RGB24, S16LE, RingWriter
 
 _DOZE_AFTER_MS = 10_000
 """So long after the last picture that moved only keyframes are of interest."""
 _SOUND_MS = 200
-"""Length of a piece of sound."""
+"""Length of a piece of sound; pieces begin at multiples of it, so that a recording has the same ones."""
+_DRIFT_MS = 60
+"""Sound that is further from its place than this has a hole or a jump before it."""
+
+Room = Callable[[int], None]
+"""Returns once the piece of a number may be written."""
+
+
+def _at_once(number: int) -> None:
+    """A live source waits for nobody."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,7 @@ class Wanted:
         gate: ``motion`` to leave out pictures in which nothing moves, ``keyframes`` to decode only keyframes,
             too, where nothing has moved for a while; else empty.
         slots: of the ring.
+        from_ms: what lies before on the source's clock is left out.
     """
 
     id: str
@@ -44,6 +55,7 @@ class Wanted:
     width: int = 640
     gate: str = ""
     slots: int = 64
+    from_ms: int = -1
 
 
 @dataclass(frozen=True)
@@ -60,14 +72,14 @@ class Piece:
 class Pictures:
     """Pictures at most so often, no wider than asked for."""
 
-    def __init__(self, wanted: Wanted, folder: Path) -> None:
+    def __init__(self, wanted: Wanted, folder: Path, room: Room = _at_once) -> None:
         self.wanted = wanted
-        self._folder = folder
+        self._folder, self._room = folder, room
         self._ring: RingWriter | None = None
         self._gate = MotionGate() if wanted.gate else None
         self._passed_ms = 0
         self._step_ms = 1000 / wanted.rate
-        self._due_ms: float | None = None
+        self._due_ms: float | None = float(wanted.from_ms) if wanted.from_ms >= 0 else None
         self._number = self._rings = 0
         self.gated = 0
 
@@ -106,6 +118,7 @@ class Pictures:
         )
         ring = self._ring_for(image.nbytes)
         self._number += 1
+        self._room(self._number)
         ring.write(self._number, pts_ms, (width, height, RGB24), memoryview(image).cast("B"))
         stop_ms = round(pts_ms + self._step_ms)
         yield Piece(self.wanted.id, ring.path, self._number, pts_ms, stop_ms)
@@ -129,11 +142,13 @@ class Pictures:
 class SoundPieces:
     """Mono sound at a rate, in pieces of a fifth of a second, without gaps between them."""
 
-    def __init__(self, wanted: Wanted, folder: Path) -> None:
-        self.wanted = wanted
+    def __init__(self, wanted: Wanted, folder: Path, room: Room = _at_once) -> None:
+        self.wanted, self._room = wanted, room
         self._rate = int(wanted.rate)
         self._piece_samples = self._rate * _SOUND_MS // 1000
-        self._ring = RingWriter(folder / f"{wanted.id}-1", wanted.slots, self._piece_samples * 2)
+        self._ring = RingWriter(
+            folder / f"{wanted.id}-1", wanted.slots, (self._piece_samples + self._rate // 500) * 2
+        )
         self._resampler = AudioResampler(format="s16", layout="mono", rate=self._rate)
         self._kept: list[Any] = []
         self._kept_samples = 0
@@ -144,41 +159,53 @@ class SoundPieces:
     def add(self, frame: AudioFrame, pts_ms: int) -> Iterator[Piece]:
         """Take decoded sound; the pieces it completes."""
         expected_ms = None if self._start_ms is None else self._start_ms + self._kept_ms
-        if expected_ms is None or abs(expected_ms - pts_ms) > _SOUND_MS:
-            # A hole or a jump: what is kept belongs before it.
+        if expected_ms is None or abs(expected_ms - pts_ms) > _DRIFT_MS:
+            # A hole or a jump: what is kept belongs before it, and time never goes back.
             yield from self.finish()
-            self._start_ms = float(pts_ms)
+            self._start_ms = max(float(pts_ms), self._start_ms or 0.0)
         for made in self._resampler.resample(frame):
             samples = made.to_ndarray().reshape(-1)
             self._kept.append(samples)
             self._kept_samples += samples.size
-        while self._kept_samples >= self._piece_samples:
+        while self._kept_samples >= self._next_samples:
             joined = numpy.concatenate(self._kept)
-            self._kept = [joined[self._piece_samples :]]
-            self._kept_samples -= self._piece_samples
-            yield self._put(joined[: self._piece_samples])
+            count = self._next_samples
+            self._kept = [joined[count:]]
+            self._kept_samples -= count
+            yield from self._put(joined[:count])
 
     def finish(self) -> Iterator[Piece]:
         """What is kept, as a shorter piece."""
         if self._kept_samples:
             joined = numpy.concatenate(self._kept)
             self._kept, self._kept_samples = [], 0
-            yield self._put(joined)
+            yield from self._put(joined)
 
     @property
     def _kept_ms(self) -> float:
         return self._kept_samples / self._rate * 1000
 
-    def _put(self, samples: Any) -> Piece:
+    @property
+    def _next_samples(self) -> int:
+        """Until the next multiple of a piece's length."""
         assert self._start_ms is not None
-        self._number += 1
+        into_ms = self._start_ms % _SOUND_MS
+        left = round((_SOUND_MS - into_ms) * self._rate / 1000)
+        return left if left > self._rate // 1000 else left + self._piece_samples
+
+    def _put(self, samples: Any) -> Iterator[Piece]:
+        assert self._start_ms is not None
         start_ms, length_ms = self._start_ms, samples.size / self._rate * 1000
         self._start_ms += length_ms
+        if self._start_ms <= self.wanted.from_ms:
+            return
+        self._number += 1
+        self._room(self._number)
         whole: Any = numpy.ascontiguousarray(samples)
         data = memoryview(whole).cast("B")
         self._ring.write(self._number, round(start_ms), (self._rate, 0, S16LE), data)
         stop_ms = round(start_ms + length_ms)
-        return Piece(self.wanted.id, self._ring.path, self._number, round(start_ms), stop_ms)
+        yield Piece(self.wanted.id, self._ring.path, self._number, round(start_ms), stop_ms)
 
     def close(self) -> None:
         """Take the ring away."""
@@ -191,3 +218,18 @@ def bounded_size(frame: VideoFrame, width: int) -> tuple[int, int]:
         return frame.width, frame.height
     height = max(2, round(frame.height * width / frame.width / 2) * 2)
     return width // 2 * 2, height
+
+
+def input_of(wish: Attach, folder: Path, room: Room = _at_once) -> Pictures | SoundPieces:
+    """What makes the pieces of ``frames`` or ``audio``; its ring lies in the folder."""
+    wanted = Wanted(
+        id=wish.id,
+        kind=wish.kind,
+        rate=wish.rate,
+        width=wish.width,
+        gate=wish.gate,
+        slots=wish.slots,
+        from_ms=wish.from_ms,
+    )
+    kind = Pictures if wish.kind == "frames" else SoundPieces
+    return kind(wanted, folder, room)

@@ -12,7 +12,7 @@ from av.error import FFmpegError
 
 from pileus.media.intake.dozing import DozingDecoder
 from pileus.media.intake.inlet import Inlet, Publisher
-from pileus.media.intake.inputs import Pictures, Piece, SoundPieces, Wanted
+from pileus.media.intake.inputs import Pictures, Piece, SoundPieces, input_of
 from pileus.media.intake.location import Location, locate
 from pileus.media.intake.packets import Connection, Stalled, Timed
 from pileus.media.intake.previews import Previews
@@ -196,6 +196,9 @@ class Intake:
         self._last_ms = max(self._last_ms, timed.pts_ms)
         if recorder is not None:
             self._keep(recorder.add(timed, captured_at_ms))
+            begun_ms = recorder.begun()
+            if begun_ms is not None:
+                self._tell(messages.Recording(start_ms=begun_ms))
         if timed.is_video:
             self._previews.add(timed, captured_at_ms)
         self._decode(timed, captured_at_ms)
@@ -301,11 +304,7 @@ class Intake:
         if command.kind in ("h264", "jpeg"):
             self._previews.attach(command)
             return
-        wanted = Wanted(
-            command.id, command.kind, command.rate, command.width, command.gate, command.slots
-        )
-        kind = Pictures if command.kind == "frames" else SoundPieces
-        self._inputs[command.id] = kind(wanted, Path(self._open.rings))
+        self._inputs[command.id] = input_of(command, Path(self._open.rings))
 
     def _detach(self, name: str) -> None:
         if not self._previews.detach(name) and name in self._inputs:

@@ -44,6 +44,7 @@ class Recorder:
         self._tracks: dict[bool, Any] = {}
         self._part = Path()
         self._start_ms = self._stop_ms = self._captured_at_ms = self._pictures = 0
+        self._begun_ms: int | None = None
 
     def add(self, timed: Timed, captured_at_ms: int) -> Segment | None:
         """Write a packet; the segment it ends, if it begins a new one. Raises CannotRecord."""
@@ -65,6 +66,11 @@ class Recorder:
         self._pictures += timed.is_video
         return done
 
+    def begun(self) -> int | None:
+        """Where a segment has begun since this was asked for last; None where none has."""
+        begun_ms, self._begun_ms = self._begun_ms, None
+        return begun_ms
+
     def _begin(self, timed: Timed, captured_at_ms: int) -> None:
         self._part = self._spool / unfinished_name(os.getpid(), captured_at_ms)
         options = {"fflags": "+bitexact", "avoid_negative_ts": "disabled"}
@@ -78,7 +84,7 @@ class Recorder:
             picture = still(self._connection.video, timed.packet)
             if picture:
                 self._output.add_attachment("cover.jpg", "image/jpeg", picture)
-        self._start_ms = self._stop_ms = timed.pts_ms
+        self._start_ms = self._stop_ms = self._begun_ms = timed.pts_ms
         self._captured_at_ms, self._pictures = captured_at_ms, 0
 
     def _new_tracks(self) -> dict[bool, Any]:

@@ -5,24 +5,105 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from typing import Any
+
+import orjson
 
 from pileus.compute.calls import Call as ComputeCall
 from pileus.compute.calls import Result, Target
 from pileus.compute.code_store import CodeStore
+from pileus.compute.engines.lane import Chunk
 from pileus.compute.errors import PackageError
 from pileus.compute.host_environment import HostEnvironment
 from pileus.compute.pools import Pools
 from pileus.compute.roles import Roles
+from pileus.compute.session import Session
 from pileus.kernel.calls import Call, StreamCall
 from pileus.kernel.kernel import Kernel
 from pileus.ports.blobs import BlobNotFound, BlobsUnavailable
-from pileus.ports.nodes import InstanceKind, InstanceSpec, NoCapacity, RuntimeUnavailable
+from pileus.ports.nodes import (
+    InstanceKind,
+    InstanceSpec,
+    LeaseLost,
+    NoCapacity,
+    RuntimeUnavailable,
+)
 from pileus.services.media import store
 from pileus.services.media.model import Engine
+from pileus.values.errors import PileusError, ServiceError
 
 _log = logging.getLogger("pileus.media")
 _SESSION = "MediaEngine"
 _INIT_S = 120.0
+
+
+class CannotRun(PileusError):
+    """An engine cannot be called now, for a reason that is none of its own code."""
+
+
+_CANNOT = (
+    BlobNotFound,
+    BlobsUnavailable,
+    NoCapacity,
+    PackageError,
+    RuntimeUnavailable,
+    ServiceError,
+)
+
+
+def _reason(why: Exception) -> str:
+    return f"{why.code}: {why.message}" if isinstance(why, ServiceError) else str(why)
+
+
+def _request(call: StreamCall, engine: Engine, payload: bytes) -> ComputeCall:
+    return ComputeCall(
+        request_id=call.new_id(),
+        payload=payload,
+        invoked_arn=store.arn_of(call, "engine", engine.name),
+    )
+
+
+def event_of(chunks: list[Chunk], source: str, **more: Any) -> dict[str, Any]:
+    """What an instance is told of pieces, which lie in one ring (``runtime/engine_client.py``)."""
+    told = []
+    for each in chunks:
+        piece = {
+            "number": each.number,
+            "start_ms": each.start_ms,
+            "stop_ms": each.stop_ms,
+            "source": source,
+        }
+        told.append(piece if each.record is None else {**piece, "record": each.record})
+    first = chunks[0]
+    return {"op": "chunks", "ring": first.ring, "stream": first.stream, "chunks": told, **more}
+
+
+class EngineInstance:
+    """An instance that has one stream, from its first piece to its end."""
+
+    def __init__(self, session: Session) -> None:
+        self._session, self._is_warm = session, False
+
+    async def ask(self, call: StreamCall, engine: Engine, event: dict[str, Any]) -> Result:
+        """One call, one at a time. Raises CannotRun; after that, or once it is not :attr:`is_alive`, there
+        is nothing left but to close it."""
+        request = _request(call, engine, orjson.dumps(event))
+        try:
+            if self._is_warm:
+                return await self._session.invoke(request)
+            self._is_warm = True
+            return await self._session.invoke_cold(request)
+        except (*_CANNOT, LeaseLost) as why:
+            raise CannotRun(_reason(why)) from why
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be asked again."""
+        return self._session.is_alive
+
+    async def close(self) -> None:
+        """End it."""
+        await self._session.close()
 
 
 class Engines:
@@ -41,17 +122,21 @@ class Engines:
     async def invoke(
         self, call: StreamCall, engine: Engine, rings_dir: str, payload: bytes
     ) -> Result:
-        """Run one call of an engine on a free instance, or on a new one.
+        """Run one call of an engine on a free instance, or on a new one. Raises CannotRun."""
+        request = _request(call, engine, payload)
+        try:
+            target = await self._target(call, engine, rings_dir)
+            return await asyncio.shield(self.pools.invoke(target, request))
+        except _CANNOT as why:
+            raise CannotRun(_reason(why)) from why
 
-        Raises BlobNotFound, PackageError, RuntimeUnavailable, ServiceError.
-        """
-        target = await self._target(call, engine, rings_dir)
-        request = ComputeCall(
-            request_id=call.new_id(),
-            payload=payload,
-            invoked_arn=store.arn_of(call, "engine", engine.name),
-        )
-        return await asyncio.shield(self.pools.invoke(target, request))
+    async def instance(self, call: StreamCall, engine: Engine, rings_dir: str) -> EngineInstance:
+        """An instance that is nobody else's, for whoever closes it. Raises CannotRun."""
+        try:
+            target = await self._target(call, engine, rings_dir)
+            return EngineInstance(await self.pools.new_session(target))
+        except _CANNOT as why:
+            raise CannotRun(_reason(why)) from why
 
     def expect(self, call: StreamCall, engine: Engine, rings_dir: str) -> None:
         """Make ready for the first piece what does not depend on it; returns at once.

@@ -1,53 +1,50 @@
-"""One engine on one source, running: pieces go to instances, results into the Log in order.
+"""One object engine on one source, running: pieces go to instances, results into the Log in order.
 
 A result is written once: after a restart a lane knows from the Log's last record what it has written, and
-leaves out pieces up to there.
+goes on behind it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections import Counter
 from typing import Any
 
 import orjson
 
+from pileus.compute.engines.feed import NOTHING, Position
 from pileus.compute.engines.lane import Batch, Chunk, Entry, Lane, LaneSettings, State
 from pileus.compute.engines.scaling import EngineScale, Scaler, Seen
-from pileus.compute.errors import PackageError
 from pileus.compute.reports import EXIT_ERROR, OUT_OF_MEMORY, TIMED_OUT, error_type
-from pileus.kernel.calls import StreamCall, WriteCall
+from pileus.kernel.calls import StreamCall
 from pileus.languages.media_results import InvalidResult, checked
-from pileus.ports.blobs import BlobNotFound, BlobsUnavailable
-from pileus.ports.intakes import Chunk as Told
-from pileus.ports.log import LogUnavailable, Record
-from pileus.ports.nodes import NoCapacity, RuntimeUnavailable
-from pileus.services.media import telling
-from pileus.services.media.engines import Engines
-from pileus.services.media.figures import Figures, Sample
+from pileus.ports.log import Record
+from pileus.services.media.engines import CannotRun, Engines, event_of
+from pileus.services.media.feeds import SourceFeed
+from pileus.services.media.figures import Sample
 from pileus.services.media.model import Engine
-from pileus.services.media.store import topic
-from pileus.values.errors import ServiceError
+from pileus.services.media.result_log import LaneLog
 
-_log = logging.getLogger("pileus.media")
 _PAUSE_S = 1.0
 _REASON_MAX = 2000
-_INSTANCE_LOST = frozenset({EXIT_ERROR, OUT_OF_MEMORY, TIMED_OUT})
+INSTANCE_LOST = frozenset({EXIT_ERROR, OUT_OF_MEMORY, TIMED_OUT})
 
 
 class ObjectLane:
     """An object engine on a source. Begun by :meth:`run`, which returns when the lane is cancelled.
 
     Args:
-        stream: the life of the source whose pieces come.
+        waiting_max: pieces that may wait before ``WhenBehind`` counts.
+
+    Attributes:
+        feed: brings the pieces; set before :meth:`run`.
     """
 
+    feed: SourceFeed
+
     def __init__(
-        self, call: StreamCall, source: str, stream: str, engine: Engine, rings_dir: str
+        self, call: StreamCall, source: str, engine: Engine, rings_dir: str, waiting_max: int
     ) -> None:
-        self._call, self._source, self._stream = call, source, stream
-        self.figures = call.part(Figures).lane((call.account, call.region, source), engine.name)
+        self._call, self._source = call, source
         self._engines = call.part(Engines)
         self._rings_dir = rings_dir
         self.engine = engine
@@ -56,6 +53,7 @@ class ObjectLane:
                 batch_size=engine.batch_size,
                 window_ms=engine.window_ms,
                 when_behind=engine.when_behind,
+                waiting_max=waiting_max,
                 attempts_max=engine.attempts_max,
             )
         )
@@ -67,33 +65,32 @@ class ObjectLane:
         )
         self._scaler, self._wanted, self._busy = Scaler(scale), 0, 0
         self._news = asyncio.Event()
-        self._topic = topic(call.account, call.region, source, engine.name)
-        self._last: tuple[str, int] = ("", -1)
-        self._drops: Counter[str] = Counter()
+        self._log = LaneLog(call, source, engine)
+        self.figures = self._log.figures
 
-    async def open(self) -> None:
-        """Find out what was written before. Raises LogUnavailable."""
-        await self._call.log.create_topic(self._topic, 1)
-        _, end = self._call.log.bounds(self._topic, 0)
-        if end:
-            (record,) = await self._call.log.read(self._topic, 0, end - 1, limit=1)
-            told = orjson.loads(record.value)
-            self._last = (told["stream"], told["chunk"]["start_ms"])
+    async def open(self) -> Position:
+        """Find out what was written before: the last piece's start. Raises LogUnavailable."""
+        last = await self._log.open()
+        return Position(last["stream"], last["chunk"]["start_ms"]) if last else NOTHING
 
-    def offer(self, told: Told) -> None:
-        """A piece is in the ring."""
-        if self._stream == self._last[0] and told.start_ms <= self._last[1]:
-            return  # written by an earlier platform
-        chunk = Chunk(
-            id=f"{self._stream}:{told.start_ms}",
-            ring=told.ring,
-            number=told.number,
-            start_ms=told.start_ms,
-            stop_ms=told.stop_ms,
-            captured_at_ms=told.captured_at_ms,
-        )
-        self._lane.offer(chunk, self._call.clock.now_ms())
+    def take(self, chunk: Chunk, *, is_replayed: bool) -> bool:
+        """Take a piece; False where the lane has fallen behind."""
+        is_taken = self._lane.offer(chunk, self._call.clock.now_ms(), is_replayed=is_replayed)
+        if self._lane.behind is not None and not (is_taken or is_replayed):
+            self.feed.fall_behind_before(self._lane.behind)
         self._news.set()
+        return is_taken
+
+    def caught_up(self) -> None:
+        """The next piece is the one that found no room, or was lost."""
+        self._lane.caught_up()
+
+    def lowest(self, ring: str) -> int | None:
+        """The lowest number of a ring that is not done."""
+        return self._lane.lowest(ring)
+
+    async def end(self, *, is_forced: bool) -> None:
+        """The stream is over: pieces were each for itself."""
 
     async def run(self) -> None:
         """Send batches and write results until cancelled."""
@@ -105,7 +102,7 @@ class ObjectLane:
                 self._scale(now_ms)
                 self._start(now_ms)
                 await self._write()
-                await self._tell()
+                await self._log.tell()
                 await self._rest(now_ms)
         finally:
             self.figures.ended(self)
@@ -144,23 +141,7 @@ class ObjectLane:
             wanted=self._wanted,
         )
         self.figures.sampled(now_ms, sample)
-        for reason, count in self._lane.drops.items():
-            if more := count - self._drops[reason]:
-                self._drops[reason] = count
-                self.figures.dropped(reason, more)
-
-    async def _tell(self) -> None:
-        """The event bus hears that the engine began to fail, or got over it."""
-        turns = self.figures.turns
-        if not turns:
-            return
-
-        def step(write: WriteCall) -> None:
-            for turn in turns:
-                telling.engine_turned(write, self._source, self.engine.name, turn)
-
-        await self._call.write_at_last(step, f"events of engine {self.engine.name}")
-        turns.clear()
+        self._log.dropped(self._lane.drops)
 
     # -- a call -----------------------------------------------------------------------------
 
@@ -173,40 +154,17 @@ class ObjectLane:
             self._news.set()
 
     async def _invoke(self, batch: Batch) -> None:
-        chunks = [
-            {
-                "number": each.number,
-                "start_ms": each.start_ms,
-                "stop_ms": each.stop_ms,
-                "source": self._source,
-            }
-            for each in batch.chunks
-        ]
-        event = {
-            "op": "chunks",
-            "ring": batch.chunks[0].ring,
-            "stream": self._stream,
-            "chunks": chunks,
-        }
+        event = event_of(batch.chunks, self._source)
         try:
             result = await self._engines.invoke(
                 self._call, self.engine, self._rings_dir, orjson.dumps(event)
             )
-        except (
-            BlobNotFound,
-            BlobsUnavailable,
-            NoCapacity,
-            PackageError,
-            RuntimeUnavailable,
-        ) as why:
+        except CannotRun as why:
             await self._failed(batch, str(why))
             return
-        except ServiceError as why:
-            await self._failed(batch, f"{why.code}: {why.message}")
-            return
         if result.function_error:
-            is_lost = error_type(result.payload) in _INSTANCE_LOST
-            await self._failed(batch, _words(result.payload), is_alive=True, is_lost=is_lost)
+            is_lost = error_type(result.payload) in INSTANCE_LOST
+            await self._failed(batch, words_of(result.payload), is_alive=True, is_lost=is_lost)
             return
         self._completed(batch, orjson.loads(result.payload)["results"])
 
@@ -240,47 +198,28 @@ class ObjectLane:
         else:
             self.figures.answered(now_ms)
         self._lane.completed(batch, results, gone, wrong)
+        lost = self._lane.behind
+        if gone and lost is not None:
+            self.feed.fall_behind_before(lost)
 
     # -- results ----------------------------------------------------------------------------
 
     async def _write(self) -> None:
         """Append what has come to its end, in order; a store that is away holds the lane up."""
-        left = [entry for entry in self._lane.leaving() if entry.state is not State.DROPPED]
+        left = self._lane.leaving()
+        if left:
+            self.feed.progressed()
+        left = [entry for entry in left if entry.state is not State.DROPPED]
         if not left:
             return
         now_ms = self._call.clock.now_ms()
-        documents = [self._document(entry, now_ms) for entry in left]
-        records = [
-            (now_ms, entry.chunk.id.encode(), orjson.dumps(document))
-            for entry, document in zip(left, documents, strict=True)
-        ]
-        dead = [document for document in documents if "error" in document]
-        if dead:
-            # First, as nobody comes back to a piece whose record is written.
-            await self._bury(dead)
-        while True:
-            try:
-                await self._call.log.append(self._topic, 0, records)
-                break
-            except LogUnavailable as problem:
-                _log.warning("results of %s wait for the store: %s", self.engine.name, problem)
-                await self._call.clock.sleep(_PAUSE_S)
-        self.figures.wrote(now_ms, [entry.chunk.captured_at_ms for entry in left], len(dead))
-
-    async def _bury(self, dead: list[dict[str, Any]]) -> None:
-        """Pieces that were given up go to the dead-letter queue, and the event bus hears of them."""
-
-        def step(write: WriteCall) -> None:
-            for document in dead:
-                telling.piece_failed(write, self.engine, document)
-
-        await self._call.write_at_last(step, f"pieces that engine {self.engine.name} failed on")
+        await self._log.write([self._document(entry, now_ms) for entry in left])
 
     def _document(self, entry: Entry, now_ms: int) -> dict[str, Any]:
         chunk = entry.chunk
         document = {
             "source": self._source,
-            "stream": self._stream,
+            "stream": chunk.stream,
             "engine": self.engine.name,
             "chunk": {
                 "start_ms": chunk.start_ms,
@@ -303,10 +242,10 @@ class ObjectLane:
         """The lane as DescribeLane tells it."""
         now_ms = self._call.clock.now_ms()
         self._sample(now_ms)
-        return self.figures.shown(now_ms)
+        return self.figures.shown(now_ms) | self.feed.shown()
 
 
-def _words(payload: bytes) -> str:
+def words_of(payload: bytes) -> str:
     """The reason of an error document."""
     try:
         told = orjson.loads(payload)

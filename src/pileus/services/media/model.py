@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+SOUND_MS = 200
+"""Length of a piece of sound."""
 STOPPED, CONNECTING, LIVE = "STOPPED", "CONNECTING", "LIVE"
 STALLED, ENDED, FAILED = "STALLED", "ENDED", "FAILED"
 
@@ -44,12 +46,23 @@ class Source(msgspec.Struct, kw_only=True):
 
 
 class EngineInput(msgspec.Struct, frozen=True, kw_only=True):
-    """What an engine looks at: ``frames`` or ``audio``."""
+    """What an engine looks at.
+
+    Attributes:
+        kind: ``frames``, ``audio``, or ``results`` for what another engine says.
+        results: that engine; with frames, what it said of each comes beside them.
+    """
 
     kind: str
     rate: float
     width: int = 0
     gate: str = ""
+    results: str = ""
+
+    @property
+    def step_ms(self) -> float:
+        """Distance of pieces."""
+        return 1000 / self.rate if self.kind == "frames" else SOUND_MS
 
 
 class Engine(msgspec.Struct, kw_only=True):
@@ -80,6 +93,7 @@ class Engine(msgspec.Struct, kw_only=True):
     when_behind: str = "newest"
     attempts_max: int = 3
     dead_letter: str = ""
+    rewind_ms: int = 0
     revision: str = ""
 
 
@@ -96,13 +110,22 @@ class Deliver(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pipeline(msgspec.Struct, kw_only=True):
-    """A source and the engines that look at it."""
+    """A source and the engines that look at it.
+
+    Attributes:
+        begin: where engines that join begin, as it was given (``moments.py``).
+        begins: by engine, the wall time from which on it looks.
+        is_earlier: engines that begin with what was recorded before they joined.
+    """
 
     name: str
     source: str
     engines: list[str]
     created_ms: int
     deliver: Deliver | None = None
+    begin: str = "now"
+    begins: dict[str, int] = {}
+    is_earlier: list[str] = []
 
 
 class Segment(msgspec.Struct, kw_only=True):

@@ -23,6 +23,7 @@ from typing import Any
 from pileus.kernel.calls import StreamCall
 from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, require
 from pileus.services.media import errors
+from pileus.services.media.moments import UNIT_MS
 from pileus.values.errors import ServiceError
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
@@ -45,19 +46,20 @@ _SOURCE = frozenset(
 )
 _ENGINE = frozenset(
     {"Batch", "Code", "CodeUri", "DeadLetter", "Environment", "Gate", "Handler", "Input", "MaxAttempts",
-     "MemorySize", "Mode", "Name", "Role", "Scale", "Timeout", "WhenBehind"}
+     "MemorySize", "Mode", "Name", "Rewind", "Role", "Scale", "Timeout", "WhenBehind"}
 )  # fmt: skip
-_PIPELINE = frozenset({"Deliver", "Engines", "Name", "Source"})
+_PIPELINE = frozenset({"Deliver", "Engines", "From", "Name", "Source"})
 _DELIVER = frozenset({"Bus", "Stream", "SkipEmpty"})
 _INPUTS = frozenset({"Frames", "Audio"})
-_UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_WHEN_BEHIND = ("newest", "never")
+"""Of object and stream engines."""
 
 
 def _duration_ms(value: Any, name: str) -> int:
     """``200ms``, ``2s``, ``5m``, ``1h``, ``7d``, or a number of seconds."""
     found = _DURATION.fullmatch(str(value).strip())
     if found is not None:
-        return round(float(found[1]) * _UNIT_MS[found[2]])
+        return round(float(found[1]) * UNIT_MS[found[2]])
     try:
         return round(float(value) * 1000)
     except (TypeError, ValueError):
@@ -184,7 +186,8 @@ def _engine(request: ResourceRequest) -> dict[str, Any]:
             "TargetLagMs": _duration_ms(scale.get("TargetLag", "1s"), "Scale.TargetLag"),
             "IdleMs": _duration_ms(scale.get("Idle", "1m"), "Scale.Idle"),
         },
-        "WhenBehind": given.get("WhenBehind") or "newest",
+        "WhenBehind": given.get("WhenBehind") or _WHEN_BEHIND[given.get("Mode") == "stream"],
+        "RewindMs": _duration_ms(given.get("Rewind", 0), "Rewind"),
         "MaxAttempts": _number(given, "MaxAttempts", 3),
         "DeadLetter": given.get("DeadLetter") or "",
         "MemoryMB": _number(given, "MemorySize", 512),
@@ -258,6 +261,7 @@ async def _put_pipeline(call: StreamCall, request: ResourceRequest) -> Resource:
         deliver["SkipEmpty"] = _is_true(deliver["SkipEmpty"])
     engines = list(require(request, "Engines"))
     given: dict[str, Any] = {"Name": name, "Engines": engines, "Deliver": deliver}
+    given["From"] = str(request.properties.get("From") or "now")
     operation = "UpdatePipeline"
     if not request.physical_id:
         operation, given["Source"] = "CreatePipeline", require(request, "Source")

@@ -101,6 +101,7 @@ def engine(call: Call, record: Engine) -> dict[str, Any]:
         "WhenBehind": record.when_behind,
         "MaxAttempts": record.attempts_max,
         "DeadLetter": record.dead_letter,
+        "RewindMs": record.rewind_ms,
         "CreatedAt": utc(record.created_ms),
     }
 
@@ -112,6 +113,7 @@ def pipeline(call: Call, record: Pipeline) -> dict[str, Any]:
         "PipelineArn": arn_of(call, "pipeline", record.name),
         "Source": record.source,
         "Engines": record.engines,
+        "From": record.begin,
         "CreatedAt": utc(record.created_ms),
     }
     if deliver := record.deliver:

@@ -7,21 +7,20 @@ from typing import Any
 
 import msgspec
 
-from pileus.kernel.calls import Call, ReadCall, StreamCall, WriteCall
+from pileus.kernel.calls import Call, StreamCall, WriteCall
 from pileus.kernel.kernel import Kernel
 from pileus.ports import intakes as messages
 from pileus.ports.intakes import PUSHED, Intake, Intakes
 from pileus.services.media import errors, recording, store, telling
 from pileus.services.media.engines import Engines
 from pileus.services.media.figures import Figures
-from pileus.services.media.lanes import ObjectLane
-from pileus.services.media.model import ENDED, FAILED, STOPPED, Engine, EngineInput, Source
+from pileus.services.media.lane_set import LaneSet
+from pileus.services.media.model import ENDED, FAILED, STOPPED, Source
 from pileus.services.media.previews import Previews
 from pileus.services.media.publishing import Publishing
 from pileus.services.media.spools import Spools, spool_of
 
 _RESTART_FIRST_S, _RESTART_LAST_S = 1.0, 30.0
-_DRAIN_MS = 30_000
 _Key = tuple[str, str, str]
 
 
@@ -125,14 +124,14 @@ class Streams:
         """A pipeline of the source was made, changed or deleted."""
         following = self._running.get((call.account, call.region, source))
         if following is not None:
-            await following.align()
+            await following.lanes.align()
 
     async def engine_changed(self, call: StreamCall, engine: str) -> None:
         """An engine is configured anew: instances and lanes of the old one go."""
         await call.part(Engines).retire(call, engine)
         for key, following in list(self._running.items()):
             if key[:2] == (call.account, call.region):
-                await following.align()
+                await following.lanes.align()
 
     def reading(self, call: Call, source: str) -> asyncio.Task[None] | None:
         """The work of reading a source, to wait for its end; None where it is not read."""
@@ -164,13 +163,11 @@ class _Following:
         self._previews, self._key = previews, (call.account, call.region, name)
         self._figures = call.part(Figures).source(self._key)
         self._intake: Intake | None = None
-        self._inputs: dict[EngineInput, str] = {}
-        self._lane_tasks: dict[str, asyncio.Task[None]] = {}
-        self._stream = self._failure = ""
+        self._failure = ""
         self._publishing: Publishing | None = None
         self.known = Known()
         self.is_over = False
-        self.lanes: dict[str, ObjectLane] = {}
+        self.lanes = LaneSet(call, name, intakes)
         self.task: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -190,8 +187,7 @@ class _Following:
         finally:
             self._publishing_over("The source is read no more.")
             self._figures.ended()
-            for task in self._lane_tasks.values():
-                task.cancel()
+            self.lanes.close()
             if self._intake is not None:
                 await self._intake.close()
 
@@ -216,7 +212,6 @@ class _Following:
     async def _read_once(self, source: Source) -> bool:
         """One process, from its start to its end; True when the source has ended."""
         await self._spools.store(self._call, self._name)
-        self._stream = source.stream
         passed_ms = self._call.clock.now_ms() - source.epoch_ms
         opened = messages.Open(
             url=source.url,
@@ -230,55 +225,47 @@ class _Following:
         )
         intake = await self._intakes.start(f"source {source.name}", opened)
         self._intake = intake
-        self._inputs.clear()
         if self._publishing is not None:
             self._publishing.opened(intake.inlet)
         self._figures.begun()
         try:
-            await self.align()
+            await self.lanes.begin(source, intake)
             self._previews.begin(self._key, intake)
             async for told in intake.told():
-                if await self._take(told):
+                await self._take(told)
+                if isinstance(told, messages.End):
                     self.is_over = True
                     self._publishing_over(self._failure)
-                    await self._drain()
+                    await self.lanes.drain(is_forced=told.is_forced)
                     return True
             return False
         finally:
             self._publishing_over("The process that reads it ended.")
             self._intake = None
+            self.lanes.gone()
             self._previews.end(self._key)
             await intake.close()
 
-    async def _take(self, told: messages.Told) -> bool:
-        """Act on what the process says; True at its end."""
+    async def _take(self, told: messages.Told) -> None:
+        """Act on what the process says."""
         self._figures.told(told)
         if isinstance(told, messages.Chunk):
-            for lane in self.lanes.values():
-                if self._inputs.get(lane.engine.input) == told.input:
-                    lane.offer(told)
+            self.lanes.take(told)
         elif isinstance(told, messages.Preview):
             self._previews.take(self._key, told)
         elif isinstance(told, messages.Segment):
             await self._spools.store(self._call, self._name)
-        elif isinstance(told, messages.Counts):
-            self.known.counts = told
-            for lane in self.lanes.values():
-                lane.figures.gate(told.gated.get(self._inputs.get(lane.engine.input, ""), 0))
+            self.lanes.finished(told)
+        elif isinstance(told, messages.Recording):
+            self.lanes.recording(told.start_ms)
         elif isinstance(told, messages.State):
             self._failure = told.reason if told.state == "failed" else ""
             await _note_state(self._call, self._name, told.state.upper(), told.reason)
         elif isinstance(told, messages.Format):
             self.known.format = told
-        return isinstance(told, messages.End)
-
-    async def _drain(self) -> None:
-        """Let lanes finish what lies in the rings."""
-        until_ms = self._call.clock.now_ms() + _DRAIN_MS
-        while any(lane.pending for lane in self.lanes.values()):
-            if self._call.clock.now_ms() >= until_ms:
-                return
-            await self._call.clock.sleep(0.05)
+        elif isinstance(told, messages.Counts):
+            self.known.counts = told
+            self.lanes.gated(told.gated)
 
     # -- publishers -------------------------------------------------------------------------
 
@@ -295,53 +282,6 @@ class _Following:
         if self._publishing is not None:
             self._publishing.over(reason)
             self._publishing = None
-
-    # -- lanes ------------------------------------------------------------------------------
-
-    async def align(self) -> None:
-        """Have a lane for every engine of the source's pipelines, and an input for every wish."""
-        wanted = self._call.read(self._engines)
-        for name in [name for name in self.lanes if name not in wanted]:
-            self._end_lane(name)
-        for name, engine in wanted.items():
-            lane = self.lanes.get(name)
-            if lane is not None and lane.engine.revision != engine.revision:
-                self._end_lane(name)
-                lane = None
-            if lane is None and self._stream:
-                await self._begin_lane(engine)
-        self._align_inputs({engine.input for engine in wanted.values()})
-
-    def _engines(self, view: ReadCall) -> dict[str, Engine]:
-        pipelines = store.every(view.state, "pipeline")
-        names = [name for each in pipelines if each.source == self._name for name in each.engines]
-        found = {name: store.find(view.state, "engine", name) for name in names}
-        return {name: engine for name, engine in found.items() if engine is not None}
-
-    async def _begin_lane(self, engine: Engine) -> None:
-        lane = ObjectLane(self._call, self._name, self._stream, engine, self._intakes.rings_dir)
-        await lane.open()
-        self._call.part(Engines).expect(self._call, engine, self._intakes.rings_dir)
-        self.lanes[engine.name] = lane
-        task = asyncio.get_running_loop().create_task(lane.run(), name=f"lane {engine.name}")
-        self._lane_tasks[engine.name] = task
-
-    def _end_lane(self, name: str) -> None:
-        del self.lanes[name]
-        self._lane_tasks.pop(name).cancel()
-
-    def _align_inputs(self, wanted: set[EngineInput]) -> None:
-        if self._intake is None:
-            return
-        for each in [each for each in self._inputs if each not in wanted]:
-            self._intake.send(messages.Detach(id=self._inputs.pop(each)))
-        for each in sorted(wanted - set(self._inputs), key=repr):
-            self._inputs[each] = identity = f"{each.kind}-{len(self._inputs)}-{self._stream}"
-            self._intake.send(
-                messages.Attach(
-                    id=identity, kind=each.kind, rate=each.rate, width=each.width, gate=each.gate
-                )
-            )
 
 
 _CUT_SHORT = frozenset({"CONNECTING", "LIVE", "STALLED", "FAILED"})

@@ -23,7 +23,7 @@ from pileus.compute.engines.lane import (
 
 def chunk(number: int) -> Chunk:
     start_ms = number * 200
-    return Chunk(f"s:{start_ms}", "ring", number, start_ms, start_ms + 200, 10_000 + start_ms)
+    return Chunk("s", "ring", number, start_ms, start_ms + 200, 10_000 + start_ms)
 
 
 def lane(**settings: object) -> Lane:
@@ -93,13 +93,26 @@ def test_oldest_keeps_what_there_is_room_for():
 
 def test_never_takes_nothing_until_it_has_caught_up():
     under_test = lane(when_behind=NEVER, waiting_max=2)
-    assert offer(under_test, 4) == [True, True, False, False]
-    assert under_test.behind is not None and under_test.behind.number == 3
-    done(under_test, under_test.next_batch(0, is_instance_idle=True))  # type: ignore[arg-type]
+    offer(under_test, 1)
+    seen = under_test.next_batch(0, is_instance_idle=True)
+    assert seen is not None
+    assert offer(under_test, 4, first=2) == [True, True, False, False]
+    # The ring will not keep what waits: it is brought again as well.
+    assert (under_test.behind, under_test.waiting) == (chunk(2), 0)
+    done(under_test, seen)
+    assert left(under_test) == [(1, State.DONE)]
     assert under_test.offer(chunk(5), 0) is False
     under_test.caught_up()
-    assert offer(under_test, 1, first=3) == [True]
+    assert offer(under_test, 1, first=2) == [True]
     assert not under_test.drops
+
+
+def test_what_is_replayed_always_finds_room():
+    under_test = lane(when_behind=NEVER, waiting_max=1)
+    assert all(under_test.offer(chunk(number), 0, is_replayed=True) for number in range(1, 9))
+    lossy = lane(when_behind=NEWEST)
+    assert all(lossy.offer(chunk(number), 0, is_replayed=True) for number in range(1, 9))
+    assert (lossy.waiting, lossy.lowest("ring"), lossy.lowest("other")) == (8, 1, None)
 
 
 def test_chunks_of_a_failed_call_are_tried_alone_and_poison_is_given_up():
@@ -128,7 +141,7 @@ def test_what_the_ring_lost_is_dropped_or_brought_again():
         assert batch is not None
         each.completed(batch, {}, gone=[1])
     assert lossy.drops == {OVERWRITTEN: 1}
-    assert lossless.waiting == 1
+    assert (lossless.waiting, lossless.behind) == (0, chunk(1))
 
 
 def test_the_lag_is_that_of_the_oldest_that_has_not_left():

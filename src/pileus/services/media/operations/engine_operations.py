@@ -27,7 +27,6 @@ async def create_engine(call: StreamCall, request: Mapping[str, Any], body: Body
     if call.remembered() is not None:
         return Reply({"Engine": _shown(call, request["Name"])})
     call.read(lambda view: store.check_new(view.state, "engine", request["Name"]))
-    _refuse_unbuilt(request)
     code = await _store_code(call, request["Code"])
 
     def step(write: WriteCall) -> bool:
@@ -41,6 +40,7 @@ async def create_engine(call: StreamCall, request: Mapping[str, Any], body: Body
             size_bytes=code[2],
             created_ms=write.now_ms,
             input=_input(request["Input"]),
+            when_behind="never" if request["Mode"] == "stream" else "newest",
         )
         _apply(write, engine, request)
         store.put(write.state, "engine", engine)
@@ -54,7 +54,6 @@ async def create_engine(call: StreamCall, request: Mapping[str, Any], body: Body
 async def update_engine(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Change an engine; its lanes go on with the new one."""
     call.read(lambda view: store.named(view.state, "engine", request["Name"]))
-    _refuse_unbuilt(request)
     code = await _store_code(call, request["Code"]) if request.get("Code") else None
 
     def step(write: WriteCall) -> str:
@@ -122,15 +121,6 @@ def _input(given: Mapping[str, Any]) -> EngineInput:
     )
 
 
-def _refuse_unbuilt(request: Mapping[str, Any]) -> None:
-    if request.get("Mode") == "stream":
-        raise errors.invalid("Stream engines are not built yet; engines of Mode object are.")
-    if request.get("WhenBehind") == "never":
-        raise errors.invalid(
-            "WhenBehind never (catching up from the recording) is not built yet; oldest and newest are."
-        )
-
-
 def _apply(write: WriteCall, engine: Engine, request: Mapping[str, Any]) -> None:
     engine.role = request.get("Role", engine.role)
     engine.memory_mb = request.get("MemoryMB", engine.memory_mb)
@@ -147,6 +137,8 @@ def _apply(write: WriteCall, engine: Engine, request: Mapping[str, Any]) -> None
     engine.when_behind = request.get("WhenBehind", engine.when_behind)
     if "DeadLetter" in request:
         engine.dead_letter = _dead_letter(request["DeadLetter"])
+    engine.rewind_ms = request.get("RewindMs", engine.rewind_ms)
+    _check_mode(engine)
     if engine.scale_min > engine.scale_max or not engine.scale_max:
         raise errors.invalid("Scale.Max is at least 1 and not below Scale.Min.")
     engine.revision = write.new_id()
@@ -157,6 +149,17 @@ def _dead_letter(given: str) -> str:
     if given and not (is_arn(given) and Arn.parse(given).service == "sqs"):
         raise errors.invalid(f"DeadLetter is the ARN of an SQS queue, not {given}.")
     return given
+
+
+def _check_mode(engine: Engine) -> None:
+    """A stream engine has one instance, which gets pieces in order."""
+    if engine.mode == "stream" and (engine.scale_max > 1 or engine.batch_size > 1):
+        raise errors.invalid(
+            "A stream engine has one instance for a stream, which gets pieces one by one: Scale.Max and "
+            "Batch.Size are 1."
+        )
+    if engine.mode != "stream" and engine.rewind_ms:
+        raise errors.invalid("Rewind is for stream engines; others get each piece for itself.")
 
 
 async def _store_code(call: StreamCall, given: Mapping[str, Any]) -> Code:

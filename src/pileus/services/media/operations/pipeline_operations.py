@@ -10,13 +10,14 @@ from pileus.kernel.operations import Reply, read, stream
 from pileus.services.media import delivery_targets, errors, shapes, store
 from pileus.services.media.delivering import Deliveries
 from pileus.services.media.model import Pipeline
+from pileus.services.media.moments import moment_ms
 from pileus.services.media.streams import Streams
 from pileus.values.body import Body
 
 
 @stream
 async def create_pipeline(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
-    """Let engines look at a source, from now on."""
+    """Let engines look at a source, from now on or from any moment that its recording has."""
 
     def step(write: WriteCall) -> None:
         store.check_new(write.state, "pipeline", request["Name"])
@@ -24,10 +25,11 @@ async def create_pipeline(call: StreamCall, request: Mapping[str, Any], body: Bo
         pipeline = Pipeline(
             name=request["Name"],
             source=request["Source"],
-            engines=_engines(write, request),
+            engines=[],
             created_ms=write.now_ms,
             deliver=delivery_targets.checked(request.get("Deliver") or {}),
         )
+        _join(write, pipeline, request)
         store.put(write.state, "pipeline", pipeline)
 
     await call.write(step, once=True)
@@ -42,7 +44,7 @@ async def update_pipeline(call: StreamCall, request: Mapping[str, Any], body: Bo
 
     def step(write: WriteCall) -> str:
         pipeline = store.named(write.state, "pipeline", request["Name"])
-        pipeline.engines = _engines(write, request)
+        _join(write, pipeline, request)
         if request.get("Deliver") is not None:
             pipeline.deliver = delivery_targets.checked(request["Deliver"])
         store.put(write.state, "pipeline", pipeline)
@@ -95,6 +97,19 @@ def _engines(write: WriteCall, request: Mapping[str, Any]) -> list[str]:
     for name in names:
         store.named(write.state, "engine", name)
     return names
+
+
+def _join(write: WriteCall, pipeline: Pipeline, request: Mapping[str, Any]) -> None:
+    """Give a pipeline its engines; new ones begin at the moment that ``From`` tells."""
+    pipeline.begin = request.get("From", pipeline.begin)
+    begins_ms = moment_ms(pipeline.begin, write.now_ms)
+    names = _engines(write, request)
+    new = [name for name in names if name not in pipeline.engines]
+    pipeline.engines = names
+    before = {name: at_ms for name, at_ms in pipeline.begins.items() if name in names}
+    pipeline.begins = before | dict.fromkeys(new, begins_ms)
+    earlier = [name for name in pipeline.is_earlier if name in names and name not in new]
+    pipeline.is_earlier = earlier + (new if begins_ms < write.now_ms else [])
 
 
 def _shown(call: StreamCall, name: str) -> dict[str, Any]:
