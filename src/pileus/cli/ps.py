@@ -29,7 +29,17 @@ _COLUMNS = {
     "tables": ("name", "items"),
     "buckets": ("name",),
     "endpoints": ("name", "status"),
-    "tasks": ("name", "cluster", "group", "definition", "status", "memory_mb"),
+    "tasks": (
+        "name",
+        "cluster",
+        "group",
+        "definition",
+        "status",
+        "memory_mb",
+        "vcpu_seconds",
+        "gb_seconds",
+    ),
+    "clusters": ("name", "running", "tasks", "vcpu_seconds", "gb_seconds"),
 }
 
 

@@ -12,6 +12,7 @@ from pileus.deploy.errors import ApiError
 
 _TIMEOUT_S = 5
 _TASKS_TOLD = 100
+_METERED = "pileus."
 
 
 def inventory(api: Api) -> dict[str, Any]:
@@ -107,6 +108,39 @@ def _task(told: dict[str, Any]) -> dict[str, Any]:
         "definition": told["taskDefinitionArn"].rpartition("/")[2],
         "status": told["lastStatus"],
         "memory_mb": int(told.get("memory", 0)) or None,
+        **_used(told["attributes"]),
+    }
+
+
+def _clusters(api: Api) -> list[dict[str, Any]]:
+    """What the tasks of each cluster used, since ever."""
+    arns = list(api.each("ecs", "ListClusters", "clusterArns"))
+    told = [
+        one
+        for first in range(0, len(arns), _TASKS_TOLD)
+        for one in api.call(
+            "ecs",
+            "DescribeClusters",
+            clusters=arns[first : first + _TASKS_TOLD],
+            include=["STATISTICS"],
+        )["clusters"]
+    ]
+    return [
+        {
+            "name": one["clusterName"],
+            "running": one["runningTasksCount"],
+            **_used(one["statistics"]),
+        }
+        for one in told
+    ]
+
+
+def _used(pairs: list[dict[str, str]]) -> dict[str, float]:
+    """What the platform metered, out of a list of names and values."""
+    return {
+        pair["name"].removeprefix(_METERED).replace("-", "_"): float(pair["value"])
+        for pair in pairs
+        if pair["name"].startswith(_METERED)
     }
 
 
@@ -118,6 +152,7 @@ _PARTS = {
     "tables": _tables,
     "endpoints": _endpoints,
     "tasks": _tasks,
+    "clusters": _clusters,
 }
 
 

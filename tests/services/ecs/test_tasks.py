@@ -367,13 +367,54 @@ async def test_changes_of_state_are_events(bench: Bench) -> None:
     assert found[-1]["containers"][0]["exitCode"] == 0
 
 
-async def test_usage_is_metered(bench: Bench) -> None:
+def _used(pairs: list[dict[str, str]]) -> dict[str, str]:
+    return {
+        pair["name"].removeprefix("pileus."): pair["value"]
+        for pair in pairs
+        if pair["name"].startswith("pileus.")
+    }
+
+
+async def _cluster(bench: Bench) -> dict[str, str]:
+    told = await bench("DescribeClusters", include=["STATISTICS"])
+    return _used(told["clusters"][0]["statistics"])
+
+
+async def test_usage_is_metered_by_the_task_and_the_cluster(bench: Bench) -> None:
+    await bench.define(container(image="fails"), cpu="512", memory="1024")
+    told = await bench("RunTask", taskDefinition="f")
+    await bench.advance(3)
+    used = {"vcpu-seconds": "30", "gb-seconds": "60"}  # a minute at least
+    assert _used((await bench.task(told["tasks"][0]["taskArn"]))["attributes"]) == used
+    assert await _cluster(bench) == {"tasks": "1", **used}
+
+
+async def test_usage_grows_while_a_task_runs_and_survives_a_crash(bench: Bench) -> None:
     await bench.define(container(image="fails"), cpu="512", memory="1024")
     await bench("RunTask", taskDefinition="f")
     await bench.advance(3)
+    await bench.define(container(memory=2048, cpu=1024), family="unbounded")
+    told = await bench("RunTask", taskDefinition="unbounded")
+    await bench.advance(100)
+    await bench.again()
+    await bench.advance(20)
+    task = await bench.task(told["tasks"][0]["taskArn"])
+    seconds = float(_used(task["attributes"])["vcpu-seconds"])
+    assert 120 <= seconds < 125
+    whole = await _cluster(bench)
+    assert whole["tasks"] == "2"
+    assert float(whole["gb-seconds"]) == pytest.approx(60 + 2 * seconds)
     quantities = bench.platform.kernel.meter.quantities("000000000000")
-    assert quantities["ecs:vcpu_seconds"] == 30
-    assert quantities["ecs:gb_seconds"] == 60
+    assert (quantities["ecs:tasks"], quantities["ecs:gb_seconds"]) == (1, 60)
+
+
+async def test_a_task_that_never_began_costs_nothing(bench: Bench) -> None:
+    mounts = [{"sourceVolume": "v", "containerPath": "/v"}]
+    volumes = [{"name": "v", "host": {"sourcePath": "/not/allowed"}}]
+    await bench.define(container(mountPoints=mounts), cpu="512", memory="1024", volumes=volumes)
+    await bench("RunTask", taskDefinition="f")
+    await bench.advance(3)
+    assert await _cluster(bench) == {"tasks": "0", "vcpu-seconds": "0", "gb-seconds": "0"}
 
 
 REFUSED = [

@@ -5,15 +5,14 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-expla
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec.structs import replace
 
 from pileus.compute.task_plan import ContainerReport, Phase, TaskReport
 from pileus.kernel.calls import WriteCall
 from pileus.kernel.deliveries import Timer
-from pileus.services.ecs import deploying, model, store
+from pileus.services.ecs import deploying, metering, model, store
 from pileus.services.ecs.limits import LIMITS
+from pileus.services.ecs.metering import Usage
 from pileus.services.ecs.model import Task
 from pileus.services.ecs.tasking import save
 
@@ -74,11 +73,11 @@ def _take_containers(task: Task, report: TaskReport) -> None:
     task.containers = containers
 
 
-def stopped(call: WriteCall, task_id: str, report: TaskReport) -> dict[str, Any]:
-    """The task is over; how long it ran, for metering: CPU units, MiB and milliseconds."""
+def stopped(call: WriteCall, task_id: str, report: TaskReport) -> Usage:
+    """The task is over; what it used."""
     task = store.get_task(call, task_id)
     if task is None or task.status == model.STOPPED:
-        return {}
+        return Usage()
     _take_containers(task, report)
     for one in task.containers:
         one.status = Phase.STOPPED.value
@@ -96,6 +95,4 @@ def stopped(call: WriteCall, task_id: str, report: TaskReport) -> dict[str, Any]
     changed(call, task)
     at_ms = call.now_ms + LIMITS.stopped_kept_ms
     call.set_timer(Timer(name="forget_task", key=task.id, at_ms=at_ms, payload={"id": task.id}))
-    # Fetching the image is paid for: https://aws.amazon.com/fargate/pricing/
-    began_ms = task.pull_began_ms or task.pull_ms or task.stopped_ms
-    return {"cpu": task.cpu, "memory_mb": task.memory_mb, "ms": task.stopped_ms - began_ms}
+    return metering.note_end(call, task)

@@ -21,7 +21,8 @@ from pileus.kernel.calls import Call, StreamCall
 from pileus.kernel.kernel import Kernel
 from pileus.ports.state import Space
 from pileus.ports.tasks import Capacity, TaskNodes, TaskRefused, TaskSpec
-from pileus.services.ecs import lifecycle, model, store
+from pileus.services.ecs import lifecycle, metering, model, store
+from pileus.services.ecs.metering import Usage
 from pileus.services.ecs.model import Definition, Task
 from pileus.services.ecs.planning import Planner
 from pileus.services.ecs.role_keys import keys_document, keys_path
@@ -30,8 +31,6 @@ from pileus.services.ecs.secret_values import CannotPlan
 _log = logging.getLogger("pileus.ecs")
 _LOOK_MS = 3_600_000
 _CLOSE_S = 8.0
-_UNITS = 1024
-_BILLED_MS_MIN = 60_000
 _TELL_AFTER_MS = 50
 
 
@@ -74,6 +73,7 @@ class TaskRunner:
             return
         self._spaces.add(call.space)
         own = self._kernel.stream_call(call.space)
+        self._meter(call.account, own.read(metering.ended_everywhere))
         self._kernel.supervisor.spawn(f"tasks of {'/'.join(call.space[:2])}", self._look(own))
         if not self._has_swept:
             self._has_swept = True
@@ -253,13 +253,11 @@ class TaskRunner:
         used = await call.write_at_last(
             lambda write: lifecycle.stopped(write, task.id, last), f"task {task.id}"
         )
-        if not used:
-            return
-        seconds = max(used["ms"], _BILLED_MS_MIN) / 1000
-        meter = self._kernel.meter
-        meter.add_quantity(call.account, "ecs:vcpu_seconds", used["cpu"] / _UNITS * seconds)
-        meter.add_quantity(call.account, "ecs:gb_seconds", used["memory_mb"] / _UNITS * seconds)
-        meter.add_quantity(call.account, "ecs:tasks", 1)
+        self._meter(call.account, used)
+
+    def _meter(self, account: str, used: Usage) -> None:
+        for name in used.__struct_fields__:
+            self._kernel.meter.add_quantity(account, f"ecs:{name}", getattr(used, name))
 
 
 def _both(view: Any, task_id: str) -> tuple[Task | None, Definition | None]:

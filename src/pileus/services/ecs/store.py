@@ -8,6 +8,7 @@
 ``active, id``                         a task that has not stopped
 ``counted, id``                        a stopped task that its service has taken note of
 ``service, cluster, name``             Service
+``usage, cluster``                     what its tasks that have ended used (``metering.py``)
 ``token, operation, token``            what a client token stands for
 """
 

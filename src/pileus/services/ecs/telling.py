@@ -7,7 +7,7 @@ from typing import Any
 from pileus.kernel.calls import Call, ReadCall, WriteCall
 from pileus.kernel.deliveries import Delivery
 from pileus.languages.input_transform import to_json
-from pileus.services.ecs import model, store
+from pileus.services.ecs import metering, model, store
 from pileus.services.ecs.model import (
     Cluster,
     ContainerRecord,
@@ -61,7 +61,9 @@ def cluster(call: ReadCall, record: Cluster, include: list[str]) -> dict[str, An
             task.status in (model.PROVISIONING, model.PENDING) for task in all_tasks
         ),
         "activeServicesCount": sum(one.status == model.ACTIVE for one in services),
-        "statistics": [],
+        "statistics": metering.told(_usage(call, record, all_tasks))
+        if "STATISTICS" in include
+        else [],
         "tags": store.tag_list(record.tags) if "TAGS" in include else [],
         "settings": record.kept.get("settings", []) if "SETTINGS" in include else [],
         "capacityProviders": record.capacity_providers,
@@ -72,12 +74,23 @@ def cluster(call: ReadCall, record: Cluster, include: list[str]) -> dict[str, An
     return told
 
 
+def _usage(call: ReadCall, record: Cluster, all_tasks: list[Task]) -> metering.Usage:
+    used = metering.ended(call, record.name)
+    for one in all_tasks:
+        if one.status != model.STOPPED:
+            used.add(metering.usage_of(one, call.now_ms))
+    return used
+
+
 def task(call: Call, record: Task, *, with_tags: bool = False) -> dict[str, Any]:
     """A task."""
     task_arn = store.arn(call, "task", record.cluster, record.id)
     told: dict[str, Any] = {
         "attachments": [],
-        "attributes": [{"name": "ecs.cpu-architecture", "value": "x86_64"}],
+        "attributes": [
+            {"name": "ecs.cpu-architecture", "value": "x86_64"},
+            *metering.told(metering.usage_of(record, call.now_ms))[1:],
+        ],
         "availabilityZone": f"{call.region}a",
         "clusterArn": store.arn(call, "cluster", record.cluster),
         "containers": [_container(call, record, one, task_arn) for one in record.containers],
