@@ -175,3 +175,35 @@ def test_an_alias_stands_for_another_registrys_image(commands: Commands, tmp_pat
     alias = {"PILEUS_IMAGE_ALIASES": "jrottenberg/ffmpeg=ffmpeg:local"}
     commands.pileus("image", "build", ".", "-t", "thumbs", **alias)
     assert "thumbs:latest" in commands.pileus("image", "list").out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["podman", "buildah"])
+def test_the_users_own_builder_fills_our_registry(
+    commands: Commands, tmp_path: Path, engine: str
+) -> None:
+    """Its storage lies in the test's folder; no step runs, since its runtime may not fit this machine."""
+    if shutil.which(engine) is None:
+        pytest.skip(f"{engine} is not installed")
+    storage = tmp_path / "storage.conf"
+    storage.write_text(
+        f'[storage]\ndriver = "vfs"\ngraphroot = "{tmp_path}/graph"\nrunroot = "{tmp_path}/run"\n'
+    )
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "greeting").write_text("hello\n")
+    (folder / "Dockerfile").write_text(
+        'FROM scratch\nARG WHO\nCOPY greeting /etc/\nLABEL who=$WHO\nCMD ["/bin/run"]\n'
+    )
+    given = ["-t", f"{engine}-made:1", "--with", engine, "--build-arg", "WHO=us"]
+    more = {"CONTAINERS_STORAGE_CONF": str(storage)}
+    done = commands.pileus("image", "build", str(folder), *given, **more)
+    assert done.out.strip() == f"{engine}-made:1"
+    place = f"{commands.platform.endpoint.partition('//')[2]}/{engine}-made:pushed"
+    plain = ["--tls-verify=false", "--creds", "test:test"]
+    for verb, what in (("push", [f"{engine}-made:1", place]), ("pull", [place])):
+        done = commands.run(engine, verb, *plain, *what, **more)
+        assert done.status == 0, done.err
+    ecr = commands.platform.client("ecr")
+    found = ecr.describe_images(repositoryName=f"{engine}-made")["imageDetails"]
+    assert {tag for one in found for tag in one["imageTags"]} == {"1", "pushed"}

@@ -13,7 +13,10 @@ from pileus.cli.build_steps import own_workshop
 from pileus.cli.connection import builds_dir, open_api, pairs, stage_options
 from pileus.compute.images.building.build_store import BuildStore
 from pileus.deploy import images
+from pileus.deploy.engine_builds import ENGINES, build_with
 from pileus.deploy.image_building import CACHE_BYTES, BuildOrder, build_image
+
+_OWN = "own"
 
 
 @click.group("image")
@@ -61,18 +64,32 @@ def import_(file: Path, name: str | None, **where: Any) -> None:
     help="A value for an ARG; NAME alone takes it from the environment; may be repeated.",
 )
 @click.option("--target", default="", help="Stop at this stage.")
+@click.option(
+    "--with",
+    "builder",
+    type=click.Choice([_OWN, *ENGINES]),
+    default=_OWN,
+    envvar="PILEUS_IMAGE_BUILDER",
+    show_default=True,
+    show_envvar=True,
+    help="Who builds.",
+)
 @stage_options
-def build(
-    folder: Path, tag: str, file: Path | None, arguments: Sequence[str], target: str, **where: Any
-) -> None:
+def build(builder: str, **asked: Any) -> None:
     """Build an image from a Dockerfile and put it into the registry.
 
     RUN steps run in the sandbox that tasks run in, without a network. A step that was made
-    before, from the same files, is taken from the cache.
+    before, from the same files, is taken from the cache. With another builder all this is
+    its affair, and FROM names its images.
     """
-    order = BuildOrder(folder, tag, file, _arguments(arguments), target)
-    digest = build_image(open_api(**where), order, own_workshop(_say))
-    click.echo(f"{tag}@{digest}")
+    where = {name: asked.pop(name) for name in ("stage", "region", "endpoint")}
+    asked["arguments"] = _arguments(asked["arguments"])
+    order, api = BuildOrder(**asked), open_api(**where)
+    if builder != _OWN:
+        click.echo(build_with(builder, api, order, _say))
+        return
+    digest = build_image(api, order, own_workshop(_say))
+    click.echo(f"{order.tag}@{digest}")
 
 
 def _arguments(texts: Sequence[str]) -> dict[str, str]:
