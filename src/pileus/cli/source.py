@@ -24,6 +24,7 @@ def command() -> None:
       pileus source add lobby rtsp://user:password@camera/1
       pileus source add film ./film.mp4
       pileus source add phone --push
+      pileus source add stage rtmp://127.0.0.1:1935/live/stage --listen
       pileus source list
     """
 
@@ -32,6 +33,7 @@ def command() -> None:
 @click.argument("name")
 @click.argument("where", metavar="ADDRESS", required=False)
 @click.option("--push", is_flag=True, help="Media is sent to it; no ADDRESS.")
+@click.option("--listen", is_flag=True, help="Publishers connect to ADDRESS (rtmp:, srt:).")
 @click.option("--segment", default="2s", show_default=True, help="Length of recorded pieces.")
 @click.option("--keep", default="1h", show_default=True, help="Age of recordings; 0: no bound.")
 @click.option("--keep-bytes", type=click.IntRange(min=0), default=0, help="Size of recordings.")
@@ -49,6 +51,7 @@ def add(
     name: str,
     where: str | None,
     push: bool,
+    listen: bool,
     segment: str,
     keep: str,
     keep_bytes: int,
@@ -59,13 +62,13 @@ def add(
 ) -> None:
     """Read ADDRESS as source NAME from now on.
 
-    ADDRESS is rtsp:, rtsps:, http: or https: (HLS, MJPEG, files), udp:, tcp:, device:/dev/video0,
-    or the path of a file on the platform's machine. With --push it is told where to send media to.
+    ADDRESS is rtsp:, rtsps:, http: or https: (HLS, MJPEG, files), udp:, tcp:, rtmp:, srt:,
+    device:/dev/video0, alsa:default, or the path of a file on the platform's machine. With --push it is told where to send media to.
     """
     if push == (where is not None):
         raise click.UsageError("either ADDRESS or --push")
     given = {
-        **({"Push": True} if where is None else {"Url": address(where)}),
+        **({"Push": True} if where is None else {"Url": address(where), "Listen": listen}),
         "Options": pairs(options, "--option"),
         "SegmentSeconds": _segment_s(segment),
         "KeepSeconds": round(span_s(keep, "--keep")),

@@ -19,6 +19,7 @@ class Open(msgspec.Struct, tag="open", tag_field="do", kw_only=True):
 
     Attributes:
         url, options: what to read (``location``).
+        is_listening: publishers connect to ``url``, one at a time.
         spool: for finished segments, which the platform takes away. To ``Intakes`` it is a relative name,
             to the process a folder.
         rings: folder for rings.
@@ -37,6 +38,7 @@ class Open(msgspec.Struct, tag="open", tag_field="do", kw_only=True):
     rings: str
     stream: str = ""
     options: dict[str, str] = {}
+    is_listening: bool = False
     is_paced: bool = True
     is_recorded: bool = True
     segment_ms: int = 2000

@@ -7,18 +7,19 @@ import itertools
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pileus.adapters.local_intakes import LocalIntakes
-from pileus.ports.intakes import Attach, Chunk, Format, Intake, Open, Segment, State, Told
+from pileus.ports.intakes import Attach, Chunk, Format, Open, Segment, State
 from tests.conformance.commands import is_ci
 
+from .watched import Watched
+
 PYTHON = "/usr/bin/python3"
-PATIENCE_S = 30.0
 SCRIPT = Path(__file__).with_name("rtsp_camera.py")
 _NEEDED = "import gi; gi.require_version('GstRtspServer', '1.0'); gi.require_version('Gst', '1.0')"
 
@@ -32,38 +33,6 @@ def _has_camera() -> bool:
 pytestmark = pytest.mark.skipif(
     not is_ci() and not _has_camera(), reason="gir1.2-gst-rtsp-server-1.0 is not installed"
 )
-
-
-class Watched:
-    """A process that reads a source, and what it has told."""
-
-    def __init__(self, intake: Intake) -> None:
-        self.intake = intake
-        self.told: list[Told] = []
-        self._news = asyncio.Event()
-        self._task = asyncio.create_task(self._listen())
-
-    async def _listen(self) -> None:
-        async for each in self.intake.told():
-            self.told.append(each)
-            self._news.set()
-
-    def of(self, kind: type[Any]) -> list[Any]:
-        return [each for each in self.told if isinstance(each, kind)]
-
-    @property
-    def states(self) -> list[str]:
-        return [each.state for each in self.of(State)]
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while not holds():
-                self._news.clear()
-                await self._news.wait()
-
-    async def close(self) -> None:
-        await self.intake.close()
-        await self._task
 
 
 class Camera:

@@ -62,7 +62,7 @@ async def test_what_a_pipeline_has_stays(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"Url": "gopher://h/x"}, "a source's address begins with one of device, file, http"),
+        ({"Url": "gopher://h/x"}, "a source's address begins with one of alsa, device, file, http"),
         ({"Url": "rtsp:///x"}, "names no host"),
         ({"Url": "file:relative.mp4"}, "the path of a file is absolute"),
         ({"Url": "rtsp://h/x", "Options": {"protocol_whitelist": "file"}}, "is no option of a"),

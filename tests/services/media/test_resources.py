@@ -168,6 +168,7 @@ async def test_a_stack_takes_everything_away(code: Bench) -> None:
         ({"People": {"Scale": {"Most": 5}}}, "Scale.Most is not a property; there are Idle, Max, "),
         ({"People": {"Input": {"Audio": {"Width": 5}}}}, "Audio.Width is not a property"),
         ({"Lobby": {"Posh": "x"}}, "Posh is not a property; there are CopyTo, Enabled, "),
+        ({"Lobby": {"Listen": "rtmp://127.0.0.1:1935/x"}}, "A source has Pull, Push or Listen."),
         ({"Lobby": {"Push": True}}, "A source is read at its Url or pushed to, not both."),
         ({"Newsroom": {"Engines": ["ghost"]}}, "There is no engine ghost."),
     ],

@@ -32,10 +32,13 @@ def main() -> int:
 
     def listen() -> None:
         for line in sys.stdin.buffer:
-            commands.put(decoder.decode(line))
+            command = decoder.decode(line)
+            commands.put(command)
+            if isinstance(command, Stop) and intake.is_listening:
+                os._exit(0)  # FFmpeg waits for a publisher and cannot be told
         commands.put(Stop())  # the platform is gone: nobody wants this any more
-
-    threading.Thread(target=listen, name="commands", daemon=True).start()
+        if intake.is_listening:
+            os._exit(0)
 
     def tell(what: Told) -> None:
         line = memoryview(encoder.encode(what) + b"\n")
@@ -52,6 +55,7 @@ def main() -> int:
         away_s_max=0.0,
     )
     intake = Intake(first, commands, tell, patience, random.random)
+    threading.Thread(target=listen, name="commands", daemon=True).start()
     intake.run()
     while not isinstance(commands.get(), Stop):
         pass  # the last pieces are still being looked at

@@ -14,17 +14,18 @@ _POLL_S = 0.2
 
 class Inlet:
     """Publishers of one source. ``mono_s``: monotonic seconds; ``idle`` is called while nothing comes, and
-    may raise to end it all."""
+    is false to end it all."""
 
-    def __init__(self, fd: int, mono_s: Callable[[], float], idle: Callable[[], None]) -> None:
+    def __init__(self, fd: int, mono_s: Callable[[], float], idle: Callable[[], bool]) -> None:
         self._socket = socket.socket(fileno=fd)
         self._mono_s, self._idle = mono_s, idle
+        self.is_closed = False
 
     def publisher(self, within_s: float) -> Publisher | None:
         """The next publisher; None where none comes in time."""
         until_s = self._mono_s() + within_s
         while not self.is_readable():
-            if self._mono_s() >= until_s:
+            if self.is_closed or self._mono_s() >= until_s:
                 return None
         kind, _ = self.head()
         if kind != BEGIN:
@@ -34,8 +35,8 @@ class Inlet:
     def is_readable(self) -> bool:
         """Whether something came within a moment."""
         readable, _, _ = select.select([self._socket], [], [], _POLL_S)
-        if not readable:
-            self._idle()
+        if not readable and not self._idle():
+            self.is_closed = True
         return bool(readable)
 
     def head(self) -> tuple[int, int]:
@@ -52,10 +53,6 @@ class Inlet:
     def receive(self, size: int) -> bytes:
         """At most so many bytes of the frame under way; none where the platform is gone."""
         return self._socket.recv(size)
-
-    def close(self) -> None:
-        """Take no more."""
-        self._socket.close()
 
 
 class Publisher:
@@ -76,9 +73,12 @@ class Publisher:
         self.on_sound: Callable[[], None] = _nothing
 
     def read(self, size: int) -> bytes:
-        """Up to ``size`` bytes as they come; none at the end."""
+        """Up to ``size`` bytes as they come; none at the end. It raises nothing, as FFmpeg could not hand it
+        on."""
         while not self.is_over:
             self._wait()
+            if self._inlet.is_closed:
+                break
             if self._left:
                 data = self._inlet.receive(min(size, self._left))
                 self._left -= len(data)
@@ -93,7 +93,7 @@ class Publisher:
 
     def _wait(self) -> None:
         is_silent, waited_s = False, 0.0
-        while not self._inlet.is_readable():
+        while not self._inlet.is_readable() and not self._inlet.is_closed:
             waited_s += _POLL_S
             if waited_s >= self.silent_s and not is_silent:
                 is_silent = True

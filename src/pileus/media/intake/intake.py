@@ -16,6 +16,7 @@ from pileus.media.intake.inputs import Pictures, Piece, SoundPieces, input_of
 from pileus.media.intake.location import Location, locate
 from pileus.media.intake.packets import Connection, Stalled, Timed
 from pileus.media.intake.previews import Previews
+from pileus.media.intake.program import Program
 from pileus.media.intake.recorder import CannotRecord, Recorder
 from pileus.media.units import SourceCounts, SourceError
 from pileus.media.upload import Patience
@@ -24,6 +25,7 @@ from pileus.ports.intakes import Told
 from pileus.values.errors import PileusError
 
 OPEN_S_MAX = 10.0
+LISTEN_S_MAX = 86_400.0
 _PAUSE_FIRST_S, _PAUSE_LAST_S = 0.5, 30.0
 _COUNTS_EVERY_S = 5.0
 _STOP_POLL_S = 0.2
@@ -38,7 +40,10 @@ class _CutOff(Exception):
 
 
 class Intake:
-    """One source. ``chance`` gives numbers from 0 to 1, for the jitter of pauses."""
+    """One source. ``chance`` gives numbers from 0 to 1, for the jitter of pauses.
+
+    ``is_listening``: FFmpeg waits for a publisher, and hears of nothing else; nothing is under way.
+    """
 
     def __init__(
         self,
@@ -56,6 +61,8 @@ class Intake:
         self._previews = Previews(tell)
         self._decoded: dict[bool, Timed] = {}
         self._connections = 0
+        self._was_endless = self._is_stopped = False
+        self.is_listening = False
         self._last_ms = opened.origin_ms - 1
         self._began_s: float | None = None
         self._told_s = patience.mono_s()
@@ -64,7 +71,8 @@ class Intake:
         """Until the source has ended, or nobody wants it; rings stay until :meth:`close`."""
         is_forced = True
         try:
-            location = locate(self._open.url, self._open.options)
+            opened = self._open
+            location = locate(opened.url, opened.options, is_listening=opened.is_listening)
             if self._open.url == messages.PUSHED:
                 self._run_pushed(location)
             else:
@@ -87,16 +95,18 @@ class Intake:
     def _run(self, location: Location) -> None:
         pause_s = _PAUSE_FIRST_S
         while True:
-            self._state("connecting")
+            waits = f"Waits for a publisher at {location.shown}." if location.is_listening else ""
+            self._state("connecting", waits)
             before = self._counts.packets
             reason = ""
             try:
-                self._connect(location)
-                if not location.is_live:
+                if self._connect_once(location):
                     self._state("ended")
                     return
                 reason = f"{location.shown} hung up."
                 self._state("stalled", reason)
+                if location.is_listening:
+                    continue  # the next publisher may be there already
             except Stalled as silence:
                 reason = str(silence)
                 self._state("stalled", reason)
@@ -109,21 +119,39 @@ class Intake:
             self._pause(pause_s * (0.75 + self._chance() / 2), reason)
             pause_s = min(pause_s * 2, _PAUSE_LAST_S)
 
+    def _connect_once(self, location: Location) -> bool:
+        """Read one connection to its end; whether that is the source's as well."""
+        if not location.command:
+            return self._connect(location) or not location.is_live
+        with Program(location, self._open.stall_s, self._goes_on) as program:
+            try:
+                self._connect(dataclasses.replace(location, file=program))
+            except SourceError:
+                self._check_stopped()
+                program.check()
+                raise
+            self._check_stopped()
+            program.check()
+        return False
+
     def _run_pushed(self, location: Location) -> None:
         """One publisher after another, while each was cut off and the next comes soon."""
-        inlet = Inlet(self._open.inlet_fd, self._patience.mono_s, self._obey)
+        inlet = Inlet(self._open.inlet_fd, self._patience.mono_s, self._goes_on)
         self._state("connecting")
         while (publisher := inlet.publisher(self._open.linger_s)) is not None:
             self._watch(publisher)
             try:
                 self._connect(dataclasses.replace(location, file=publisher))
             except (SourceError, CannotRecord):
+                self._check_stopped()
                 if publisher.is_clean or not publisher.is_over:
                     raise
+            self._check_stopped()
             if publisher.is_clean:
                 self._state("ended")
                 return
             self._state("stalled", "The publisher was cut off; it may come back.")
+        self._check_stopped()
         raise _CutOff("The publisher was cut off and did not come back.")
 
     def _watch(self, publisher: Publisher) -> None:
@@ -142,11 +170,17 @@ class Intake:
             self._obey()
             self._patience.sleep(min(left_s, _STOP_POLL_S))
 
-    def _connect(self, location: Location) -> None:
-        """Read one connection to its end."""
+    def _connect(self, location: Location) -> bool:
+        """Read one connection to its end; whether the source states that there is no more."""
         origin_ms = self._origin_ms()
-        timeouts_s = (OPEN_S_MAX, self._open.stall_s)
+        open_s = LISTEN_S_MAX if location.is_listening else OPEN_S_MAX
+        timeouts_s = (open_s, max(self._open.stall_s, location.silence_s))
+        self.is_listening = location.is_listening and not location.command
         with Connection(location, self._counts, origin_ms, timeouts_s) as connection:
+            self.is_listening = False
+            if connection.is_finite and self._was_endless:
+                return True  # what was live has come to its end, and was seen
+            self._was_endless = not connection.is_finite
             self._connections += 1
             self._decoder = DozingDecoder()
             self._previews.begin(connection)
@@ -160,12 +194,15 @@ class Intake:
                     if is_first:
                         self._live(connection)
                         is_first = False
-                    self._take(timed, recorder, location)
+                    self._take(
+                        timed, recorder, is_live=location.is_live and not connection.is_finite
+                    )
             finally:
                 if recorder is not None:
                     self._keep(recorder.finish())
                 self._drain()
                 self._previews.end()
+            return connection.is_finite
 
     def _origin_ms(self) -> int:
         """After an interruption time goes on where the wall clock is, never back."""
@@ -190,9 +227,9 @@ class Intake:
             )
         )
 
-    def _take(self, timed: Timed, recorder: Recorder | None, location: Location) -> None:
+    def _take(self, timed: Timed, recorder: Recorder | None, *, is_live: bool) -> None:
         self._obey()
-        captured_at_ms = self._captured_at_ms(timed, location)
+        captured_at_ms = self._captured_at_ms(timed, is_live=is_live)
         self._last_ms = max(self._last_ms, timed.pts_ms)
         if recorder is not None:
             self._keep(recorder.add(timed, captured_at_ms))
@@ -205,9 +242,9 @@ class Intake:
         if self._patience.mono_s() - self._told_s >= _COUNTS_EVERY_S:
             self._tell_counts()
 
-    def _captured_at_ms(self, timed: Timed, location: Location) -> int:
+    def _captured_at_ms(self, timed: Timed, *, is_live: bool) -> int:
         """Now; a file that is read at its own speed is waited for."""
-        if location.is_live or not self._open.is_paced:
+        if is_live or not self._open.is_paced:
             return self._patience.now_ms()
         assert self._began_s is not None
         due_s = self._began_s + (timed.dts_ms - self._open.origin_ms) / 1000
@@ -286,6 +323,19 @@ class Intake:
                     self._tell(_chunk(piece, self._patience.now_ms()))
 
     # -- talk -------------------------------------------------------------------------------
+
+    def _goes_on(self) -> bool:
+        """Obey where an exception could not get through FFmpeg; false once nobody wants the source."""
+        try:
+            if not self._is_stopped:
+                self._obey()
+        except _Stopped:
+            self._is_stopped = True
+        return not self._is_stopped
+
+    def _check_stopped(self) -> None:
+        if self._is_stopped:
+            raise _Stopped
 
     def _obey(self) -> None:
         while True:

@@ -32,6 +32,9 @@ _BY_SCHEME: dict[str, dict[str, str]] = {
     "https": {"protocol_whitelist": _HTTP},
     "file": {"protocol_whitelist": "file"},
     "device": {},
+    "alsa": {},
+    "rtmp": {"analyzeduration": "1000000", "protocol_whitelist": "rtmp,tcp"},
+    "srt": {},
     # Bytes of a stranger: whatever they say of themselves, nothing else is opened.
     "push": {
         "analyzeduration": "1000000",
@@ -40,6 +43,9 @@ _BY_SCHEME: dict[str, dict[str, str]] = {
         "protocol_whitelist": "pipe",
     },
 }
+_LISTENED = frozenset({"rtmp", "srt"})
+_OF_THIS_MACHINE = frozenset({"file", "device", "alsa"})
+_PLAYLIST_S = 30.0
 _ALLOWED = frozenset({"rtsp_transport", "user_agent", "framerate", "video_size", "input_format"})
 """Options that a user may set."""
 
@@ -53,6 +59,10 @@ class Location:
         shown: the address without user and password, for messages and logs.
         is_live: its end is a camera that went away, so it is opened again; a file's end is its end.
         format: FFmpeg's name where it must be told, else empty.
+        is_listening: publishers connect to the address, rather than we.
+        may_end: an end that the source itself states is the end (a playlist that is complete).
+        silence_s: it may be silent for so long at least: the pieces of a playlist come in bursts.
+        command: a program that reads it and writes what it reads; empty where FFmpeg's libraries do.
         file: what is read in the target's place, with a ``read(size)``.
     """
 
@@ -61,15 +71,22 @@ class Location:
     is_live: bool
     format: str = ""
     options: dict[str, str] = field(default_factory=dict)
+    is_listening: bool = False
+    may_end: bool = False
+    silence_s: float = 0.0
+    command: tuple[str, ...] = ()
     file: Any = None
 
 
-def locate(url: str, given: dict[str, str] | None = None) -> Location:
+def locate(
+    url: str, given: dict[str, str] | None = None, *, is_listening: bool = False
+) -> Location:
     """Understand an address: ``rtsp:``, ``rtsps:``, ``udp:``, ``tcp:``, ``http:``, ``https:`` (HLS, MJPEG
-    or a file), ``file:/path``, ``device:/dev/video0``.
+    or a file), ``rtmp:``, ``srt:``, ``file:/path``, ``device:/dev/video0``, ``alsa:default``.
 
     Raises:
-        SourceError: another scheme, an option that is not known, an address without a host.
+        SourceError: another scheme, an option that is not known, an address without a host; listening at an
+            address that nobody can publish to.
     """
     parts = urlsplit(url)
     if parts.scheme not in _BY_SCHEME:
@@ -79,19 +96,58 @@ def locate(url: str, given: dict[str, str] | None = None) -> Location:
         raise SourceError(
             f"{unknown[0]} is no option of a source; {', '.join(sorted(_ALLOWED))} are."
         )
+    if is_listening and parts.scheme not in _LISTENED:
+        raise SourceError(f"{redacted(url)}: publishers are waited for at rtmp: and srt: only.")
     options = {**_BY_SCHEME[parts.scheme], **(given or {})}
     if parts.scheme == "push":
         return Location(url, "What is pushed", True, "", options)
-    if parts.scheme in ("file", "device"):
-        path = parts.path or parts.netloc
-        if not path.startswith("/"):
-            raise SourceError(f"{url}: the path of a {parts.scheme} is absolute.")
-        is_device = parts.scheme == "device"
-        return Location(path, url, is_device, "v4l2" if is_device else "", options)
-    if not parts.hostname:
-        raise SourceError(f"{redacted(url)} names no host.")
-    is_file = parts.scheme in ("http", "https") and parts.path.endswith((".mp4", ".mkv", ".webm"))
-    return Location(url, redacted(url), not is_file, "", options)
+    if parts.scheme in _OF_THIS_MACHINE:
+        return _here(url, options)
+    if not parts.hostname or (is_listening and not parts.port):
+        raise SourceError(f"{redacted(url)} names no host" + " and port." * is_listening)
+    if parts.scheme == "srt":
+        return _by_program(url, is_listening=is_listening)
+    if is_listening:
+        options["listen"] = "1"
+    is_http = parts.scheme in ("http", "https")
+    return Location(
+        url,
+        redacted(url),
+        not (is_http and parts.path.endswith((".mp4", ".mkv", ".webm"))),
+        "",
+        options,
+        is_listening=is_listening,
+        may_end=is_http,
+        silence_s=_PLAYLIST_S if parts.path.endswith(".m3u8") else 0.0,
+    )
+
+
+def _here(url: str, options: dict[str, str]) -> Location:
+    """A file or a device."""
+    scheme, _, path = url.partition(":")
+    path = path.removeprefix("//")
+    if scheme == "alsa":
+        return Location(path or "default", url, True, "alsa", options)
+    if not path.startswith("/"):
+        raise SourceError(f"{url}: the path of a {scheme} is absolute.")
+    is_device = scheme == "device"
+    return Location(path, url, is_device, "v4l2" if is_device else "", options)
+
+
+def _by_program(url: str, *, is_listening: bool) -> Location:
+    """SRT, which the libraries that come with PyAV do not speak: Debian's program reads it for us."""
+    shown = redacted(url).partition("?")[0]  # a passphrase is in the query
+    target = url
+    if is_listening:
+        target += ("&" if "?" in url else "?") + "mode=listener"
+    command = (
+        "ffmpeg", "-nostdin", "-loglevel", "error", "-analyzeduration", "500000", "-i", target,
+        "-map", "0:v?", "-map", "0:a?", "-c", "copy", "-f", "mpegts", "-flush_packets", "1", "pipe:1",
+    )  # fmt: skip
+    options = {"format_whitelist": "mpegts", "protocol_whitelist": "pipe"}
+    return Location(
+        target, shown, True, "mpegts", options, is_listening=is_listening, command=command
+    )
 
 
 def redacted(url: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,6 +20,8 @@ from pileus.media.units import SourceCounts, SourceError
 
 FAILED_READS_MAX = 100
 """So many reads in a row without a packet mean that the source is broken."""
+_HUNG_UP = frozenset({errno.EIO, errno.ECONNRESET, errno.EPIPE})
+"""How the end of a publisher's connection looks."""
 _RATE_DEFAULT = 25.0
 _REORDERED_MAX = 16
 """So many pictures at most are decoded before they are shown (H.264, H.265)."""
@@ -95,6 +98,16 @@ class Connection:
         """Hang up."""
         self._container.close()
 
+    def _has_hung_up(self, error: FFmpegError) -> bool:
+        """Whether a read failed as it does when the other side closes the connection."""
+        is_connection = self._location.is_listening or self._location.may_end
+        return is_connection and error.errno in _HUNG_UP
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether a source that may be live says where it ends: a playlist that is complete, a file."""
+        return self._location.may_end and (self._container.duration or 0) > 0
+
     @property
     def rate(self) -> float:
         """Pictures a second as the source states, or 25."""
@@ -170,6 +183,8 @@ class Connection:
             except ExitError:
                 raise Stalled(f"{self._location.shown} sends nothing any more.") from None
             except FFmpegError as error:
+                if self._has_hung_up(error):
+                    return
                 failed += 1
                 self.counts.packets_damaged += 1
                 if failed >= FAILED_READS_MAX:

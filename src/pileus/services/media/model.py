@@ -20,6 +20,7 @@ class Source(msgspec.Struct, kw_only=True):
         keep_s, keep_bytes: how much of the recording is kept; 0: no bound.
         keep_results_s, keep_results_bytes: how much of what each engine said; 0: no bound.
         copy_to: ``s3://bucket/prefix`` that finished segments are copied to; empty: nowhere.
+        is_listening: publishers connect to the url.
         push_key: what a publisher shows; empty where the source is pulled.
     """
 
@@ -43,6 +44,7 @@ class Source(msgspec.Struct, kw_only=True):
     epoch_ms: int = 0
     revision: int = 0
     push_key: str = ""
+    is_listening: bool = False
 
 
 class EngineInput(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,21 +29,9 @@ from pileus.values.errors import ServiceError
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _S3_URI = re.compile(r"s3://([^/]+)/(.+)")
 _SOURCE = frozenset(
-    {
-        "CopyTo",
-        "Enabled",
-        "Keep",
-        "KeepBytes",
-        "KeepResults",
-        "KeepResultsBytes",
-        "Name",
-        "Options",
-        "Paced",
-        "Pull",
-        "Push",
-        "Segment",
-    }
-)
+    {"CopyTo", "Enabled", "Keep", "KeepBytes", "KeepResults", "KeepResultsBytes", "Listen", "Name",
+     "Options", "Paced", "Pull", "Push", "Segment"}
+)  # fmt: skip
 _ENGINE = frozenset(
     {"Batch", "Code", "CodeUri", "DeadLetter", "Environment", "Gate", "Handler", "Input", "MaxAttempts",
      "MemorySize", "Mode", "Name", "Rewind", "Role", "Scale", "Timeout", "WhenBehind"}
@@ -116,7 +104,12 @@ def _source(request: ResourceRequest) -> dict[str, Any]:
     wanted: dict[str, Any] = {"Options": given.get("Options") or {}}
     if _is_true(given.get("Push", False)):
         wanted["Push"] = True
-    if given.get("Pull") or not wanted.get("Push"):
+    if given.get("Listen"):
+        wanted["Listen"] = True
+        wanted["Url"] = str(given["Listen"])
+        if given.get("Pull"):
+            raise errors.invalid("A source has Pull, Push or Listen.")
+    elif given.get("Pull") or not wanted.get("Push"):
         wanted["Url"] = require(request, "Pull")
     wanted["SegmentSeconds"] = _duration_ms(given.get("Segment", "2s"), "Segment") / 1000
     wanted["KeepSeconds"] = _duration_ms(given.get("Keep", "1h"), "Keep") // 1000

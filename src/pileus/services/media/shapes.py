@@ -31,6 +31,8 @@ def source(call: Call, record: Source) -> dict[str, Any]:
         "State": record.state,
         "CreatedAt": utc(record.created_ms),
     }
+    if record.is_listening:
+        shown["Listen"] = True
     if record.url == PUSHED:
         del shown["Url"]
         shown["Push"] = True

@@ -216,6 +216,7 @@ class _Following:
         opened = messages.Open(
             url=source.url,
             options=source.options,
+            is_listening=source.is_listening,
             spool=spool_of(self._call, source.name),
             rings="",
             stream=source.stream,

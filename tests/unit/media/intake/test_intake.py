@@ -300,6 +300,21 @@ def test_only_what_moves_passes_the_gate(desk: Desk, tmp_path: Path) -> None:
     assert desk.of(messages.Counts)[-1].gated == {"p": 100 - len(seen)}
 
 
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [("http://h:80/x", "rtmp: and srt: only"), ("rtmp://h/live/x", "no host and port")],
+)
+def test_addresses_that_nobody_can_publish_to(url: str, words: str) -> None:
+    with pytest.raises(SourceError, match=words):
+        locate(url, is_listening=True)
+
+
+def test_a_passphrase_is_in_no_shown_address() -> None:
+    location = locate("srt://h:9000?passphrase=open-sesame", is_listening=True)
+    assert location.shown == "srt://h:9000"
+    assert location.target.endswith("&mode=listener")
+
+
 REFUSED = [
     ("gopher://x/y", "begins with one of"),
     ("rtsp:///x", "names no host"),

@@ -39,8 +39,9 @@ def _apply(record: Source, request: Mapping[str, Any]) -> None:
     """Take over what is given; raises ValidationException for an address that means nothing."""
     record.url = _address(record, request)
     record.options = dict(request.get("Options", record.options))
+    record.is_listening = request.get("Listen", record.is_listening and record.url != PUSHED)
     try:
-        location = locate(record.url, record.options)
+        location = locate(record.url, record.options, is_listening=record.is_listening)
     except SourceError as problem:
         raise errors.invalid(str(problem)) from None
     record.shown, record.is_live = location.shown, location.is_live
