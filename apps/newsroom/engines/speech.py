@@ -72,12 +72,13 @@ def _tell(stretch: Stretch, emit: Emit) -> None:
         condition_on_previous_text=False,
         word_timestamps=True,
     )
-    words = [
-        _word(word, stretch.start_ms)
-        for segment in segments
-        if segment.no_speech_prob < _SILENT
-        for word in segment.words or ()
-    ]
+    words: list[dict[str, Any]] = []
+    for segment in segments:
+        for part in segment.words or () if segment.no_speech_prob < _SILENT else ():
+            word = _word(part, stretch.start_ms)
+            if words and not part.word.startswith(" "):  # the second part of a word with a hyphen
+                word = _joined(words.pop(), word)
+            words.append(word)
     if words:
         emit(words[0]["start_ms"], words[-1]["stop_ms"], words=words)
 
@@ -88,4 +89,13 @@ def _word(word: Any, start_ms: int) -> dict[str, Any]:
         "start_ms": start_ms + round(float(word.start) * 1000),
         "stop_ms": start_ms + round(float(word.end) * 1000),
         "confidence": min(1.0, float(word.probability)),
+    }
+
+
+def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "word": one["word"] + other["word"],
+        "start_ms": one["start_ms"],
+        "stop_ms": other["stop_ms"],
+        "confidence": min(one["confidence"], other["confidence"]),
     }

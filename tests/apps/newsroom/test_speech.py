@@ -81,3 +81,12 @@ def test_noise_and_silence_say_nothing(installed: None) -> None:
     series, stream = transcript(np.concatenate([np.zeros(2 * RATE, np.int16), noise]))
     assert series == []
     assert stream.checkpoints == [1000, 2000, 3000, 4000, 5000, 6000]
+
+
+def test_a_word_with_a_hyphen_is_one_word(installed: None) -> None:
+    import make_film
+
+    series, _ = transcript(make_film.recordings()["0890"])
+    words = [word["word"] for each in series for word in each["words"]]
+    assert not any(word.startswith("-") for word in words)
+    assert errors(" ".join(words), make_film.SENTENCES["0890"]) <= 3
