@@ -53,6 +53,33 @@ class Taker(Protocol):
         """The lowest number of a ring that it is not done with."""
         ...
 
+    @property
+    def pending(self) -> int:
+        """Pieces that it is not done with."""
+        ...
+
+    def left_out(self, reason: str) -> None:
+        """A piece does not come to it at all."""
+        ...
+
+
+class LaneFeed(Protocol):
+    """What brings a lane its pieces. ``live``, ``recording``, ``finished`` and ``gone`` are what the source's
+    process tells, the others what the lane says."""
+
+    def live(self, chunk: Chunk) -> None: ...
+    def recording(self, stream: str, start_ms: int) -> None: ...
+    def finished(self, told: messages.Segment) -> None: ...
+    def gone(self) -> None: ...
+    def fall_behind_before(self, chunk: Chunk) -> None: ...
+    def fall_behind_at(self, begin: Position) -> None: ...
+    def progressed(self) -> None: ...
+    def shown(self) -> dict[str, Any]: ...
+    async def run(self) -> None: ...
+
+    @property
+    def is_behind(self) -> bool: ...
+
 
 class SourceFeed:
     """The pieces of one engine on one source.
@@ -124,6 +151,11 @@ class SourceFeed:
         self._news.set()
         if self._replay is not None:
             self._replay.abandon()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether pieces come from the recording."""
+        return self.feed.is_behind
 
     def shown(self) -> dict[str, Any]:
         """Members of ``Lane``."""

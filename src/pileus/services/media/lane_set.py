@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+import msgspec
+
 from pileus.compute.engines.feed import NOTHING, Feed, Position
 from pileus.compute.engines.lane import NEVER
 from pileus.kernel.calls import ReadCall, StreamCall
@@ -12,9 +14,10 @@ from pileus.ports import intakes as messages
 from pileus.ports.intakes import Intake, Intakes
 from pileus.services.media import store
 from pileus.services.media.engines import Engines
-from pileus.services.media.feeds import SourceFeed, chunk_of, slots_of
+from pileus.services.media.feeds import LaneFeed, SourceFeed, chunk_of, slots_of
 from pileus.services.media.lanes import ObjectLane
 from pileus.services.media.model import Engine, EngineInput, Pipeline, Segment, Source
+from pileus.services.media.result_feeds import PairedFeed, ResultFeed
 from pileus.services.media.stream_lanes import StreamLane
 
 _DRAIN_MS = 30_000
@@ -88,14 +91,22 @@ class LaneSet:
         """The stream is over: let lanes finish what lies in the rings, or, where nothing may be left out,
         what was recorded; then tell them the end."""
         until_ms = self._call.clock.now_ms() + _DRAIN_MS
-        for lane in list(self._lanes.values()):
+        for lane in self._in_order():
             is_patient = lane.engine.when_behind == NEVER
-            while lane.pending or lane.feed.feed.is_behind:
+            while lane.pending or lane.feed.is_behind:
                 if not is_patient and self._call.clock.now_ms() >= until_ms:
                     break
                 await self._call.clock.sleep(0.05)
             else:
                 await lane.end(is_forced=is_forced)
+
+    def _in_order(self) -> list[ObjectLane | StreamLane]:
+        """Every lane behind the one whose results it gets."""
+        left, ordered = dict(self._lanes), list[ObjectLane | StreamLane]()
+        while left:
+            ready = [name for name, lane in left.items() if lane.engine.input.results not in left]
+            ordered += [left.pop(name) for name in ready or list(left)]
+        return ordered
 
     def close(self) -> None:
         """End every lane."""
@@ -116,7 +127,8 @@ class LaneSet:
                 lane = None
             if lane is None and self._stream:
                 await self._begin(engine, begins_ms, is_earlier=is_earlier)
-        self._align_inputs({self._wish(engine) for engine, *_ in wanted.values()})
+        wishes = {self._wish(engine) for engine, *_ in wanted.values()}
+        self._align_inputs({wish for wish in wishes if wish[0].kind != "results"})
 
     def _engines(self, view: ReadCall) -> dict[str, tuple[Engine, int, bool]]:
         """Engines, since when they are wanted, and whether what was before is wanted as well."""
@@ -140,29 +152,53 @@ class LaneSet:
         kind = StreamLane if engine.mode == "stream" else ObjectLane
         lane = kind(self._call, self._source, engine, rings_dir, waiting_max)
         last = await lane.open()
-        feed = Feed(
-            NOTHING, engine.input.step_ms, slots - _MARGIN, is_sound=engine.input.kind == "audio"
-        )
-        if self._cut_ms is not None:
-            feed.cut(self._stream, self._cut_ms)
-        if last != NOTHING:
-            if isinstance(lane, StreamLane):
-                feed.fall_behind_at(last)
-            else:
-                feed.fall_behind_behind(last)
-            feed.is_behind = is_lossless
-        elif begins_ms >= 0:
-            is_just_now = self._call.clock.now_ms() - begins_ms < _JUST_NOW_MS
-            if is_earlier or (is_lossless and not is_just_now):
-                feed.fall_behind_at(self._call.read(lambda view: self._place(view, begins_ms)))
-        replay_slots = _REPLAY_SLOTS_SOUND if engine.input.kind == "audio" else _REPLAY_SLOTS
-        wanted = (engine.input, replay_slots)
-        lane.feed = SourceFeed(self._call, self._intakes, self._source, wanted, feed)
-        lane.feed.lane = lane
+        begin = self._begin_of(begins_ms, is_lossless=is_lossless, is_earlier=is_earlier)
+        lane.feed = await self._feed_of(lane, last, begin)
         self._call.part(Engines).expect(self._call, engine, rings_dir)
         self._lanes[engine.name] = lane
         name = f"lane {engine.name}"
         self._tasks[engine.name] = asyncio.get_running_loop().create_task(_run(lane), name=name)
+
+    def _begin_of(self, begins_ms: int, *, is_lossless: bool, is_earlier: bool) -> Position | None:
+        """Where an engine begins that has said nothing yet; None: with what comes now."""
+        is_just_now = self._call.clock.now_ms() - begins_ms < _JUST_NOW_MS
+        if begins_ms >= 0 and (is_earlier or (is_lossless and not is_just_now)):
+            return self._call.read(lambda view: self._place(view, begins_ms))
+        return None
+
+    async def _feed_of(
+        self, lane: ObjectLane | StreamLane, last: Position, begin: Position | None
+    ) -> LaneFeed:
+        """What brings a lane its pieces, from behind its last one on."""
+        engine, records = lane.engine, None
+        is_stream = isinstance(lane, StreamLane)
+        if engine.input.results:
+            records = ResultFeed(self._call, self._source, engine, is_whole=is_stream)
+            await records.open(begin if last == NOTHING else last)
+            if engine.input.kind == "results":
+                records.lane = lane
+                return records
+        slots = self._slots(engine)
+        is_sound = engine.input.kind == "audio"
+        feed = Feed(NOTHING, engine.input.step_ms, slots - _MARGIN, is_sound=is_sound)
+        if self._cut_ms is not None:
+            feed.cut(self._stream, self._cut_ms)
+        if last != NOTHING and is_stream:
+            feed.fall_behind_at(last)
+        elif last != NOTHING:
+            feed.fall_behind_behind(last)
+        elif begin is not None:
+            feed.fall_behind_at(begin)
+        if last != NOTHING:
+            feed.is_behind = engine.when_behind == NEVER
+        wanted = (engine.input, _REPLAY_SLOTS_SOUND if is_sound else _REPLAY_SLOTS)
+        frames = SourceFeed(self._call, self._intakes, self._source, wanted, feed)
+        frames.lane = lane
+        if records is None:
+            return frames
+        paired = PairedFeed(frames, records, engine, slots - _MARGIN)
+        paired.lane = lane
+        return paired
 
     def _place(self, view: ReadCall, at_ms: int) -> Position:
         """Where on the source's clock a moment lies."""
@@ -185,7 +221,7 @@ class LaneSet:
         return slots_of(engine.input, self._segment_ms, is_lossless=is_lossless)
 
     def _wish(self, engine: Engine) -> _Wish:
-        return engine.input, self._slots(engine)
+        return msgspec.structs.replace(engine.input, results=""), self._slots(engine)
 
     def _align_inputs(self, wanted: set[_Wish]) -> None:
         if self._intake is None:

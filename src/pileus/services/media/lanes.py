@@ -19,7 +19,7 @@ from pileus.kernel.calls import StreamCall
 from pileus.languages.media_results import InvalidResult, checked
 from pileus.ports.log import Record
 from pileus.services.media.engines import CannotRun, Engines, event_of
-from pileus.services.media.feeds import SourceFeed
+from pileus.services.media.feeds import LaneFeed
 from pileus.services.media.figures import Sample
 from pileus.services.media.model import Engine
 from pileus.services.media.result_log import LaneLog
@@ -39,7 +39,7 @@ class ObjectLane:
         feed: brings the pieces; set before :meth:`run`.
     """
 
-    feed: SourceFeed
+    feed: LaneFeed
 
     def __init__(
         self, call: StreamCall, source: str, engine: Engine, rings_dir: str, waiting_max: int
@@ -88,6 +88,10 @@ class ObjectLane:
     def lowest(self, ring: str) -> int | None:
         """The lowest number of a ring that is not done."""
         return self._lane.lowest(ring)
+
+    def left_out(self, reason: str) -> None:
+        """A piece does not come to the lane at all."""
+        self._lane.drops[reason] += 1
 
     async def end(self, *, is_forced: bool) -> None:
         """The stream is over: pieces were each for itself."""

@@ -38,7 +38,7 @@ _ENGINE = frozenset(
 )  # fmt: skip
 _PIPELINE = frozenset({"Deliver", "Engines", "From", "Name", "Source"})
 _DELIVER = frozenset({"Bus", "Stream", "SkipEmpty"})
-_INPUTS = frozenset({"Frames", "Audio"})
+_INPUTS = ({"Frames"}, {"Audio"}, {"Results"}, {"Frames", "Results"})
 _WHEN_BEHIND = ("newest", "never")
 """Of object and stream engines."""
 
@@ -138,14 +138,21 @@ async def _delete_source(call: StreamCall, request: ResourceRequest) -> None:
 
 
 def _input(given: Mapping[str, Any]) -> dict[str, Any]:
-    """``Input: {Frames: {Rate, Width}}`` or ``{Audio: {Rate}}``, and ``Gate`` beside it."""
+    """``Input: {Frames: {Rate, Width}}`` or ``{Audio: {Rate}}``, and ``Gate`` beside it; ``{Results: engine}``, alone
+    or beside ``Frames``."""
     inputs = given.get("Input")
-    if not isinstance(inputs, Mapping) or len(inputs) != 1 or not set(inputs) <= _INPUTS:
-        raise errors.invalid("Input has either Frames or Audio.")
-    (kind,) = inputs
+    names = set(inputs) if isinstance(inputs, Mapping) else set()
+    if not isinstance(inputs, Mapping) or names not in _INPUTS:
+        raise errors.invalid("Input has either Frames or Audio or Results, or Frames and Results.")
+    told: dict[str, Any] = {"Gate": given.get("Gate") or "none"}
+    if "Results" in inputs:
+        told["Results"] = str(inputs["Results"])
+    kind = next((name for name in ("Frames", "Audio") if name in inputs), "Results")
+    told["Kind"] = kind.lower()
+    if kind == "Results":
+        return told
     known = frozenset({"Rate", "Width"} if kind == "Frames" else {"Rate"})
     wanted = _section(inputs, kind, known)
-    told: dict[str, Any] = {"Kind": kind.lower(), "Gate": given.get("Gate") or "none"}
     if "Rate" in wanted:
         told["Rate"] = _rate(wanted["Rate"])
     if "Width" in wanted:

@@ -92,6 +92,7 @@ def engine(call: Call, record: Engine) -> dict[str, Any]:
             "Rate": record.input.rate,
             "Width": record.input.width,
             "Gate": record.input.gate or "none",
+            **({"Results": record.input.results} if record.input.results else {}),
         },
         "Batch": {"Size": record.batch_size, "WindowMs": record.window_ms},
         "Scale": {

@@ -19,7 +19,7 @@ from pileus.compute.reports import error_type
 from pileus.kernel.calls import StreamCall
 from pileus.languages.media_results import InvalidResult, checked
 from pileus.services.media.engines import CannotRun, EngineInstance, Engines, event_of
-from pileus.services.media.feeds import SourceFeed
+from pileus.services.media.feeds import LaneFeed
 from pileus.services.media.figures import Sample
 from pileus.services.media.lanes import INSTANCE_LOST, words_of
 from pileus.services.media.model import Engine
@@ -39,7 +39,7 @@ class StreamLane:
         feed: brings the pieces; set before :meth:`run`.
     """
 
-    feed: SourceFeed
+    feed: LaneFeed
 
     def __init__(
         self, call: StreamCall, source: str, engine: Engine, rings_dir: str, waiting_max: int
@@ -91,6 +91,10 @@ class StreamLane:
     def pending(self) -> int:
         """Pieces that the instance has not taken."""
         return self._stream.pending
+
+    def left_out(self, reason: str) -> None:
+        """A piece does not come to the lane at all."""
+        self._stream.drops[reason] += 1
 
     async def end(self, *, is_forced: bool) -> None:
         """No piece comes any more: tell the instance, and return when what it said last is written."""

@@ -8,7 +8,7 @@ from typing import Any
 from pileus.compute.errors import PackageError
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.kernel.operations import Reply, read, stream
-from pileus.services.media import errors, shapes, store
+from pileus.services.media import chains, errors, shapes, store
 from pileus.services.media.engines import Engines, code_prefix
 from pileus.services.media.limits import LIMITS
 from pileus.services.media.model import Engine, EngineInput
@@ -66,6 +66,7 @@ async def update_engine(call: StreamCall, request: Mapping[str, Any], body: Body
             engine.input = _input(request["Input"])
         _apply(write, engine, request)
         store.put(write.state, "engine", engine)
+        chains.check_change(write, engine.name)
         return replaced
 
     replaced = await call.write(step, once=True)
@@ -109,15 +110,20 @@ def list_engines(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _input(given: Mapping[str, Any]) -> EngineInput:
-    kind = given.get("Kind") or "frames"
+    kind, results = given.get("Kind") or "frames", given.get("Results") or ""
     gate = given.get("Gate") or "none"
-    if kind == "audio" and gate != "none":
+    if kind != "frames" and gate != "none":
         raise errors.invalid("Input.Gate is for frames; sound has none.")
+    if (kind == "results") != bool(results) and kind != "frames":
+        raise errors.invalid(
+            "Input.Results names an engine, for Kind results alone, and for frames beside them."
+        )
     return EngineInput(
         kind=kind,
-        rate=given.get("Rate") or (5.0 if kind == "frames" else 16_000.0),
+        rate=given.get("Rate") or (16_000.0 if kind == "audio" else 5.0),
         width=given.get("Width") or 0,
         gate="" if gate == "none" else gate,
+        results=results,
     )
 
 

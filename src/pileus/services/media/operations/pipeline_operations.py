@@ -7,7 +7,7 @@ from typing import Any
 
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.kernel.operations import Reply, read, stream
-from pileus.services.media import delivery_targets, errors, shapes, store
+from pileus.services.media import chains, delivery_targets, errors, shapes, store
 from pileus.services.media.delivering import Deliveries
 from pileus.services.media.model import Pipeline
 from pileus.services.media.moments import moment_ms
@@ -96,6 +96,7 @@ def _engines(write: WriteCall, request: Mapping[str, Any]) -> list[str]:
         raise errors.invalid("Engines names one twice.")
     for name in names:
         store.named(write.state, "engine", name)
+    chains.check(write, names)
     return names
 
 
