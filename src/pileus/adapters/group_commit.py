@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Protocol, TypeVar
 
+import msgspec
+
 from pileus.ports.state import Space, StateUnavailable
 from pileus.values.keys import Key, decode_key, encode_key, prefix_stop
 
@@ -55,15 +57,12 @@ class Base(Protocol):
     def close(self) -> None: ...
 
 
-class _Layer:
+class _Layer(msgspec.Struct):
     """Writes that shadow the base. Their order is made up when a range is first asked for: most
     transactions only put and get."""
 
-    __slots__ = ("_keys", "values")
-
-    def __init__(self) -> None:
-        self.values: Writes = {}
-        self._keys: list[bytes] = []
+    values: Writes = {}
+    _keys: list[bytes] = []
 
     def between(self, low: bytes, high: bytes) -> Iterator[tuple[bytes, bytes | None]]:
         keys, values = self._keys, self.values
@@ -199,9 +198,11 @@ class _Transaction(_View):
     __slots__ = ("own", "wakes")
 
     def __init__(self, prefix: bytes, base: Base, layers: tuple[_Layer, ...]) -> None:
-        self.own = _Layer()
+        self.own = own = _Layer()
         self.wakes: list[Key] = []
-        super().__init__(prefix, base, (self.own, *layers))
+        self._prefix = prefix
+        self._base = base
+        self._layers = (own, *layers)
 
     def put(self, key: Key, value: bytes) -> None:
         self.own.values[self._prefix + encode_key(key)] = value
@@ -245,36 +246,35 @@ class GroupCommitState:
         self._spaces: set[Space] = set(self._stored_spaces())
 
     async def transact(self, space: Space, fn: Callable[[_Transaction], T]) -> T:
-        flushing = self._flushing
-        layers = (self._open.layer, flushing.layer) if flushing else (self._open.layer,)
-        transaction = _Transaction(self._prefix(space), self._base, layers)
+        # Every write of the platform comes through here: few calls, not many small functions.
+        flushing, opened = self._flushing, self._open
+        layers = (opened.layer, flushing.layer) if flushing else (opened.layer,)
+        prefix = self._prefixes.get(space) or self._prefix(space)
+        transaction = _Transaction(prefix, self._base, layers)
         result = fn(transaction)
-        self._adopt(space, transaction)
+        if writes := transaction.own.values:
+            self._spaces.add(space)
+            opened.layer.values.update(writes)
+            if flushing is None and not self._is_flush_due:
+                self._schedule_flush()
         # A transaction that only read may have seen writes that are not durable yet.
-        group = self._open if self._open.layer.values else flushing
+        group = opened if opened.layer.values else flushing
+        for key in transaction.wakes:
+            if group is opened:
+                opened.wakes.append((space, key))
+            else:
+                self._wake([(space, key)])
         if group is not None:
             durable = asyncio.get_running_loop().create_future()
             group.members.append(durable)
             await durable
         return result
 
-    def _adopt(self, space: Space, transaction: _Transaction) -> None:
-        group = self._open
-        if transaction.own.values:
-            self._spaces.add(space)
-            group.layer.values.update(transaction.own.values)
-            self._schedule_flush()
-        if transaction.wakes:
-            wakes = [(space, key) for key in transaction.wakes]
-            if group.layer.values:
-                group.wakes += wakes
-            else:
-                self._wake(wakes)
-
     def read(self, space: Space, fn: Callable[[_View], T]) -> T:
         self._base.begin_read()
         try:
-            return fn(_View(self._prefix(space), self._base, ()))
+            prefix = self._prefixes.get(space) or self._prefix(space)
+            return fn(_View(prefix, self._base, ()))
         finally:
             self._base.end_read()
 
@@ -301,9 +301,7 @@ class GroupCommitState:
         self._base.close()
 
     def _prefix(self, space: Space) -> bytes:
-        prefix = self._prefixes.get(space)
-        if prefix is None:
-            prefix = self._prefixes[space] = encode_space(space)
+        prefix = self._prefixes[space] = encode_space(space)
         return prefix
 
     def _stored_spaces(self) -> Iterator[Space]:
@@ -327,10 +325,9 @@ class GroupCommitState:
                     future.set_result(None)
 
     def _schedule_flush(self) -> None:
-        if self._flushing is None and not self._is_flush_due:
-            self._is_flush_due = True
-            # At the next turn of the loop, so that everything ready in this one joins the group.
-            asyncio.get_running_loop().call_soon(self._flush)
+        self._is_flush_due = True
+        # At the next turn of the loop, so that everything ready in this one joins the group.
+        asyncio.get_running_loop().call_soon(self._flush)
 
     def _flush(self) -> None:
         self._is_flush_due = False

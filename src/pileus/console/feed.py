@@ -105,7 +105,7 @@ class Feed:
         context = call.context
         if context.source == CONSOLE_SOURCE:
             return
-        view = self.view(context.account)
+        view = self._views.get(context.account) or self.view(context.account)
         view.call_count += 1
         view.error_count += bool(call.error_code)
         if call.service == "s3" and not call.error_code:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from pileus.gateway import bucket_cors, origins
 from pileus.ports.chance import Chance
@@ -252,8 +253,7 @@ _CARRIED_TO_THE_END = frozenset({("lambda", "Invoke")})
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
-@dataclass(slots=True)
-class _Asker:
+class _Asker(msgspec.Struct):
     """Whose account a request acts in, known once its signature is."""
 
     account: str

@@ -307,8 +307,12 @@ class Connection(asyncio.Protocol):
         """Answer one request; False when the connection ends with it."""
         if self._is_paused:
             self.backlog_changed()
-        self._serving = exchange.request
-        response = await self._server.answer(exchange.request)
+        self._serving = request = exchange.request
+        try:
+            response = await self._server.app(request)
+        except Exception:
+            logger.exception("%s %s failed", request.method, request.path)
+            response = wire.plain(500, "internal failure")
         self._serving = None
         return not self._transport.is_closing() and await self._send(exchange, response)
 

@@ -14,7 +14,6 @@ from typing import Protocol
 
 from pileus.gateway.connection import Connection
 from pileus.gateway.limits import Limits
-from pileus.gateway.wire import plain
 from pileus.ports.clock import Clock
 from pileus.protocols.http import HttpRequest, HttpResponse
 from pileus.protocols.timestamps import http_date
@@ -83,7 +82,7 @@ class Server:
         self.loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]
         self.coarse_ns = clock.mono_ns()
         self.date_line = ""
-        self._app = app
+        self.app = app
         self._clock = clock
         self._opener = open_websocket
         self._listeners: dict[str, asyncio.Server] = {}
@@ -182,20 +181,12 @@ class Server:
         if count is not None:
             self._door_counts[connection.listener] = count - 1
 
-    async def answer(self, request: HttpRequest) -> HttpResponse:
-        """The app's answer; 500 for what it should not have raised."""
-        try:
-            return await self._app(request)
-        except Exception:
-            logger.exception("%s %s failed", request.method, request.path)
-            return plain(500, "internal failure")
-
     def open_websocket(
         self, request: HttpRequest, transport: asyncio.Transport, rest: bytes
     ) -> bool:
         """Hand an upgrade over to its handler; False where nobody claims it."""
         is_websocket = request.headers.get("upgrade", "").lower() == "websocket"
-        handler = self._app.websocket(request) if is_websocket and self._opener else None
+        handler = self.app.websocket(request) if is_websocket and self._opener else None
         if handler is None or self._opener is None:
             return False
         task = self._opener(request, handler, transport, rest)

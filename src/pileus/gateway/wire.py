@@ -22,12 +22,14 @@ def head(response: HttpResponse, extra: str) -> bytes:
     Raises:
         HeaderInjection: when a value would begin a header of its own.
     """
-    line = _STATUS_LINES.get(response.status) or f"HTTP/1.1 {response.status} \r\n"
-    headers = response.headers
-    text = "".join([f"{name}: {value}\r\n" for name, value in headers])
-    if text.count("\n") != len(headers) or text.count("\r") != len(headers):
+    text = _STATUS_LINES.get(response.status) or f"HTTP/1.1 {response.status} \r\n"
+    lines = 1
+    for name, value in response.headers:
+        text += f"{name}: {value}\r\n"
+        lines += 1
+    if text.count("\n") != lines or text.count("\r") != lines:
         raise HeaderInjection("a response header holds a line break")
-    return f"{line}{text}{extra}\r\n".encode()
+    return f"{text}{extra}\r\n".encode()
 
 
 def plain(status: int, message: str) -> HttpResponse:

@@ -115,7 +115,13 @@ class WriteCall(ReadCall):
         state: Transaction,
         started_ms: int | None = None,
     ) -> None:
-        super().__init__(kernel, context, space, state, started_ms)
+        # Written out here, and not two constructors up: every write makes one.
+        self._kernel = kernel
+        self.context = context
+        self.space = space
+        self.now_ms = kernel.clock.now_ms()
+        self.started_ms = self.now_ms if started_ms is None else started_ms
+        self.state: Any = state
         self.emitted: list[OutboxEntry] = []
         self.timers: list[Timer] = []
         self.measured: list[Noted] = []

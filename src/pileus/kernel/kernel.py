@@ -148,7 +148,7 @@ class Kernel:
                 result = self.read(context, space, lambda call: code.run(call, input))
             reply = result if isinstance(result, Reply) else Reply(result or {})
             if bound.room.namespace and self.measures.is_on:
-                self.measures.call(bound.room, context, operation, input, reply.output)
+                self.measures.call(bound.room, space, operation, input, reply.output)
             return reply
         except ServiceError as error:
             error_code = error.code
@@ -249,7 +249,9 @@ class Kernel:
     def next_sequence(self, count: int = 1) -> int:
         """Strictly growing; at least the wall clock's microseconds: the first of ``count`` numbers
         that follow one another."""
-        first = max(self._sequence + 1, self.clock.now_ms() * 1000)
+        first, moment = self._sequence + 1, self.clock.now_ms() * 1000
+        if moment > first:
+            first = moment
         self._sequence = first + count - 1
         return first
 

@@ -4,7 +4,8 @@ handed to CloudWatch through the door when the minute is over.
 Batched class of acknowledgement: a crash loses the minute under way, an orderly stop does not.
 A room that is measured has a ``measures.py`` with any of::
 
-    of_call(context, operation, input, output) -> Iterable[Measure]       # a call that went well
+    of_call(operation, input, output) -> Hashable | None                  # a call that went well
+    counted(what) -> Iterable[Measure]                                     # what one of those comes to
     of_delivery(delivery, error) -> Iterable[Measure]                      # of its outbox
     gauges(call: ReadCall) -> Iterable[Measure]                            # how things stand
 """
@@ -12,7 +13,8 @@ A room that is measured has a ``measures.py`` with any of::
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -57,13 +59,19 @@ class Measure(msgspec.Struct, frozen=True):
 
 Noted = Callable[[], Iterable[Measure]]
 """Numbers that are put together when the minute ends, and not while somebody waits."""
-OfCall = Callable[[CallContext, str, Mapping[str, Any], Mapping[str, Any]], Iterable["Measure"]]
+OfCall = Callable[[str, Mapping[str, Any], Mapping[str, Any]], Hashable | None]
+Counted = Callable[[Any], Iterable["Measure"]]
 
 
 class _Measured(msgspec.Struct, frozen=True):
-    """What a room's ``measures.py`` offers of every call, looked up once."""
+    """What a room's ``measures.py`` offers of every call, looked up once.
+
+    ``of_call`` gives the little that a call is counted by, which many calls have in common; only
+    when the minute ends does ``counted`` make numbers of it.
+    """
 
     of_call: OfCall | None
+    counted: Counted | None
     has_gauges: bool
 
 
@@ -81,8 +89,9 @@ class Measures:
         self._active: dict[Space, int] = {}
         self._is_waiting = False
         self._is_expected = False
-        self._sources: list[Callable[[int], None]] = [self._count_noted]
+        self._sources: list[Callable[[int], None]] = [self._count_noted, self._count_calls]
         self._noted: list[tuple[int, Space, Noted]] = []
+        self._calls: list[tuple[int, Space, Hashable]] = []
         self.is_on = False
 
     def start(self) -> None:
@@ -133,25 +142,41 @@ class Measures:
         for at_ms, space, noted in found:
             self._add_all(at_ms, space, self._kernel.registry.room(space[2]).namespace, noted())
 
+    def _count_calls(self, _minute_ms: int) -> None:
+        found, self._calls = self._calls, []
+        for (minute, space, what), times in Counter(found).items():
+            room = self._kernel.registry.room(space[2])
+            counted = self._of(room).counted
+            assert counted is not None
+            at_ms = minute * _MINUTE_MS
+            self._add_all(at_ms, space, room.namespace, counted(what), float(times))
+
     def call(
         self,
         room: Room,
-        context: CallContext,
+        space: Space,
         operation: str,
         input: Mapping[str, Any],
         output: Mapping[str, Any],
     ) -> None:
         """A call of a measured room went well."""
-        measured = self._of(room)
+        measured = self._measured.get(room.namespace) or self._of(room)
         if measured.of_call is None and not measured.has_gauges:
             return
-        space = room.space(context.account, context.region)
         now_ms = self._kernel.clock.now_ms()
         if measured.has_gauges:
             self._note_active(space, now_ms)
         if measured.of_call is not None:
-            found = measured.of_call(context, operation, input, output)
-            self._add_all(now_ms, space, room.namespace, found)
+            what = measured.of_call(operation, input, output)
+            if what is not None:
+                self._note_call(now_ms // _MINUTE_MS, space, what)
+
+    def _note_call(self, minute: int, space: Space, what: Hashable) -> None:
+        if not self._calls:
+            self._wait()
+        self._calls.append((minute, space, what))
+        if len(self._calls) >= _NOTED_MAX:
+            self._count_calls(0)
 
     def delivered(self, space: Space, delivery: Delivery, error: ServiceError | None) -> None:
         """A delivery of a room's outbox succeeded, or was given up with ``error``."""
@@ -167,12 +192,21 @@ class Measures:
         found = self._measured.get(room.namespace)
         if found is None:
             module = self._kernel.registry.measures(room)
-            found = _Measured(getattr(module, "of_call", None), hasattr(module, "gauges"))
+            found = _Measured(
+                getattr(module, "of_call", None),
+                getattr(module, "counted", None),
+                hasattr(module, "gauges"),
+            )
             self._measured[room.namespace] = found
         return found
 
     def _add_all(
-        self, at_ms: int, space: Space, namespace: str, measures: Iterable[Measure]
+        self,
+        at_ms: int,
+        space: Space,
+        namespace: str,
+        measures: Iterable[Measure],
+        times: float = 1.0,
     ) -> None:
         tally: Tally = {}
         dimensions: Dimensions | None = None
@@ -180,7 +214,7 @@ class Measures:
             if each.dimensions is not dimensions:
                 dimensions = each.dimensions
                 tally = self.tally(at_ms, (space[0], space[1], namespace, dimensions))
-            _numbers(tally, each.name, each.unit).add(each.value)
+            _numbers(tally, each.name, each.unit).add(each.value, times)
 
     def _note_active(self, space: Space, now_ms: int) -> None:
         if space not in self._active:

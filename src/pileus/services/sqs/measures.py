@@ -11,34 +11,50 @@ from typing import Any
 from pileus.kernel.calls import ReadCall
 from pileus.kernel.measures import Dimensions, Measure
 from pileus.services.sqs import settings, store
-from pileus.values.context import CallContext
+
+_Called = tuple[str, str, int, tuple[int, ...]]
+"""Queue, operation, how many messages, and of what size in bytes where they were sent."""
 
 
-def of_call(
-    context: CallContext, operation: str, input: Mapping[str, Any], output: Mapping[str, Any]
-) -> Iterator[Measure]:
+def of_call(operation: str, input: Mapping[str, Any], output: Mapping[str, Any]) -> _Called | None:
     """Messages sent, received and deleted, and receives that found nothing."""
     if operation not in _OPERATIONS:
-        return
-    queue: Dimensions = (("QueueName", store.queue_name(str(input["QueueUrl"]))),)
+        return None
+    queue = input["QueueUrl"].rpartition("/")[2]
     if operation == "ReceiveMessage":
-        count = len(output.get("Messages") or ())
+        return queue, operation, len(output.get("Messages") or ()), ()
+    if operation == "SendMessage":
+        return queue, operation, 1, (_size_bytes(input),)
+    if operation == "DeleteMessage":
+        return queue, operation, 1, ()
+    done = output.get("Successful") or ()
+    if operation == "DeleteMessageBatch":
+        return queue, operation, len(done), ()
+    accepted = {entry["Id"] for entry in done}
+    sent = [each for each in input.get("Entries") or () if each["Id"] in accepted]
+    return queue, operation, len(done), tuple(_size_bytes(each) for each in sent)
+
+
+def counted(called: _Called) -> Iterator[Measure]:
+    """The numbers of a call."""
+    queue, operation, count, sizes = called
+    dimensions: Dimensions = (("QueueName", queue),)
+    if operation == "ReceiveMessage":
         if count:
-            yield Measure(queue, "NumberOfMessagesReceived", "Count", float(count))
-        yield Measure(queue, "NumberOfEmptyReceives", "Count", 0.0 if count else 1.0)
+            yield Measure(dimensions, "NumberOfMessagesReceived", "Count", float(count))
+        yield Measure(dimensions, "NumberOfEmptyReceives", "Count", 0.0 if count else 1.0)
         return
-    done = len(output.get("Successful") or ()) if operation.endswith("Batch") else 1
     if operation.startswith("Delete"):
-        yield Measure(queue, "NumberOfMessagesDeleted", "Count", float(done))
+        yield Measure(dimensions, "NumberOfMessagesDeleted", "Count", float(count))
         return
-    yield Measure(queue, "NumberOfMessagesSent", "Count", float(done))
-    sent: list[Mapping[str, Any]] = [input]
-    if operation == "SendMessageBatch":
-        accepted = {entry["Id"] for entry in output.get("Successful") or ()}
-        sent = [each for each in input.get("Entries") or () if each["Id"] in accepted]
-    for each in sent:
-        size = float(len(str(each["MessageBody"]).encode()))
-        yield Measure(queue, "SentMessageSize", "Bytes", size)
+    yield Measure(dimensions, "NumberOfMessagesSent", "Count", float(count))
+    for size in sizes:
+        yield Measure(dimensions, "SentMessageSize", "Bytes", float(size))
+
+
+def _size_bytes(sent: Mapping[str, Any]) -> int:
+    body = sent["MessageBody"]
+    return len(body) if body.isascii() else len(body.encode())
 
 
 _OPERATIONS = frozenset(

@@ -76,7 +76,7 @@ def queue_at(state: Any, request: Any) -> Queue:
 def known_queue_at(state: Any, request: Any) -> Queue:
     """The same, for what happens to every message: one object for as long as the queue stays as it
     is, so nobody may change it."""
-    raw = state.get(("queue", queue_name(request["QueueUrl"])))
+    raw = state.get(("queue", request["QueueUrl"].rpartition("/")[2]))
     if raw is None:
         raise errors.queue_does_not_exist()
     return _known_queue(raw)
