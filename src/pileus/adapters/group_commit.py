@@ -64,12 +64,12 @@ class _Layer(msgspec.Struct):
     values: Writes = {}
     _keys: list[bytes] = []
 
-    def between(self, low: bytes, high: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+    def between(self, low: bytes, high: bytes) -> Writes:
         keys, values = self._keys, self.values
         if len(keys) < len(values):
             self._put_in_order()
-        for index in range(bisect_left(keys, low), bisect_left(keys, high)):
-            yield keys[index], values[keys[index]]
+        first, last = bisect_left(keys, low), bisect_left(keys, high)
+        return {key: values[key] for key in keys[first:last]} if first < last else {}
 
     def _put_in_order(self) -> None:
         # A dict keeps the order in which keys came, and none of these ever goes away.
@@ -168,7 +168,8 @@ class _View:
     def _shadow(self, low: bytes, high: bytes) -> Writes:
         shadow: Writes = {}
         for layer in reversed(self._layers):
-            shadow.update(layer.between(low, high))
+            if layer.values:
+                shadow.update(layer.between(low, high))
         return shadow
 
     def _merged(
