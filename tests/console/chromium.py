@@ -27,6 +27,8 @@ FLAGS = (
     "--disable-sync",
     "--hide-scrollbars",
     "--disable-dev-shm-usage",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
     "--remote-debugging-pipe",
 )
 ANSWER_WITHIN_S = 30

@@ -17,11 +17,13 @@ from typing import Any
 
 from pileus.adapters.clock_system import SystemClock
 from pileus.console.routes import Console, Hooks
+from pileus.console.socket import SocketHandler
 from pileus.gateway.app import GatewayApp
 from pileus.gateway.server import Server
 from pileus.gateway.websocket import open_websocket
 from pileus.media.preview import DESCRIPTION, JPEG, KEY_PICTURE, PICTURE, pack
 from pileus.ports.nodes import LogLine
+from pileus.protocols.http import HttpRequest
 from pileus.values.times import utc
 from tests.console.clip import Clip, ClipFrame, film_clip, synthetic_clip
 from tests.console.fake_rooms import (
@@ -79,6 +81,10 @@ class FakePlatform:
     def make_rooms(self) -> FakeRooms:
         """What answers the page's questions."""
         return FakeRooms()
+
+    def websocket(self, request: HttpRequest) -> SocketHandler | None:
+        """The handler of an upgrade."""
+        return self.console.websocket(request)
 
     def health(self) -> dict[str, Any]:
         return {
@@ -320,7 +326,7 @@ async def served(platform: FakePlatform, port: int = 0) -> AsyncIterator[str]:
     """The platform's console on the gateway's own server; its address."""
     app = GatewayApp(platform.console.handle)
     app.add_handler("", platform.console.handle)
-    app.add_websocket("", platform.console.websocket)
+    app.add_websocket("", platform.websocket)
     server = Server(app, platform.clock, open_websocket=open_websocket)
     port = await server.start("127.0.0.1", port)
     watching = asyncio.ensure_future(platform.console.run())

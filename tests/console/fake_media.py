@@ -10,7 +10,7 @@ import asyncio
 import json
 import queue
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,12 @@ from typing import Any
 import av
 import orjson
 
+from pileus.console.socket import Socket, SocketHandler
 from pileus.media.intake.intake import Intake
 from pileus.media.preview import DESCRIPTION, JPEG, KEY_PICTURE, PICTURE, pack
 from pileus.media.upload import Patience
 from pileus.ports import intakes as messages
+from pileus.protocols.http import HttpRequest
 from pileus.values.context import CallContext
 from pileus.values.errors import ServiceError
 from pileus.values.times import utc
@@ -93,6 +95,8 @@ class FakeMedia(FakeRooms):
                 "Source": pipeline["Source"],
                 "Engine": engine,
                 "State": "RUNNING",
+                "Health": "HEALTHY",
+                "ResultsPerSecond": 4.9,
                 "LagMs": 140,
                 "Waiting": 1,
                 "Instances": 1,
@@ -116,6 +120,10 @@ class FakeMedia(FakeRooms):
         made = self.sources[given["Name"]] = {**_source(given["Name"]), **given}
         made |= {"State": "CONNECTING"} | ({"PushKey": "k"} if given.get("Push") else {})
         return {"Source": made}
+
+    def _media_DeleteSource(self, given: Any) -> dict[str, Any]:
+        del self.sources[given["Name"]]
+        return {}
 
     def _media_CreatePipeline(self, given: Any) -> dict[str, Any]:
         self.pipelines[given["Name"]] = dict(given)
@@ -265,9 +273,29 @@ class MediaPlatform(FakePlatform):
 
     def __init__(self, clip: Clip) -> None:
         self.media = FakeMedia(clip)
+        self.pushed: list[str | bytes] = []
+        self._more = asyncio.Condition()
         super().__init__(clip)
         self.media.now_ms = self.clock.now_ms
         self.media.began_ms = self.clock.now_ms()
+
+    def websocket(self, request: HttpRequest) -> SocketHandler | None:
+        """Takes what a device pushes, besides."""
+        if not request.path.endswith("/push"):
+            return super().websocket(request)
+        assert request.query == "key=k"
+        return self._take
+
+    async def _take(self, socket: Socket) -> None:
+        while (message := await socket.receive()) is not None:
+            async with self._more:
+                self.pushed.append(message)
+                self._more.notify_all()
+
+    async def has_pushed(self, is_enough: Callable[[list[str | bytes]], bool]) -> None:
+        """Wait for what a device pushes."""
+        async with asyncio.timeout(15), self._more:
+            await self._more.wait_for(lambda: is_enough(self.pushed))
 
     def make_rooms(self) -> FakeRooms:
         return self.media

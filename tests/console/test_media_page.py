@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 import pytest_asyncio
 
@@ -123,6 +125,41 @@ async def test_a_source_is_added_and_a_refusal_is_said(shown: Shown) -> None:
     await page.wait_for("document.querySelector('#stage-title').textContent === 'gate'")
     assert platform.media.sources["gate"]["Url"] == "rtsp://camera/2"
     await page.wait_for("document.querySelector('#picture-words').textContent === 'Connecting.'")
+
+
+async def test_this_device_is_a_camera_until_it_is_stopped(shown: Shown) -> None:
+    page, platform = shown
+    await page.wait_for(HAS_BOXES)
+    await click(page, "#use-device")
+    await page.evaluate("document.querySelector('#device-name').select()")
+    await page.type("phone")
+    await click(page, "#device-form [type=submit]")
+    await page.wait_for("document.querySelector('#on-air').classList.contains('is-live')")
+    await page.wait_for("document.querySelector('#stage-title').textContent === 'phone'")
+    assert platform.media.sources["phone"]["Push"] is True
+    await platform.has_pushed(lambda pushed: sum(map(len, pushed)) > 20_000)
+    await click(page, "#on-air-stop")
+    await platform.has_pushed(lambda pushed: pushed[-1] == '{"event":"end"}')
+    webm = b"".join(each for each in platform.pushed if isinstance(each, bytes))
+    assert parse_head(webm) == ("h264", 720)
+    assert await page.evaluate("document.querySelector('#on-air').hidden")
+
+
+def parse_head(webm: bytes) -> tuple[str, int]:
+    """Codec and height of what a recorder made."""
+    with av.open(io.BytesIO(webm)) as opened:
+        context = opened.streams.video[0].codec_context
+        return context.name, context.height
+
+
+async def test_a_source_is_removed_with_what_looks_at_it(shown: Shown) -> None:
+    page, platform = shown
+    await page.wait_for(HAS_BOXES)
+    await page.evaluate("window.confirm = () => true")
+    await click(page, "#remove-source")
+    await page.wait_for("document.querySelector('#wall').classList.contains('is-empty')")
+    assert platform.media.sources == {} == platform.media.pipelines
+    assert await text(page, "#stage-title") == "No source"
 
 
 async def test_without_webcodecs_jpegs_are_shown_with_the_same_boxes(

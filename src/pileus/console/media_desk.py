@@ -78,11 +78,7 @@ async def _overview(asker: Asker) -> dict[str, Any]:
             for each in page.get(member, [])
         ]
     told["Lanes"] = (await asker.ask("media", "ListLanes")).get("Lanes", [])
-    told["Sources"] = [dict(each) for each in told["Sources"]]
-    for source in told["Sources"]:
-        found = await asker.ask("media", "ListSegments", Source=source["Name"], Last=1)
-        if segments := found.get("Segments"):
-            source["Newest"] = segments[0]
+    told["Sources"] = [await _source(asker, each) for each in told["Sources"]]
     told["Newest"] = {}
     for pipeline in told["Pipelines"]:
         for engine in pipeline["Engines"]:
@@ -90,6 +86,17 @@ async def _overview(asker: Asker) -> dict[str, Any]:
             newest = _newest(await asker.ask("media", "ListResults", **given))
             told["Newest"][f"{pipeline['Source']}/{engine}"] = newest
     return told
+
+
+async def _source(asker: Asker, listed: Mapping[str, Any]) -> dict[str, Any]:
+    """A source with its form and counts and its newest segment; its push key is told to who asks for it only."""
+    described = await asker.ask("media", "DescribeSource", Name=listed["Name"])
+    source = dict(described.get("Source", listed))
+    source.pop("PushKey", None)
+    found = await asker.ask("media", "ListSegments", Source=listed["Name"], Last=1)
+    if segments := found.get("Segments"):
+        source["Newest"] = segments[0]
+    return source
 
 
 def _newest(found: Mapping[str, Any]) -> Any:

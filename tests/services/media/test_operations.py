@@ -170,3 +170,14 @@ async def test_lists_come_in_pages(bench: Bench) -> None:
             break
         given["NextToken"] = page["NextToken"]
     assert names == ["s0", "s1", "s2", "s3", "s4"]
+
+
+async def test_the_newest_segments(bench: Bench) -> None:
+    await bench("CreateSource", Name="lobby", Url="rtsp://h/lobby")
+    await bench.passing(10)
+    for number in range(3):
+        await bench.segment(number)
+        await bench.passing(2000)
+    told = await bench("ListSegments", Source="lobby", Last=2)
+    assert [each["StartMs"] for each in told["Segments"]] == [2000, 4000]
+    assert "NextToken" not in told

@@ -12,9 +12,21 @@ export class LaneTable {
   constructor(desk) {
     this.desk = desk;
     desk.on(() => this.#draw());
+    byId("remove-source").addEventListener("click", () => this.#remove());
     byId("put-on").addEventListener("submit", (event) => {
       event.preventDefault();
       if (byId("engine").value) this.#try(() => desk.putOn(this.#source, byId("engine").value));
+    });
+  }
+
+  /** Delete the source, with its recording and results. */
+  async #remove() {
+    const name = this.#source;
+    if (!confirm(`Remove “${name}”, its recording and what engines said of it?`)) return;
+    await this.#try(async () => {
+      for (const engine of this.desk.enginesOn(name)) await this.desk.takeOff(name, engine);
+      await this.desk.call("DeleteSource", { Name: name });
+      await this.desk.refresh();
     });
   }
 
@@ -54,13 +66,15 @@ export class LaneTable {
   }
 
   #row(name, lane, source) {
-    const state = lane?.State ?? (source?.State === "ENDED" ? "done" : "waiting");
-    const drops = Object.entries(lane?.Drops ?? {}).filter(([, many]) => many);
+    const state = lane?.Health ?? lane?.State ?? (source?.State === "ENDED" ? "ended" : "waiting");
+    const drops = Object.entries({ ...lane?.Drops, "nothing moved": lane?.Gated }).filter(([, many]) => many);
     const left = cell("Left out", lane ? whole(drops.reduce((sum, [, many]) => sum + many, 0)) : "–", "num");
     left.title = drops.map(([why, many]) => `${whole(many)} ${why}`).join(", ");
-    const said = make("span.state", { data: { state: lane?.State ?? source?.State ?? "" } }, state.toLowerCase());
+    const said = make("span.state", { data: { state } }, state.toLowerCase());
     const status = cell("State", said);
     if (lane?.StateReason) status.append(make("small", { title: lane.StateReason }, lane.StateReason));
+    const rate = lane?.ResultsPerSecond ? [make("small", {}, `${lane.ResultsPerSecond.toFixed(1)} /s`)] : [];
+    const results = cell("Results", make("span", {}, lane ? whole(lane.Results) : "–", ...rate), "num");
     const off = make("button", {
       type: "button", textContent: "Take off", aria: { label: `Take ${name} off` },
       on: { click: () => this.#try(() => this.desk.takeOff(this.#source, name)) },
@@ -69,12 +83,13 @@ export class LaneTable {
     return make("tr", {},
       make("td", {}, name), status,
       cell("Lag", lane?.LagMs ? duration(lane.LagMs) : lane ? "none" : "–", "num"), cell("Waiting", lane ? whole(lane.Waiting) : "–", "num"),
-      cell("Instances", lane ? whole(lane.Instances) : "–", "num"), cell("Results", lane ? whole(lane.Results) : "–", "num"), left,
+      cell("Instances", lane ? whole(lane.Instances) : "–", "num"), results, left,
       cell("Failures", lane ? whole(failures) : "–", failures ? "num bad" : "num"), make("td.off", {}, off));
   }
 
   #tellSource(source) {
     setText(byId("lanes-note"), source ? `of ${source.Name}` : "");
+    byId("remove-source").hidden = !source;
     if (!source) return setText(byId("source-facts"), "");
     const { Format = {}, Counts = {} } = source;
     const facts = [source.Url ?? "pushed", Format.Video && `${Format.Video} ${Format.Width} × ${Format.Height}`, Format.Audio];

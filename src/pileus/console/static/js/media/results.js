@@ -1,6 +1,6 @@
 // What engines say of one source, as it comes: boxes and tags of moments, words, events, numbers over time.
 
-import { BoxTrack } from "../boxes.js";
+import { BoxTrack, overlapOf } from "../boxes.js";
 import { socketAddress } from "../live.js";
 
 const BACKWARD = 1000;
@@ -8,6 +8,7 @@ const RETRY_MS = 1000;
 const QUIET_MS = 7000;
 const AWAY_MS = 3000;
 const WHILE_MS = 8000;
+const SAME_BOX = 0.7;
 const EVENTS_KEPT = 400;
 const WORDS_KEPT = 20_000;
 const POINTS_KEPT = 20_000;
@@ -21,9 +22,24 @@ export function colourOf(label) {
 }
 
 function boxesOf(objects) {
-  return objects.filter(({ box }) => box).map(({ box, confidence = 1, label, track }) => {
-    return [...box, confidence, track === undefined ? label : `${label} ${track}`, colourOf(label)];
+  return objects.filter(({ box }) => box).map(({ box, confidence = 1, label, text, track }) => {
+    return [...box, confidence, text ?? (track === undefined ? label : `${label} ${track}`), colourOf(label)];
   });
+}
+
+/** Whether an object is somebody or something, rather than a figure told with every picture. */
+const isSeen = ({ box, track, attributes }) => Boolean(box) || track !== undefined || Boolean(attributes?.is_flagged);
+
+/** What is told of a whole picture, in words. */
+function tagOf({ label, text, confidence, attributes = {} }) {
+  const numbers = Object.entries(attributes).filter(([, value]) => typeof value === "number").map(([name, value]) => `${name} ${value}`);
+  const sure = confidence === undefined ? "" : ` ${Math.round(confidence * 100)}%`;
+  return [`${text ?? label}${sure}`, ...numbers].join(" · ");
+}
+
+/** Boxes without those that a later engine draws as well: the one that follows a person tells more. */
+function withoutDoubles(boxes) {
+  return boxes.filter((box, index) => !boxes.some((other, later) => later > index && other[6] === box[6] && overlapOf(box, other) > SAME_BOX));
 }
 
 /** One engine's results: the newest thousand, then all that come. */
@@ -73,7 +89,7 @@ class Feed {
     const boxed = objects.filter((object) => object.box);
     this.hasPictures ||= boxed.length > 0;
     this.track.add([[pts, boxesOf(boxed)]]);
-    this.tags.push([pts, objects.filter((object) => !object.box).map(({ label, confidence }) => ({ label, confidence }))]);
+    this.tags.push([pts, objects.filter(({ box, track }) => !box && track === undefined).map(tagOf)]);
     if (this.tags.length > BACKWARD) this.tags.splice(0, BACKWARD / 2);
     this.points.push([pts, boxed.length]);
     if (this.points.length > POINTS_KEPT) this.points.splice(0, POINTS_KEPT / 10);
@@ -83,7 +99,7 @@ class Feed {
   /** More of something than there was for a while is an event. */
   note(pts, objects) {
     const counts = new Map();
-    for (const { label } of objects) counts.set(label, (counts.get(label) ?? 0) + 1);
+    for (const { label, text = label } of objects.filter(isSeen)) counts.set(text, (counts.get(text) ?? 0) + 1);
     for (const [label, count] of counts) {
       const before = (this.#seen.get(label) ?? []).filter(([at]) => at > pts - WHILE_MS);
       if (before.every(([, many]) => many < count)) this.tell.event({ pts, label, count, engine: this.engine });
@@ -166,6 +182,7 @@ export class SourceResults {
       const tags = feed.tags.findLast(([at]) => at <= pts);
       if (tags && pts - tags[0] < AWAY_MS) found.tags.push(...tags[1]);
     }
+    found.boxes = withoutDoubles(found.boxes);
     return found;
   }
 

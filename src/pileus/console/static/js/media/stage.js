@@ -6,6 +6,7 @@ import { duration } from "../format.js";
 import { H264Stream, JpegStream } from "../streams.js";
 import { PresentationClock } from "../timing.js";
 import { Recording } from "./recording.js";
+import { STATE_WORDS } from "./wall.js";
 
 const canvas = byId("canvas");
 const video = byId("recording");
@@ -23,6 +24,7 @@ export class Stage {
   #frameTimes = [];
   #recalled = new Set();
   #offsetMs = 0;
+  #segments = [];
   results = null;
 
   constructor(desk, moved) {
@@ -131,6 +133,7 @@ export class Stage {
   }
 
   set segments(segments) {
+    this.#segments = segments;
     if (this.#recording) this.#recording.segments = segments;
   }
 
@@ -140,7 +143,18 @@ export class Stage {
     setText(byId("picture-hint"), hint);
   }
 
+  /** The newest still, until there is a picture. */
+  #poster({ Name, Newest }) {
+    const still = Newest ? `url("${new URL(this.desk.path(Name, `recording/${Newest.SegmentId}.jpg`), document.baseURI)}")` : "";
+    byId("picture-empty").style.setProperty("--poster", still || "none");
+  }
+
   #toggle() {
+    // Of a source that is over there is only the recording to play.
+    if (this.isLive && this.desk.source(this.#name)?.State !== "LIVE" && this.#segments.length) {
+      this.seek(this.#segments[0].start_ms, this.#segments);
+      return;
+    }
     this.#isPaused = !this.#isPaused;
     if (!this.isLive) {
       if (this.#isPaused) video.pause();
@@ -204,17 +218,21 @@ export class Stage {
     const now = performance.now();
     while (this.#frameTimes.length && this.#frameTimes[0] < now - 3000) this.#frameTimes.shift();
     const { boxes, exact, tags, delayMs, mode, skipped } = this.state;
-    if (source && this.isLive && !this.#picture) this.#say(waiting(source), source.StateReason ?? "");
+    if (source && this.isLive && !this.#picture) {
+      this.#say(waiting(source), source.StateReason ?? "");
+      this.#poster(source);
+    }
     byId("go-live").setAttribute("aria-pressed", String(this.isLive && !this.#isPaused && source?.State === "LIVE"));
     byId("go-live").disabled = !source;
-    const isStill = this.#isPaused || (!this.isLive && video.paused);
+    const isStill = this.#isPaused || (this.isLive ? source?.State !== "LIVE" : video.paused);
     byId("play").setAttribute("aria-label", isStill ? "Play" : "Pause");
     byId("play").querySelector("path").setAttribute("d", isStill ? PLAY_SIGN : PAUSE_SIGN);
     byId("sound").hidden = this.isLive || !source?.Format?.Audio;
     byId("sound").setAttribute("aria-pressed", String(!video.muted));
-    const chips = tags.map(({ label, confidence }) => [confidence === undefined ? label : `${label} ${Math.round(confidence * 100)}%`, "tag"]);
+    const chips = tags.map((tag) => [tag, "tag"]);
     if (boxes.length) chips.push([exact ? "Boxes of this frame" : "Boxes between frames", "exact"]);
-    if (this.#picture) chips.push([`${duration(delayMs)} behind`], [`${(this.#frameTimes.length / 3).toFixed(0)} /s`]);
+    if (this.#picture && source?.State !== "LIVE") chips.push([STATE_WORDS[source?.State] ?? "gone", "late"]);
+    else if (this.#picture) chips.push([`${duration(delayMs)} behind`], [`${(this.#frameTimes.length / 3).toFixed(0)} /s`]);
     const size = this.isLive ? this.#picture && this.#stream.size : video.videoWidth && [video.videoWidth, video.videoHeight];
     if (size) chips.push([size.join(" × ")], [mode]);
     if (skipped) chips.push([`${skipped} left out`, "late"]);
@@ -225,7 +243,7 @@ export class Stage {
 }
 
 function waiting({ State, Newest }) {
-  if (State === "ENDED") return Newest ? "The source has ended. Its recording is below." : "The source has ended.";
+  if (State === "ENDED") return Newest ? "The source has ended. Play shows its recording." : "The source has ended.";
   if (State === "LIVE") return "Waiting for a keyframe.";
   return { CONNECTING: "Connecting.", STOPPED: "The source is switched off.", STALLED: "The source is silent." }[State] ?? "The source cannot be read now.";
 }

@@ -14,11 +14,18 @@ export function summary(documents) {
   let said = "";
   for (const document of documents) {
     for (const { objects = [], words = [] } of document.series) {
-      for (const { label } of objects) counts.set(label, (counts.get(label) ?? 0) + 1);
+      // Two engines may see the same: the one that sees more tells.
+      for (const [label, seen] of Object.entries(countOf(objects))) counts.set(label, Math.max(counts.get(label) ?? 0, seen));
       if (words.length) said = `“${words.slice(-WORDS_SHOWN).map(({ word }) => word).join(" ")}”`;
     }
   }
   return [[...counts].map(([label, many]) => count(many, label)).join(" · "), said].filter(Boolean).join(" ");
+}
+
+function countOf(objects) {
+  const counts = {};
+  for (const { label, box } of objects) if (box) counts[label] = (counts[label] ?? 0) + 1;
+  return counts;
 }
 
 /** Shows the desk's sources; `choose(name)` is called for the one that is picked. */
