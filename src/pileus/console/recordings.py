@@ -20,7 +20,7 @@ from pileus.protocols.http import HttpRequest, HttpResponse
 from pileus.values.errors import ServiceError
 
 SEGMENTS_MAX = 5000
-_PAGE = 1000
+_PAGE = 100
 _GAP_MS = 300
 _FRAME_MS = 40
 """Told of a segment's last picture, where no other follows."""

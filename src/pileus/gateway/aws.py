@@ -187,14 +187,17 @@ class AwsFront:
         if is_s3 and raw is not None:
             request = request.changed(body=BytesBody(raw))
             raw = None
-        if raw is None and not is_s3 and not _declares_hash(codec, request):
+        is_open = _is_signed_as_empty(target, request)
+        if raw is None and not (is_s3 or is_open or _declares_hash(codec, request)):
             raw = await read_bounded(request.body, self._body_bytes_max)
-        verified = self._verifier.verify(request, target, raw, self._clock.now_ms())
+        signed = b"" if is_open else raw
+        verified = self._verifier.verify(request, target, signed, self._clock.now_ms())
         context = self._context(request, target, codec, verified, request_id)
         asker.account = context.account
         body: Body | None = None
         if raw is None:
-            request = opened(request, target, verified)
+            if not is_open:
+                request = opened(request, target, verified)
             if codec.streams_input:
                 body = request.body
             else:
@@ -280,6 +283,13 @@ class _HexDigits:
 def _declares_hash(codec: Codec, request: HttpRequest) -> bool:
     """Whether a streamed body can be checked without holding it."""
     return codec.streams_input and "x-amz-content-sha256" in request.headers
+
+
+def _is_signed_as_empty(target: Target, request: HttpRequest) -> bool:
+    """Whether the signature takes the body for an empty one: so Kinesis Video's producers sign media that
+    have no end yet."""
+    is_put_media = (target.service, target.operation) == ("kinesis-video-media", "PutMedia")
+    return is_put_media and "x-amz-content-sha256" not in request.headers
 
 
 def _internal(target: Target) -> ServiceError:

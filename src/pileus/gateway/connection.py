@@ -13,7 +13,7 @@ from pileus.gateway import wire
 from pileus.gateway.bodies import SocketBody, broken_off, timed_out
 from pileus.gateway.sending import Outlet
 from pileus.protocols.http import HttpRequest, HttpResponse
-from pileus.values.body import BytesBody
+from pileus.values.body import BytesBody, Conversation
 
 if TYPE_CHECKING:
     from pileus.gateway.server import Server
@@ -321,8 +321,10 @@ class Connection(asyncio.Protocol):
         keeps_alive = exchange.keeps_alive and not self._server.is_closing
         if self._is_half_closed and not self._pending:
             keeps_alive = False
-        body = exchange.body
-        if body is not None and not body.is_complete:
+        body, content = exchange.body, response.body
+        if isinstance(content, Conversation):
+            keeps_alive = False
+        elif body is not None and not body.is_complete:
             left = (body.size_bytes or 1 << 62) - body.received_bytes
             if exchange.waits_for_continue or left > self._server.limits.drained_bytes:
                 keeps_alive = False
@@ -333,7 +335,6 @@ class Connection(asyncio.Protocol):
             extra = self._server.date_line
         else:
             extra = f"Connection: close\r\n{self._server.date_line}"
-        content = response.body
         is_head = exchange.request.method == "HEAD"
         if isinstance(content, bytes):
             self._outlet.write_bytes(response, content, extra, is_head)
@@ -342,6 +343,8 @@ class Connection(asyncio.Protocol):
                 response, content, extra, is_head=is_head, is_http_1_0=exchange.is_http_1_0
             )
             keeps_alive = keeps_alive and is_reusable
+            if isinstance(content, Conversation) and body is not None:
+                body.discard()
         if keeps_alive:
             return True
         self._finish(is_linger=body is not None and not body.is_complete)

@@ -81,7 +81,7 @@ def parse(data: bytes) -> Media:
     """
     media = Media()
     try:
-        for element, body in _elements(memoryview(data)):
+        for element, body in elements(memoryview(data)):
             if element == _SEGMENT:
                 _segment(body, media)
     except (IndexError, struct.error) as error:
@@ -92,16 +92,16 @@ def parse(data: bytes) -> Media:
 
 
 def _segment(body: memoryview, media: Media) -> None:
-    for element, part in _elements(body):
+    for element, part in elements(body):
         if element == _INFO:
-            scale = next((_whole(value) for name, value in _elements(part) if name == _SCALE), 0)
+            scale = next((_whole(value) for name, value in elements(part) if name == _SCALE), 0)
             if scale not in (0, _MILLISECOND_NS):
                 raise MalformedMedia(f"The segment counts time in {scale} ns.")
         elif element == _TRACKS:
-            for track in (_track(entry) for name, entry in _elements(part) if name == _TRACK):
+            for track in (_track(entry) for name, entry in elements(part) if name == _TRACK):
                 media.tracks[track.number] = track
         elif element == _ATTACHMENTS:
-            for name, file in _elements(part):
+            for name, file in elements(part):
                 if name == _ATTACHED:
                     _attached(file, media)
         elif element == _CLUSTER:
@@ -110,7 +110,7 @@ def _segment(body: memoryview, media: Media) -> None:
 
 def _track(entry: memoryview) -> Track:
     track = Track()
-    for element, value in _elements(entry):
+    for element, value in elements(entry):
         if element == _NUMBER:
             track.number = _whole(value)
         elif element == _TYPE:
@@ -120,7 +120,7 @@ def _track(entry: memoryview) -> Track:
         elif element == _PRIVATE:
             track.private = bytes(value)
         elif element in (_VIDEO, _AUDIO):
-            for name, detail in _elements(value):
+            for name, detail in elements(value):
                 if name == _WIDTH:
                     track.width = _whole(detail)
                 elif name == _HEIGHT:
@@ -133,20 +133,20 @@ def _track(entry: memoryview) -> Track:
 
 
 def _attached(file: memoryview, media: Media) -> None:
-    parts = dict(_elements(file))
+    parts = dict(elements(file))
     if bytes(parts.get(_MIME_TYPE, b"")).rstrip(b"\0") == b"image/jpeg":
         media.still = bytes(parts.get(_FILE_DATA, b""))
 
 
 def _cluster(body: memoryview, media: Media) -> None:
     time_ms = 0
-    for element, value in _elements(body):
+    for element, value in elements(body):
         if element == _TIME:
             time_ms = _whole(value)
         elif element == _SIMPLE_BLOCK:
             _block(value, media, time_ms, is_simple=True, is_key=False)
         elif element == _BLOCK_GROUP:
-            parts = dict(_elements(value))
+            parts = dict(elements(value))
             if _BLOCK in parts:
                 is_key = _REFERENCE not in parts
                 _block(parts[_BLOCK], media, time_ms, is_simple=False, is_key=is_key)
@@ -163,7 +163,7 @@ def _block(value: memoryview, media: Media, time_ms: int, *, is_simple: bool, is
         track.blocks.append(Block(time_ms + relative_ms, is_key, bytes(value[at + 3 :])))
 
 
-def _elements(body: memoryview) -> Iterator[tuple[int, memoryview]]:
+def elements(body: memoryview) -> Iterator[tuple[int, memoryview]]:
     """The elements of a master element; one of unknown length reaches to the end."""
     at = 0
     while at < len(body):

@@ -97,7 +97,49 @@ def _s3(raw: Raw) -> None:
     del raw["shapes"]["FilterRuleName"]["enum"]
 
 
-_OVERLAYS = {"s3": _s3, "sqs": _sqs}
+def _kinesis_video_media(raw: Raw) -> None:
+    # No SDK's model has it: producers speak it by themselves.
+    # https://docs.aws.amazon.com/kinesisvideostreams/latest/dg/API_dataplane_PutMedia.html
+    members = {
+        "StreamName": "x-amzn-stream-name",
+        "StreamARN": "x-amzn-stream-arn",
+        "FragmentTimecodeType": "x-amzn-fragment-timecode-type",
+        "ProducerStartTimestamp": "x-amzn-producer-start-timestamp",
+    }
+    shapes = raw["shapes"]
+    shapes["PutMediaText"] = {"type": "string"}
+    shapes["FragmentTimecodeType"] = {"type": "string", "enum": ["ABSOLUTE", "RELATIVE"]}
+    shapes["PutMediaInput"] = {
+        "type": "structure",
+        "required": ["FragmentTimecodeType"],
+        "members": {
+            **{
+                name: {
+                    "shape": name if name == "FragmentTimecodeType" else "PutMediaText",
+                    "location": "header",
+                    "locationName": header,
+                }
+                for name, header in members.items()
+            },
+            "Payload": {"shape": "Payload"},
+        },
+        "payload": "Payload",
+    }
+    shapes["PutMediaOutput"] = {
+        "type": "structure",
+        "members": {"Payload": {"shape": "Payload"}},
+        "payload": "Payload",
+    }
+    raw["operations"]["PutMedia"] = {
+        "name": "PutMedia",
+        "http": {"method": "POST", "requestUri": "/putMedia"},
+        "input": {"shape": "PutMediaInput"},
+        "output": {"shape": "PutMediaOutput"},
+        "errors": [{"shape": "ResourceNotFoundException"}, {"shape": "InvalidArgumentException"}],
+    }
+
+
+_OVERLAYS = {"kinesis-video-media": _kinesis_video_media, "s3": _s3, "sqs": _sqs}
 
 
 def apply(name: str, raw: Raw) -> None:

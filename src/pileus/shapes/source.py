@@ -26,7 +26,7 @@ from pileus.values.errors import PileusError
 
 Raw = dict[str, Any]
 
-_FORMAT = 6
+_FORMAT = 7
 """Raised whenever the reduced form changes, so that old cache files are left alone."""
 
 _DROPPED = frozenset(

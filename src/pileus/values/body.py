@@ -69,3 +69,10 @@ class StreamBody:
                 raise ValueError(f"body exceeds {limit_bytes} bytes")
             parts.append(chunk)
         return b"".join(parts)
+
+
+class Conversation(StreamBody):
+    """An answer that is made while the request is still being read: its sender leaves the request alone
+    until the answer is over."""
+
+    __slots__ = ()

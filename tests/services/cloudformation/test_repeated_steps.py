@@ -131,6 +131,8 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
         "Input": {"Frames": {"Rate": 5}}}),
     ("Pileus::Media::Pipeline", {"Name": "newsroom", "Source": "lobby", "Engines": ["people"],
         "Deliver": {"Bus": "default"}}),
+    ("AWS::KinesisVideo::Stream", {"Name": "door", "DataRetentionInHours": 2,
+        "Tags": [{"Key": "floor", "Value": "1"}]}),
     ("AWS::SageMaker::EndpointConfig", {"EndpointConfigName": "c", "ProductionVariants": [VARIANT]}),
 ]  # fmt: skip
 # CloudFormation's own are part of the engine (test_stack_crashes.py); an endpoint's create waits
