@@ -45,10 +45,8 @@ class Putting:
 
     async def acknowledged(self, body: Body) -> AsyncIterator[bytes]:
         """Acknowledgements as JSON, a line each, until the producer has ended and all is kept."""
-        given = {"Name": self._stream.name}
-        pushing = asyncio.ensure_future(
-            self._call.invoke("media", "PushMedia", given, StreamBody(self._watched(body)))
-        )
+        given, media = {"Name": self._stream.name}, StreamBody(self._watched(body))
+        pushing = asyncio.ensure_future(self._call.invoke("media", "PushMedia", given, body=media))
         try:
             while not pushing.done():
                 await self._call.clock.wait(pushing, self._call.clock.now_ms() + _LOOK_EVERY_MS)

@@ -22,20 +22,9 @@ _SEGMENT_S = 0.5
 async def create_stream(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Make a source that is pushed to, and what AWS knows of it besides."""
     name, retention_h = request["StreamName"], request.get("DataRetentionInHours") or 0
-    made = {
-        "Name": name,
-        "Push": True,
-        "SegmentSeconds": _SEGMENT_S,
-        "KeepSeconds": _keep_s(retention_h),
-    }
-    try:
-        await call.invoke("media", "CreateSource", made)
-    except ServiceError as problem:
-        if problem.code == "ResourceAlreadyExistsException":
-            raise errors.exists(name) from None
-        if problem.code == "LimitExceededException":
-            raise ServiceError("AccountStreamLimitExceededException", problem.message) from None
-        raise _told(problem) from None
+    is_again = call.remembered() is not None
+    if not is_again and await _is_there(call, name):
+        raise errors.exists(name)
 
     def step(write: WriteCall) -> str:
         made = Stream(
@@ -51,7 +40,42 @@ async def create_stream(call: StreamCall, request: Mapping[str, Any], body: Body
         store.put(write, made)
         return store.arn_of(write, made)
 
-    return Reply({"StreamARN": await call.write(step, once=True)})
+    # First the record, which means nothing without a source: so a call that is repeated after a crash
+    # knows that the source is its own.
+    arn = await call.write(step, once=True)
+    made = {
+        "Name": name,
+        "Push": True,
+        "SegmentSeconds": _SEGMENT_S,
+        "KeepSeconds": _keep_s(retention_h),
+    }
+    try:
+        await call.invoke("media", "CreateSource", made)
+    except ServiceError as problem:
+        if problem.code == "ResourceAlreadyExistsException" and is_again:
+            return Reply({"StreamARN": arn})
+        raise await _undone(call, name, problem) from None
+    return Reply({"StreamARN": arn})
+
+
+async def _is_there(call: StreamCall, name: str) -> bool:
+    try:
+        await store.source_of(call, name)
+    except ServiceError as problem:
+        if problem.code == "ResourceNotFoundException":
+            return False
+        raise
+    return True
+
+
+async def _undone(call: StreamCall, name: str, problem: ServiceError) -> ServiceError:
+    """Take the record of a stream back whose source was refused; the refusal in AWS's words."""
+    if problem.code == "ResourceAlreadyExistsException":
+        return errors.exists(name)  # another call was quicker: the record is its stream's now
+    await call.write(lambda write: write.state.delete(("stream", name)))
+    if problem.code == "LimitExceededException":
+        return ServiceError("AccountStreamLimitExceededException", problem.message)
+    return _told(problem)
 
 
 def _keep_s(retention_h: int) -> int:
