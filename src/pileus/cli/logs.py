@@ -34,7 +34,8 @@ def command(name: str, tail: bool, pattern: str, since: str, raw: bool, **where:
       pileus logs -f hello --tail --filter ERROR
     """
     api, function = function_target(name, **where)
-    group, start_ms = f"/aws/lambda/{function}", since_ms(since, TIME.now_ms())
+    group = f"/aws/lambda/{function.partition(':')[0]}"  # of all versions and aliases
+    start_ms = since_ms(since, TIME.now_ms())
     lines: Iterator[LogLine]
     if tail:
         lines = follow(api, TIME, group, start_ms, pattern)
