@@ -236,8 +236,12 @@ def test_clips_and_playlists_play(live_platform: LivePlatform, stream: str) -> N
         assert answer.read().decode().count("#EXTINF") == 3
     with av.open(address) as container:
         assert sum(1 for _ in container.decode(video=0)) == 15
-    with pytest.raises(ClientError, match="PlaybackMode LIVE"):
-        archive.get_hls_streaming_session_url(StreamName=stream)
+    live = archive.get_hls_streaming_session_url(StreamName=stream)["HLSStreamingSessionURL"]
+    with urlopen(live, timeout=_PATIENCE_S) as answer:
+        playlist = answer.read().decode()
+    assert (playlist.count("#EXTINF"), "#EXT-X-ENDLIST" in playlist) == (3, False)
+    with pytest.raises(ClientError, match="needs HLSFragmentSelector"):
+        archive.get_hls_streaming_session_url(StreamName=stream, PlaybackMode="ON_DEMAND")
 
 
 def test_what_is_no_matroska_is_told_to_the_producer(live_platform: LivePlatform) -> None:

@@ -1,7 +1,8 @@
 """Recordings of live sources, as browsers play them: HLS (RFC 8216), MP4, stills.
 
 Below ``/_pileus/media/<account>/<region>/<source>/``: ``recording.m3u8`` and ``recording.json``, both with
-``?from=`` and ``to=`` (epoch milliseconds), ``recording/<segment>.mp4`` (whole by itself), ``….init.mp4`` and
+``?from=`` and ``to=`` (epoch milliseconds), the playlist also with ``live=1`` (more is
+to come), ``recording/<segment>.mp4`` (whole by itself), ``….init.mp4`` and
 ``….m4s`` (its two parts) and ``….jpg``, its still. Segments are packed anew as they are asked for; nothing is coded.
 """
 
@@ -53,7 +54,8 @@ class Recordings:
                 return await self._part(found, part[1], part[2])
             if found[5] is not None:
                 raise ServiceError("NotFound", f"A recording has no {found[5]}.", status=404)
-            segments = await self._segments(found, query_of(request))
+            query = query_of(request)
+            segments = await self._segments(found, query)
         except ServiceError as error:
             return json_answer({"error": error.message, "code": error.code}, error.status)
         except (Unplayable, MalformedMedia) as error:
@@ -61,7 +63,8 @@ class Recordings:
         if found[4] == ".json":
             return json_answer([_told(each) for each in segments])
         headers = [("Content-Type", "application/vnd.apple.mpegurl"), ("Cache-Control", "no-store")]
-        return HttpResponse(200, headers, playlist(segments).encode())
+        is_live = query.get("live") == "1"
+        return HttpResponse(200, headers, playlist(segments, is_live=is_live).encode())
 
     async def _part(self, found: re.Match[str], segment: str, form: str) -> HttpResponse:
         given = {"Source": found[3], "SegmentId": segment}
@@ -124,9 +127,9 @@ def _at_ms(segment: Mapping[str, Any]) -> int:
     return round(captured_at.timestamp() * 1000)
 
 
-def playlist(segments: list[Mapping[str, Any]]) -> str:
+def playlist(segments: list[Mapping[str, Any]], *, is_live: bool = False) -> str:
     """A playlist of segments in order; one that does not go on where the one before ended is told so, as it may
-    be of another form."""
+    be of another form. A live one has no end: it is asked for again, and has grown."""
     lengths_ms = [_length_ms(at, segments) for at in range(len(segments))]
     longest_s = -(-max(lengths_ms, default=1000) // 1000)
     first = segments[0]["SegmentId"] if segments else "0"
@@ -136,6 +139,7 @@ def playlist(segments: list[Mapping[str, Any]]) -> str:
         f"#EXT-X-TARGETDURATION:{longest_s}",
         f"#EXT-X-MEDIA-SEQUENCE:{int(first)}",
         "#EXT-X-INDEPENDENT-SEGMENTS",
+        *(["#EXT-X-PLAYLIST-TYPE:EVENT"] if is_live else []),
     ]
     for at, segment in enumerate(segments):
         name = f"recording/{segment['SegmentId']}"
@@ -145,7 +149,7 @@ def playlist(segments: list[Mapping[str, Any]]) -> str:
             when = segment["CapturedAt"].isoformat(timespec="milliseconds")
             lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{when}")
         lines += [f"#EXTINF:{lengths_ms[at] / 1000:.3f},", f"{name}.m4s"]
-    return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
+    return "\n".join([*lines, *([] if is_live else ["#EXT-X-ENDLIST"]), ""])
 
 
 def _length_ms(at: int, segments: list[Mapping[str, Any]]) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Bench, looking
+from .conftest import Bench, Listener, looking
 
 SCHEMA = json.loads(
     (Path(__file__).parents[3] / "docs" / "media-results.schema.json").read_text(encoding="utf-8")
@@ -16,7 +16,7 @@ SCHEMA = json.loads(
 _TYPES = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float)}
 _KNOWN = {
     "$schema", "$ref", "$defs", "title", "description", "type", "required", "properties",
-    "additionalProperties", "items", "minItems", "maxItems", "minimum", "maximum", "minLength",
+    "additionalProperties", "items", "minItems", "maxItems", "minimum", "maximum", "minLength", "enum",
 }  # fmt: skip
 
 
@@ -43,6 +43,8 @@ def faults(value: Any, schema: dict[str, Any], path: str = "$") -> list[str]:
             found.append(f"{path} has {len(value)} items")
         for number, item in enumerate(value):
             found += faults(item, schema.get("items", {}), f"{path}[{number}]")
+    if value not in schema.get("enum", [value]):
+        found.append(f"{path} is {value!r}")
     low, high = schema.get("minimum"), schema.get("maximum")
     if (low is not None and value < low) or (high is not None and value > high):
         found.append(f"{path} is {value}")
@@ -74,11 +76,28 @@ async def test_every_record_is_as_the_schema_says(bench: Bench) -> None:
     assert "confidence" in found[-1]["error"]
 
 
+async def test_every_record_of_a_stream_engine_is_too(bench: Bench) -> None:
+    listener = Listener()
+    bench.programs["look.look"] = listener.program
+    await bench.engine(Mode="stream", Input={"Kind": "audio", "Rate": 16_000.0}, MaxAttempts=1)
+    await bench.pipeline("look", Url="file:/v.mkv")
+    await bench.seconds(0, 2)
+    listener.fails_at[2000] = 1
+    await bench.seconds(2, 6)
+    bench.intake.end()
+    await bench.passing(30_000)
+    found = await bench.results()
+    assert (len(found) > 5, found[-1]["end"]) == (True, "clean")
+    assert [faults(each, SCHEMA) for each in found] == [[]] * len(found)
+    assert [each for each in found if "resume" in each]
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
         ({"source": ""}, "$.source is empty"),
         ({"more": 1}, "$ has more"),
+        ({"end": "soon"}, "$.end is 'soon'"),
         ({"chunk": {"start_ms": 0, "stop_ms": 1}}, "$.chunk lacks captured_at_ms"),
         ({"series": [{"start_ms": 0, "stop_ms": 1, "objects": [{"label": "x", "box": [0]}]}]},
          "$.series[0].objects[0].box has 1 items"),

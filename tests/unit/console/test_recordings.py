@@ -86,6 +86,12 @@ async def test_a_playlist_tells_lengths_and_where_it_breaks() -> None:
     assert room.asked[0]["FromMs"] == 5
 
 
+async def test_a_live_playlist_has_no_end() -> None:
+    told = bytes((await get(Room(recorded()), f"{BASE}.m3u8?live=1")).body).decode()  # type: ignore[arg-type]
+    assert "#EXT-X-PLAYLIST-TYPE:EVENT" in told
+    assert "#EXT-X-ENDLIST" not in told
+
+
 async def test_an_empty_recording_is_a_playlist_too() -> None:
     response = await get(Room(), f"{BASE}.m3u8")
     assert b"#EXT-X-ENDLIST" in bytes(response.body)  # type: ignore[arg-type]

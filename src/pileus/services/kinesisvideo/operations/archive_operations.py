@@ -21,6 +21,8 @@ from pileus.values.errors import not_implemented
 from pileus.values.times import utc
 
 _SERVICE = "kinesis-video-archived-media"
+_LIVE_FRAGMENTS = 3
+"""A player of a live stream begins so far back, as RFC 8216, 6.3.3 has it."""
 
 
 async def _stream_of(call: StreamCall, request: Mapping[str, Any]) -> Stream:
@@ -124,16 +126,20 @@ async def get_clip(call: StreamCall, request: Mapping[str, Any], body: Body | No
 async def get_hls_streaming_session_url(
     call: StreamCall, request: Mapping[str, Any], body: Body | None
 ) -> Reply:
-    """The address of a playlist of the recording, on the platform's own port."""
+    """The address of a playlist of the recording, on the platform's own port; a live one grows."""
     mode = request.get("PlaybackMode") or "LIVE"
-    if mode != "ON_DEMAND":
-        raise not_implemented(_SERVICE, f"GetHLSStreamingSessionURL with PlaybackMode {mode}")
     if (request.get("ContainerFormat") or "FRAGMENTED_MP4") != "FRAGMENTED_MP4":
         raise not_implemented(_SERVICE, "GetHLSStreamingSessionURL as MPEG_TS")
+    selector = request.get("HLSFragmentSelector")
+    if mode == "ON_DEMAND" and not (selector or {}).get("TimestampRange"):
+        raise errors.invalid("PlaybackMode ON_DEMAND needs HLSFragmentSelector.TimestampRange.")
     found = await _stream_of(call, request)
-    wanted = await fragments.selected(call, found, request.get("HLSFragmentSelector"))
+    wanted = await fragments.selected(call, found, None if mode == "LIVE" else selector)
     if not wanted:
         raise errors.nothing_there()
+    if mode == "LIVE":
+        wanted = wanted[-_LIVE_FRAGMENTS:]
     path = f"/_pileus/media/{call.account}/{call.region}/{found.name}/recording.m3u8"
-    span = f"?from={wanted[0].server_ms}&to={wanted[-1].server_ms + 1}"
+    span = f"?from={wanted[0].server_ms}"
+    span += f"&to={wanted[-1].server_ms + 1}" if mode == "ON_DEMAND" else "&live=1"
     return Reply({"HLSStreamingSessionURL": call.context.endpoint + path + span})
