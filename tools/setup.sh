@@ -19,8 +19,10 @@ if [ ! -x "$venv/bin/python" ]; then
     fi
 fi
 echo "Installing (the first time takes a minute or two) ..."
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements.lock
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -e .
+# Errors only: pip warns once for each package of each place it was told to look in and that is not there.
+install="$venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check"
+$install -r requirements.lock
+$install --no-deps -e .
 # An editable install compiles nothing, and sources compiled at every start cost half a second.
 "$venv/bin/python" -m compileall -q src/pileus
 "$venv/bin/python" -m pileus.cli.prepare

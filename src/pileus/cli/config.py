@@ -16,7 +16,7 @@ def command() -> None:
     """Settings: flags of pileus up win over PILEUS_<NAME>, which wins over the default."""
 
 
-@command.command("show")
+@command.command("show", short_help="Show every setting, and where it comes from.")
 @click.option("--json", "is_json", is_flag=True, help="Print as JSON.")
 def show(is_json: bool) -> None:
     """Show every setting as pileus up would take it from here, and where it comes from."""

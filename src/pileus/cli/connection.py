@@ -51,14 +51,17 @@ def endpoint_option(command: Command) -> Command:
 
 def stage_options(command: Command) -> Command:
     """``--stage``, ``--region`` and ``--endpoint``."""
+    return _place_options(command, DEFAULT_STAGE, DEFAULT_REGION)
+
+
+def _place_options(command: Command, stage: str, region: str) -> Command:
+    """Where something is; ``stage`` and ``region`` tell what holds where neither is given."""
     command = endpoint_option(command)
-    command = click.option(
-        "-r", "--region", help="Region.  [default: the service file's, else us-east-1]"
-    )(command)
+    command = click.option("-r", "--region", help=f"Region.  [default: {region}]")(command)
     return click.option(
         "-s",
         "--stage",
-        help="Stage: an environment, with an account of its own.  [default: the file's, else dev]",
+        help=f"Stage: an environment, with an account of its own.  [default: {stage}]",
     )(command)
 
 
@@ -77,7 +80,9 @@ def service_options(command: Command) -> Command:
         type=click.Path(path_type=Path, dir_okay=False),
         help="The service's file.  [default: serverless.yml in this folder]",
     )(command)
-    return stage_options(command)
+    return _place_options(
+        command, f"the file's, else {DEFAULT_STAGE}", f"the service file's, else {DEFAULT_REGION}"
+    )
 
 
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import errno
 import importlib.util
 import json
 import os
@@ -28,6 +29,10 @@ _MEDIA = ("av", "numpy", "cv2", "simplejpeg", "ai_edge_litert")
 _DISK_NEEDED_BYTES = 100e6
 _DISK_WISHED_BYTES = 2e9
 _TIERS = "ABC"
+_PORT_CURES = {
+    errno.EADDRINUSE: "another program has it; choose another port: pileus up --port 4567",
+    errno.EADDRNOTAVAIL: "this machine has no such address; use the default: PILEUS_HOST=127.0.0.1",
+}
 
 
 class Verdict(enum.Enum):
@@ -176,7 +181,7 @@ def _taken_port(place: str, error: OSError) -> Finding:
             "port",
             Verdict.MISSING,
             f"{place}: {error.strerror}",
-            "another program has it; choose another port: pileus up --port 4567",
+            _PORT_CURES.get(error.errno or 0, "choose another port: pileus up --port 4567"),
         )
     return Finding("port", Verdict.GOOD, f"Pileus {version} answers at {place}")
 

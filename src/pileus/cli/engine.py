@@ -53,7 +53,7 @@ def show(name: str, is_json: bool, **target: Any) -> None:
 
 
 LANE_COLUMNS = (
-    "source", "engine", "state", "health", "lag_ms", "waiting", "instances", "results", "failures",
+    "source", "engine", "state", "health", "lag_ms", "waiting", "busy", "results", "failures",
     "dead", "restarts", "gated", "dropped", "reason",
 )  # fmt: skip
 
@@ -68,7 +68,7 @@ def lane_row(lane: dict[str, Any]) -> dict[str, Any]:
         "health": lane.get("Health", "").lower() or None,
         "lag_ms": lane.get("LagMs"),
         "waiting": lane.get("Waiting"),
-        "instances": lane.get("Instances"),
+        "busy": lane.get("Instances"),
         "results": lane.get("Results"),
         "failures": lane.get("Failures"),
         "dead": lane.get("Dead"),

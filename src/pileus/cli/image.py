@@ -104,6 +104,8 @@ def _arguments(texts: Sequence[str]) -> dict[str, str]:
 def list_(**where: Any) -> None:
     """List the images of the registry."""
     found = images.list_images(open_api(**where))
+    if not found:
+        click.echo("no images; bring one with: pileus image import FILE", err=True)
     names = [f"{one.repository}:{one.tag}" if one.tag else one.repository for one in found]
     width = max(map(len, names), default=0)
     for name, one in zip(names, found, strict=True):
@@ -113,7 +115,7 @@ def list_(**where: Any) -> None:
         )
 
 
-@command.command("export")
+@command.command("export", short_help="Write an image to a file.")
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @stage_options
@@ -123,7 +125,7 @@ def export(name: str, file: Path, **where: Any) -> None:
     click.echo(f"{file}  {manifest.digest}")
 
 
-@command.command("prune")
+@command.command("prune", short_help="Delete the images that have no tag.")
 @click.option("--cache", "is_cache", is_flag=True, help="Empty this user's build cache as well.")
 @stage_options
 def prune(is_cache: bool, **where: Any) -> None:

@@ -211,6 +211,7 @@ def test_garbage_is_refused_in_words(platform: LivePlatform) -> None:
     status, told = pushed.push(b"no video at all " * 200_000)
     assert (status, told["Error"]) == (422, "SourceNotReadableException")
     assert "What was pushed to garbage cannot be read" in told["Message"]
+    assert "Matroska, WebM, MPEG-TS" in told["Message"]
     assert pushed.until_state("FAILED")["StateReason"]
     status, told = pushed.push(b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n")
     assert status == 422  # a playlist is no media: nothing of this machine is opened

@@ -76,6 +76,14 @@ async def test_sources_that_mean_nothing(bench: Bench, given: dict[str, Any], wo
     assert (await bench("ListSources"))["Sources"] == []
 
 
+async def test_a_source_that_was_just_added_is_being_connected_to(bench: Bench) -> None:
+    states = []
+    for name, is_enabled in (("read", True), ("off", False)):
+        added = {"Name": name, "Url": "rtsp://h/1", "Enabled": is_enabled}
+        states.append((await bench("CreateSource", **added))["Source"]["State"])
+    assert states == ["CONNECTING", "STOPPED"]
+
+
 async def test_a_refused_address_keeps_its_password_to_itself(bench: Bench) -> None:
     for url in ("gopher://me:secret@h/x", "rtsp://me:secret@/x"):
         _, message = await refusal(bench, "CreateSource", Name="lobby", Url=url)

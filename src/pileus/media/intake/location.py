@@ -43,6 +43,7 @@ _BY_SCHEME: dict[str, dict[str, str]] = {
         "protocol_whitelist": "pipe",
     },
 }
+_PUSHABLE = "Matroska, WebM, MPEG-TS, fragmented MP4, FLV and Ogg can be pushed"
 _LISTENED = frozenset({"rtmp", "srt"})
 _OF_THIS_MACHINE = frozenset({"file", "device", "alsa"})
 _PLAYLIST_S = 30.0
@@ -64,6 +65,7 @@ class Location:
         silence_s: it may be silent for so long at least: the pieces of a playlist come in bursts.
         command: a program that reads it and writes what it reads; empty where FFmpeg's libraries do.
         file: what is read in the target's place, with a ``read(size)``.
+        expects: what can be read there, for those who come with something else.
     """
 
     target: str
@@ -76,6 +78,7 @@ class Location:
     silence_s: float = 0.0
     command: tuple[str, ...] = ()
     file: Any = None
+    expects: str = ""
 
 
 def locate(
@@ -100,7 +103,7 @@ def locate(
         raise SourceError(f"{redacted(url)}: publishers are waited for at rtmp: and srt: only.")
     options = {**_BY_SCHEME[parts.scheme], **(given or {})}
     if parts.scheme == "push":
-        return Location(url, "What is pushed", True, "", options)
+        return Location(url, "What is pushed", True, "", options, expects=_PUSHABLE)
     if parts.scheme in _OF_THIS_MACHINE:
         return _here(url, options)
     if not parts.hostname or (is_listening and not parts.port):

@@ -22,6 +22,7 @@ FAILED_READS_MAX = 100
 """So many reads in a row without a packet mean that the source is broken."""
 _HUNG_UP = frozenset({errno.EIO, errno.ECONNRESET, errno.EPIPE})
 """How the end of a publisher's connection looks."""
+_REMOTE = frozenset({"rtsp", "rtsps", "http", "https", "tcp"})
 _RATE_DEFAULT = 25.0
 _REORDERED_MAX = 16
 """So many pictures at most are decoded before they are shown (H.264, H.265)."""
@@ -72,7 +73,8 @@ class Connection:
                 metadata_errors="replace",
             )
         except (FFmpegError, OSError, ValueError) as error:
-            raise SourceError(f"{location.shown}: {_words(error, location)}") from None
+            why = _words(error, location) + _hint(error, location)
+            raise SourceError(f"{location.shown}: {why}") from None
         streams = self._container.streams
         self.video = streams.video[0] if streams.video else None
         self.audio = streams.audio[0] if streams.audio else None
@@ -219,3 +221,14 @@ def _words(error: Exception, location: Location) -> str:
     """The reason without the address, which may hold a password."""
     reason = getattr(error, "strerror", None) or type(error).__name__
     return str(reason).replace(location.target, location.shown)
+
+
+def _hint(error: Exception, location: Location) -> str:
+    """What to look at when it cannot be opened, where FFmpeg's words do not tell."""
+    if location.expects:
+        return f"; {location.expects}"
+    is_remote = location.shown.partition(":")[0] in _REMOTE
+    # A name that nobody can resolve is an I/O error to FFmpeg.
+    if is_remote and getattr(error, "errno", None) == errno.EIO:
+        return "; nobody knows the host, or it hung up"
+    return ""

@@ -38,8 +38,11 @@ def source(call: Call, record: Source) -> dict[str, Any]:
         shown["Push"] = True
     if record.reason:
         shown["StateReason"] = record.reason
-    if record.url == PUSHED and record.is_enabled and record.state == STOPPED:
-        shown |= {"State": CONNECTING, "StateReason": "Nobody has pushed yet."}
+    if record.is_enabled and record.state == STOPPED:
+        # Asked for and not begun yet: its process starts after the answer.
+        shown["State"] = CONNECTING
+        if record.url == PUSHED:
+            shown["StateReason"] = "Nobody has pushed yet."
     return shown
 
 

@@ -280,6 +280,17 @@ def test_a_camera_that_is_away_is_tried_again_ever_more_seldom(desk: Desk) -> No
     assert "127.0.0.1:1/cam" in failed[0].reason
 
 
+def test_a_host_that_nobody_knows_is_told_as_that(desk: Desk) -> None:
+    def enough(what: messages.Told) -> None:
+        if desk.of(messages.State)[-1:] and desk.states[-1] == "failed":
+            desk.commands.put(messages.Stop())
+
+    desk.on_told = enough
+    desk.run("http://camera.invalid/1.mjpeg")
+    failed = [each for each in desk.of(messages.State) if each.state == "failed"]
+    assert "nobody knows the host" in failed[0].reason
+
+
 def test_only_what_moves_passes_the_gate(desk: Desk, tmp_path: Path) -> None:
     path = tmp_path / "v.mkv"
     with av.open(str(path), "w") as output:
