@@ -75,6 +75,13 @@ async def test_a_lane_tells_how_it_is(bench: Bench) -> None:
     await bench.passing(5000)
     lane = await bench.lane()
     assert (lane["Health"], lane["Results"]) == ("IDLE", 2)
+    assert (lane["Instances"], lane["InstancesAlive"]) == (0, 1)
+    await bench.passing(200_000)
+    assert (await bench.lane())["InstancesAlive"] == 0  # scaled to none
+    bench.intake.show(3)
+    await bench.passing(5000)
+    lane = await bench.lane()
+    assert (lane["Results"], lane["InstancesAlive"]) == (3, 1)
     assert lane["LastHeartbeatMs"] > beat_ms
 
 

@@ -138,6 +138,10 @@ class Engines:
         except _CANNOT as why:
             raise CannotRun(_reason(why)) from why
 
+    def alive(self, call: StreamCall, engine: str) -> int:
+        """Instances of an object engine, idle ones with them, that all its lanes share."""
+        return sum(self.pools.counts().get((scope_of(call), engine, "$LATEST"), (0, 0)))
+
     def expect(self, call: StreamCall, engine: Engine, rings_dir: str) -> None:
         """Make ready for the first piece what does not depend on it; returns at once.
 

@@ -201,6 +201,7 @@ class LaneFigures:
             "Waiting": sample.waiting,
             "Instances": sample.busy,
             "InstancesWanted": sample.wanted,
+            "InstancesAlive": sample.busy,
             "Results": self.results,
             "ResultsPerSecond": self._per_s(now_ms),
             "Failures": self.failures,
@@ -211,7 +212,7 @@ class LaneFigures:
         }
         if not self.is_live:
             told |= {"State": "ENDED", "LagMs": 0, "Waiting": 0, "Instances": 0}
-            told["InstancesWanted"] = 0
+            told |= {"InstancesWanted": 0, "InstancesAlive": 0}
         if self._heartbeat_ms:
             told["LastHeartbeatMs"] = self._heartbeat_ms
         if self.reason:

@@ -246,7 +246,8 @@ class ObjectLane:
         """The lane as DescribeLane tells it."""
         now_ms = self._call.clock.now_ms()
         self._sample(now_ms)
-        return self.figures.shown(now_ms) | self.feed.shown()
+        alive = {"InstancesAlive": self._engines.alive(self._call, self.engine.name)}
+        return self.figures.shown(now_ms) | self.feed.shown() | alive
 
 
 def words_of(payload: bytes) -> str:
