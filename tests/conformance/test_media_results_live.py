@@ -171,3 +171,5 @@ def test_a_function_gets_every_result_by_a_stream(platform: LivePlatform, tmp_pa
             queues.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             starts.append(json.loads(message["Body"])["chunk"]["start_ms"])
     assert sorted(starts) == [200 * number for number in range(6)]
+    shown = Commands(platform, tmp_path, tmp_path / "cache").pileus("pipeline", "show", "p").out
+    assert "stream:said" in shown and "running" in shown

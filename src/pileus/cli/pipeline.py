@@ -15,6 +15,7 @@ from pileus.deploy.live_media import Said, ask, every, follow, lane_of, results
 from pileus.languages.media_results import line, subrip, veritone, webvtt
 
 _COLUMNS = ("name", "source", "engines")
+_DELIVERY_COLUMNS = ("engine", "to", "state", "delivered", "left_out", "lost", "behind", "reason")
 _LINES = frozenset({"text", "json"})
 
 
@@ -51,12 +52,14 @@ def _row(pipeline: dict[str, Any]) -> dict[str, Any]:
 def show(name: str, is_json: bool, **target: Any) -> None:
     """Show a pipeline: its source's state, and how each engine fares."""
     api = open_api(**target)
-    pipeline = ask(api, "DescribePipeline", Name=name)["Pipeline"]
+    found = ask(api, "DescribePipeline", Name=name)
+    pipeline, deliveries = found["Pipeline"], found.get("Deliveries", [])
     source = ask(api, "DescribeSource", Name=pipeline["Source"])["Source"]
     told = ask(api, "ListLanes", Source=pipeline["Source"])["Lanes"]
     lanes = {each["Engine"]: each for each in told if each["Engine"] in pipeline["Engines"]}
     if is_json:
         shown = {**pipeline, "SourceState": source["State"], "Lanes": list(lanes.values())}
+        shown |= {"Deliveries": deliveries} if deliveries else {}
         click.echo(json.dumps(shown, indent=2, default=str))
         return
     reason = f" ({source['StateReason']})" if source.get("StateReason") else ""
@@ -67,6 +70,22 @@ def show(name: str, is_json: bool, **target: Any) -> None:
         for engine in pipeline["Engines"]
     ]
     wide_console().print(table("", LANE_COLUMNS, rows))
+    if deliveries:
+        told = [_delivery_row(each) for each in deliveries]
+        wide_console().print(table("deliveries", _DELIVERY_COLUMNS, told))
+
+
+def _delivery_row(delivery: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "engine": delivery["Engine"],
+        "to": delivery["Target"],
+        "state": delivery["State"].lower(),
+        "delivered": delivery["Delivered"],
+        "left_out": delivery["LeftOut"] or None,
+        "lost": delivery["Lost"] or None,
+        "behind": delivery["Behind"],
+        "reason": delivery.get("StateReason"),
+    }
 
 
 @command.command("results")
