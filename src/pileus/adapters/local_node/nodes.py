@@ -64,7 +64,9 @@ from pileus.runtime import sandbox
 from pileus.runtime.removal import remove_tree
 
 _MIB = 1 << 20
+_NS_PER_S = 1_000_000_000
 _WATCH_EVERY_S = 0.05
+_WATCH_SHARE = 20
 _QUIET_LOOKS = 20
 """So many looks that find nobody at work end the looking until somebody begins."""
 _TRIM_EVERY_S = 10.0
@@ -350,10 +352,11 @@ class LocalNodes:
 
     async def _watch_memory(self) -> None:
         """While user code runs, end the instances whose processes outgrow their memory."""
-        quiet = 0
+        quiet, took_ns = 0, 0
         while True:
             await self._busy.wait()
-            await self._clock.sleep(_WATCH_EVERY_S)
+            await self._clock.sleep(watch_pause_s(took_ns))
+            began_ns = self._clock.mono_ns()
             quiet += 1
             if quiet > _QUIET_LOOKS:
                 self._busy.clear()
@@ -366,12 +369,19 @@ class LocalNodes:
                 if instance.has_outgrown(spec.memory_mb * _MIB):
                     instance.memory_peak_mb = max(instance.memory_peak_mb, spec.memory_mb)
                     instance.kill(ExitReason.OUT_OF_MEMORY)
+            took_ns = self._clock.mono_ns() - began_ns
 
     async def _trim(self) -> None:
         while True:
             await self._clock.sleep(_TRIM_EVERY_S)
             await self._snapshots.trim()
             await self._forks.trim()
+
+
+def watch_pause_s(took_ns: int) -> float:
+    """How long until instances are looked at again, after a look that took so long: however many there
+    are, looking takes no more than a twentieth of a core. The kernel bounds them in between."""
+    return max(_WATCH_EVERY_S, took_ns * _WATCH_SHARE / _NS_PER_S)
 
 
 def _machine_memory_mb() -> int:
