@@ -10,6 +10,7 @@ import { STATE_WORDS } from "./wall.js";
 
 const canvas = byId("canvas");
 const video = byId("recording");
+const ARRIVALS_KEPT = 1000;
 const RECALL_MS = 10_000;
 const PAUSE_SIGN = "M7 4.5v11M13 4.5v11";
 const PLAY_SIGN = "M6.5 4.5v11l9-5.5z";
@@ -22,6 +23,9 @@ export class Stage {
   #recording = null;
   #isPaused = false;
   #frameTimes = [];
+  #arrivals = new Map();
+  #newest = null;
+  #shownAfterMs = 0;
   #recalled = new Set();
   #offsetMs = 0;
   #segments = [];
@@ -65,7 +69,7 @@ export class Stage {
     const { pts } = this;
     return {
       source: this.#name, pts, isLive: this.isLive, mode: this.isLive ? this.#stream?.name ?? "" : "recording",
-      skipped: this.#stream?.skipped ?? 0, delayMs: this.#clock?.delayMs ?? 0, rate: this.#clock?.rate ?? 1,
+      skipped: this.#stream?.skipped ?? 0, delayMs: this.#shownAfterMs, rate: this.#clock?.rate ?? 1,
       ...(pts === null || !this.results ? { boxes: [], exact: false, tags: [] } : this.results.at(pts)),
     };
   }
@@ -85,22 +89,46 @@ export class Stage {
     this.#stream?.close();
     this.#picture?.close();
     this.#recording?.close();
-    this.#stream = this.#picture = this.#recording = this.#clock = null;
+    this.#stream = this.#picture = this.#recording = this.#clock = this.#newest = null;
     this.#isPaused = false;
     this.#frameTimes = [];
     video.hidden = true;
   }
 
   #watch(Stream) {
-    this.#clock = new PresentationClock();
+    this.#restart();
     this.#stream = new Stream(this.desk.path(this.#name, "preview"), {
-      arrived: (pts, capturedAt) => this.#clock.arrived(pts, capturedAt, this.#now),
-      restarted: () => { this.#clock = new PresentationClock(); },
+      arrived: (pts, capturedAt) => this.#arrived(pts, capturedAt),
+      restarted: () => this.#restart(),
       unable: () => {
         this.#stream.close();
         this.#watch(JpegStream);
       },
     });
+  }
+
+  #restart() {
+    this.#clock = new PresentationClock();
+    this.#arrivals.clear();
+    this.#newest = null;
+  }
+
+  #arrived(pts, capturedAt) {
+    this.#clock.arrived(pts, capturedAt, this.#now);
+    this.#newest = Math.max(this.#newest ?? pts, pts);
+    this.#arrivals.set(pts, capturedAt);
+    if (this.#arrivals.size > ARRIVALS_KEPT) this.#arrivals.delete(this.#arrivals.keys().next().value);
+  }
+
+  /** The moment to show: where boxes come, the newest whose boxes are known; else the newest there is. */
+  get #target() {
+    return this.#clock?.hasBoxes(this.#now) ? this.#clock.target(this.#now) : this.#newest;
+  }
+
+  /** How long ago the shown picture was taken. */
+  get #delayMs() {
+    const capturedAt = this.#arrivals.get(Math.round(this.#picture?.pts));
+    return capturedAt === undefined ? 0 : Math.max(0, this.#now - capturedAt);
   }
 
   /** News of engines: the picture waits until the boxes of its moment are known. */
@@ -173,11 +201,12 @@ export class Stage {
   }
 
   #stepLive() {
-    const target = this.#clock?.target(this.#now) ?? null;
+    const target = this.#target;
     const newer = target === null || this.#isPaused ? null : this.#stream.pictureFor(target, this.#clock.rate);
     if (!newer) return;
     this.#picture?.close();
     this.#picture = newer;
+    this.#shownAfterMs = this.#delayMs;
     this.#frameTimes.push(performance.now());
     byId("picture-empty").hidden = true;
     this.#paint();
