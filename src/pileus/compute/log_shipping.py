@@ -75,19 +75,20 @@ class LogShipper:
         group = target.spec.environment.get("AWS_LAMBDA_LOG_GROUP_NAME", "")
         if not group:
             return
-        if self._count + len(lines) > _PENDING_MAX:
-            self.dropped += len(lines)
+        count = len(lines)
+        if self._count + count > _PENDING_MAX:
+            self.dropped += count
             return
         waiting = self._pending[(target.scope, target.function, group, stream)]
         # What is no list is a few lines of the platform's own, not put into words yet.
         if isinstance(lines, list):
             kept = lines[: self._room(waiting, lines)]
-            self.dropped += len(lines) - len(kept)
-            waiting.dropped += len(lines) - len(kept)
-            lines = kept
+            self.dropped += count - len(kept)
+            waiting.dropped += count - len(kept)
+            lines, count = kept, len(kept)
         waiting.written.append(lines)
-        waiting.count += len(lines)
-        self._count += len(lines)
+        waiting.count += count
+        self._count += count
         if self._task is None or self._task.done():
             self._task = self._kernel.supervisor.spawn("log shipper", self._ship())
 

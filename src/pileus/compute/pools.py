@@ -159,7 +159,7 @@ class Pools:
             try:
                 result = await session.invoke(call)
             finally:
-                self._put_back(pool, session)
+                self._give_back(pool, session)
             self._note((target, call.invoked_arn, place), result, gate)
             return result
         finally:
@@ -330,14 +330,9 @@ class Pools:
             self._note_throttle(target, call, scaling.ACCOUNT_EXCEEDED)
             raise errors.no_capacity() from full
         finally:
-            self._put_back(pool, session)
+            self._give_back(pool, session)
         self._note((target, call.invoked_arn, place), result, gate)
         return result
-
-    def _put_back(self, pool: _Pool, session: Session) -> None:
-        """A session's invocation is over."""
-        pool.busy.discard(session)
-        self._give_back(pool, session)
 
     def _note(
         self, ran: tuple[Target, str, tuple[int, int]], result: Result, gate: ConcurrencyGate
@@ -413,10 +408,13 @@ class Pools:
         return None
 
     def _give_back(self, pool: _Pool, session: Session) -> None:
+        """A session's invocation is over, or its init phase."""
+        pool.busy.discard(session)
         if pool.is_current and session.is_alive:
             session.idle_since_ns = self._clock.mono_ns()
             pool.idle.append(session)
-            self._wake_reaper()
+            if self._reaper is None or self._reaper.done():
+                self._wake_reaper()
         else:
             self._later(session.close())
             if pool.is_current and pool.provisioned > pool.size:
@@ -457,7 +455,7 @@ class Pools:
         task.add_done_callback(self._closing.discard)
 
     def _gate(self, target: Target) -> ConcurrencyGate:
-        gate = self._gate_of(target.scope)
+        gate = self._gates.get(target.scope) or self._gate_of(target.scope)
         gate.reserve(target.function, target.reserved)
         return gate
 
