@@ -4,10 +4,10 @@
 prints how many rows a second were on the disk before their producer went on.
 
 It is the platform's store without the platform: the same table (keys of bytes, clustered), the same
-page size, journal and ``synchronous=FULL``, rows that come at the end as a queue's do, many-row statements. A
-commit takes what has gathered, at most ``GROUP`` rows. Without that bound all producers would march in
-step, so that every commit had a row of each: larger groups than the same clients ever make for a server
-that has work to do between them.
+page size, journal, ``synchronous=FULL`` and other settings, rows that come at the end as a queue's do,
+many-row statements. A commit takes what has gathered, at most ``GROUP`` rows. Without that bound all
+producers would march in step, so that every commit had a row of each: larger groups than the same
+clients ever make for a server that has work to do between them.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class _Writer:
         self._database.execute("PRAGMA page_size=8192")
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
+        self._database.execute("PRAGMA secure_delete=OFF")
+        self._database.execute("PRAGMA temp_store=MEMORY")
         self._database.execute(
             "CREATE TABLE IF NOT EXISTS kv"
             "(k BLOB NOT NULL PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID"
