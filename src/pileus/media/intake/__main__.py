@@ -9,6 +9,7 @@ import random
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import msgspec
 
@@ -30,15 +31,19 @@ def main() -> int:
         sys.stderr.write("the first command opens a source or a recording\n")
         return 2
 
-    def listen() -> None:
+    def listen(is_deaf: Callable[[], bool]) -> None:
+        """Pass commands on; ``is_deaf``: FFmpeg waits for a publisher and cannot be told to stop."""
         for line in sys.stdin.buffer:
             command = decoder.decode(line)
             commands.put(command)
-            if isinstance(command, Stop) and intake.is_listening:
-                os._exit(0)  # FFmpeg waits for a publisher and cannot be told
+            if isinstance(command, Stop) and is_deaf():
+                os._exit(0)
         commands.put(Stop())  # the platform is gone: nobody wants this any more
-        if intake.is_listening:
+        if is_deaf():
             os._exit(0)
+
+    def begin_to_listen(is_deaf: Callable[[], bool]) -> None:
+        threading.Thread(target=listen, args=(is_deaf,), name="commands", daemon=True).start()
 
     def tell(what: Told) -> None:
         line = memoryview(encoder.encode(what) + b"\n")
@@ -46,6 +51,7 @@ def main() -> int:
             line = line[os.write(_OUT, line) :]
 
     if isinstance(first, Replay):
+        begin_to_listen(lambda: False)
         Recorded(first, commands, tell, sys.stderr.write).run()
         return 0
     patience = Patience(
@@ -55,7 +61,7 @@ def main() -> int:
         away_s_max=0.0,
     )
     intake = Intake(first, commands, tell, patience, random.random)
-    threading.Thread(target=listen, name="commands", daemon=True).start()
+    begin_to_listen(lambda: intake.is_listening)
     intake.run()
     while not isinstance(commands.get(), Stop):
         pass  # the last pieces are still being looked at
