@@ -373,6 +373,35 @@ async def test_pollers_grow_with_the_lag_and_keep_the_order(
     assert kafka.committed[group_of(made)] == dict.fromkeys(range(4), 50)
 
 
+async def test_how_far_behind_it_is_is_a_metric(
+    platform: MemoryPlatform, compute: ScriptedCompute, kafka: MemoryKafka
+) -> None:
+    platform.kernel.measures.is_on = True
+    await platform.clock.advance(MINUTE_MS - platform.clock.now_ms() % MINUTE_MS)
+    function = Function(lambda texts, event: Answer(b"null", duration_s=20.0))
+    await function.add(platform, compute, Timeout=60)
+    kafka.add_topic("orders", 2)
+    for number in range(20):
+        kafka.produce("orders", b"%d" % number, partition=number % 2)
+    await map_topic(platform, BatchSize=5)
+    await platform.clock.advance(4 * MINUTE_MS)
+    now_ms = platform.clock.now_ms()
+    found = await platform(
+        "cloudwatch",
+        "GetMetricStatistics",
+        Namespace="AWS/Lambda",
+        MetricName="OffsetLag",
+        Dimensions=[{"Name": "FunctionName", "Value": "f"}],
+        StartTime=utc(now_ms - 10 * MINUTE_MS),
+        EndTime=utc(now_ms),
+        Period=60,
+        Statistics=["Maximum"],
+    )
+    points = sorted(found["Datapoints"], key=lambda one: one["Timestamp"])
+    lags = [point["Maximum"] for point in points]
+    assert 0 < lags[0] < 20 and lags[-1] == 0, lags
+
+
 async def test_poisoned_partition_does_not_stop_others(
     platform: MemoryPlatform, compute: ScriptedCompute, kafka: MemoryKafka
 ) -> None:

@@ -12,6 +12,7 @@ from pileus.services.lambda_.kafka.places import Place
 from pileus.services.lambda_.kafka.processing import KafkaProcessor
 from pileus.services.lambda_.kafka.records import record_of
 from pileus.services.lambda_.kafka.scaling import EVERY_S, bounds_of, pollers_wanted
+from pileus.services.lambda_.measures import noted
 from pileus.services.lambda_.model import KafkaSource, Mapping
 from pileus.services.lambda_.streams.attempts import Runner
 from pileus.services.lambda_.streams.lanes import Lane
@@ -37,6 +38,7 @@ class TopicFollower:
         self, runner: Runner, source: KafkaSource, reader: TopicReader, found: dict[int, Place]
     ) -> None:
         self._mapping: Mapping = runner.mapping
+        self._call = runner.call
         self._clock = runner.call.clock
         self._reader = reader
         self._processor = KafkaProcessor(runner, source, reader, found)
@@ -159,6 +161,8 @@ class TopicFollower:
                 _log.warning("topic of mapping %s: %s", self._mapping.id, error)
                 continue
             lag = sum(bounds[each][1] - self._processor.next_of(each) for each in self._partitions)
+            mapping, values = self._mapping, {"OffsetLag": float(lag)}
+            self._call.note(noted(mapping.function, mapping.qualifier, values))
             handled = self._processor.handled - before
             self.pollers = pollers_wanted(self.pollers, lag, handled, self._bounds)
             await self._adjust()
