@@ -125,6 +125,20 @@ async def test_a_stream_that_is_not_there_is_waited_for(bench: Bench) -> None:
     assert (told["State"], "StateReason" in told) == ("RUNNING", False)
 
 
+async def test_what_is_forgotten_before_it_could_be_delivered_is_counted(bench: Bench) -> None:
+    await begin(bench, Stream="results")
+    await bench("UpdateSource", Name="lobby", KeepResultsSeconds=60)
+    await bench.passing(10)
+    await show(bench, 1, 2, 3)
+    await bench.passing(300_000)
+    assert await bench.starts() == [400]
+    await make_stream(bench)
+    await bench.passing(40_000)
+    (told,) = await deliveries(bench)
+    assert (told["Delivered"], told["Lost"], told["Behind"]) == (1, 2, 0)
+    assert [each["chunk"]["start_ms"] for each in await records(bench)] == [400]
+
+
 async def test_one_target_does_not_hold_up_the_other(bench: Bench) -> None:
     await watch_bus(bench)
     await begin(bench, Stream="nowhere", Bus="default")

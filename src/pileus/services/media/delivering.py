@@ -16,7 +16,7 @@ import msgspec
 
 from pileus.kernel.calls import Call, StreamCall
 from pileus.kernel.kernel import Kernel
-from pileus.ports.log import LogUnavailable, Record, TopicNotFound
+from pileus.ports.log import LogUnavailable, OffsetOutOfRange, Record, TopicNotFound
 from pileus.services.media import store
 from pileus.services.media.delivery_targets import targets_of
 from pileus.services.media.model import Pipeline
@@ -119,6 +119,8 @@ class _Delivery:
                     pause_s = _PAUSE_FIRST_S
             except TopicNotFound:
                 return
+            except OffsetOutOfRange:
+                continue  # forgotten since it was looked for: what is kept now comes next
             except (LogUnavailable, ServiceError, StoreUnavailable) as problem:
                 self._reason = str(problem)
                 what = f"results of {self.what.engine} for {self.what.target.place}"
@@ -138,7 +140,8 @@ class _Delivery:
     async def _once(self) -> None:
         """Deliver what there is, or wait for more."""
         log = self._call.log
-        low, _ = log.bounds(self._topic, 0)
+        low, end = log.bounds(self._topic, 0)
+        self._offset = min(self._offset, end)
         if self._offset < low:  # forgotten before it could be delivered
             self._lost += low - self._offset
             self._offset = low
