@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pileus.ports.intakes import Counts, State
+from pileus.services.media.figures import Health, LaneFigures
 from pileus.testing.fake_nodes import Answer, Program
 from pileus.values.errors import ServiceError
 from pileus.values.times import utc
@@ -83,6 +84,18 @@ async def test_a_lane_tells_how_it_is(bench: Bench) -> None:
     lane = await bench.lane()
     assert (lane["Results"], lane["InstancesAlive"]) == (3, 1)
     assert lane["LastHeartbeatMs"] > beat_ms
+
+
+def test_a_lane_that_has_not_begun_is_not_over() -> None:
+    figures = LaneFigures("lobby", "look")
+    assert (figures.health, figures.shown(0)["State"]) == (Health.IDLE, "RUNNING")
+    one, other = object(), object()
+    figures.begun(one)
+    figures.begun(other)
+    figures.ended(one)  # the one before, which another has followed
+    assert (figures.health, figures.is_live) == (Health.IDLE, True)
+    figures.ended(other)
+    assert (figures.health, figures.shown(0)["State"]) == (Health.ENDED, "ENDED")
 
 
 async def test_an_engine_that_fails_and_recovers_is_told(bench: Bench) -> None:

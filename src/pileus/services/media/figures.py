@@ -90,6 +90,7 @@ class LaneFigures:
         self.results = self.failures = self.dead = self.restarts = self.gated = 0
         self.reason = ""
         self._lane: object = None
+        self._is_over = False
         self._heartbeat_ms = self._gate_seen = self._in_a_row = 0
         self._is_good = False
         self._sample, self._sampled_ms = Sample(), 0
@@ -100,14 +101,14 @@ class LaneFigures:
 
     def begun(self, lane: object) -> None:
         """A lane runs, in the place of any other."""
-        self._lane = lane
+        self._lane, self._is_over = lane, False
         self._gate_seen = self._in_a_row = 0
         self._is_good, self.reason = False, ""
 
     def ended(self, lane: object) -> None:
         """It runs no more."""
         if self._lane is lane:
-            self._lane = None
+            self._lane, self._is_over = None, True
 
     @property
     def is_live(self) -> bool:
@@ -180,7 +181,7 @@ class LaneFigures:
     @property
     def health(self) -> Health:
         """How the engine is."""
-        if not self.is_live:
+        if self._is_over:
             return Health.ENDED
         if self._in_a_row >= _FAILING_AFTER:
             return Health.FAILING
@@ -210,7 +211,7 @@ class LaneFigures:
             "Gated": self.gated,
             "Drops": dict(self.drops),
         }
-        if not self.is_live:
+        if self._is_over:
             told |= {"State": "ENDED", "LagMs": 0, "Waiting": 0, "Instances": 0}
             told |= {"InstancesWanted": 0, "InstancesAlive": 0}
         if self._heartbeat_ms:
