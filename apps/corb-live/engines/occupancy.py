@@ -12,39 +12,28 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import boto3
 from following import Follower
 from line import Line
 
-from pileus.engines import Emit, EngineContext, EngineStream, Frame, Record, stream_engine
+from pileus.engines import Emit, EngineContext, EngineStream, Record, stream_engine
 
-ObjectsOf = Callable[[Any], Sequence[Mapping[str, Any]]]
 CHECKPOINT_EVERY = 10
 """Pictures between checkpoints: after a crash so many are followed again."""
 
 
 @stream_engine
 def follow(stream: EngineStream, emit: Emit, context: EngineContext) -> None:
-    """On the results of an engine that finds persons, from the first to the end of the stream."""
-    follow_with(lambda piece: piece.objects, stream, emit, context)
-
-
-def follow_with(
-    objects_of: ObjectsOf, stream: EngineStream, emit: Emit, context: EngineContext
-) -> None:
-    """On pieces in which ``objects_of`` finds persons."""
+    """From the first result of the stream to its end."""
     follower = Follower(Line.parse(os.environ.get("COUNT_LINE", "0,0.5,1,0.5")), stream.state)
     tell = _Teller(os.environ.get("OCCUPANCY_BUS", ""), context)
     last = None
-    for count, piece in enumerate(stream, 1):
-        seen = follower.see(piece.start_ms, objects_of(piece))
-        emit(piece.start_ms, piece.stop_ms, objects=seen)
-        tell.persons(piece, follower.persons)
-        last = piece
+    for count, record in enumerate(stream, 1):
+        emit(record.start_ms, record.stop_ms, objects=follower.see(record.start_ms, record.objects))
+        tell.persons(record, follower.persons)
+        last = record
         if count % CHECKPOINT_EVERY == 0:
             stream.checkpoint(follower.state())
     if last is not None:
@@ -60,16 +49,16 @@ class _Teller:
         self._client: Any = boto3.client("events") if bus else None
         self._told = -1
 
-    def persons(self, piece: Record | Frame, persons: int) -> None:
+    def persons(self, record: Record, persons: int) -> None:
         """Tell it where it is news."""
         if self._client is None or persons == self._told:
             return
         self._told = persons
         segment = {
-            "source": piece.source,
+            "source": record.source,
             # Told again after a crash it is the same observation, and counts once.
-            "segment": f"live-{self._stream}-{piece.start_ms}",
-            "captured_at_ms": _captured_at_ms(piece),
+            "segment": f"live-{self._stream}-{record.start_ms}",
+            "captured_at_ms": record.data["chunk"]["captured_at_ms"],
             "persons": persons,
         }
         entry = {
@@ -79,10 +68,3 @@ class _Teller:
             "Detail": json.dumps({"segments": [segment]}),
         }
         self._client.put_events(Entries=[entry])
-
-
-def _captured_at_ms(piece: Record | Frame) -> int:
-    """When it was seen, epoch milliseconds: of a picture about now."""
-    if isinstance(piece, Record):
-        return int(piece.data["chunk"]["captured_at_ms"])
-    return round(time.time() * 1000)

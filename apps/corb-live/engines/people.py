@@ -42,11 +42,6 @@ _IS_ALL = os.environ.get("LABELS") == "all"
 @object_engine
 def detect(frames: list[Frame], context: EngineContext) -> list[list[dict[str, Any]]]:
     """A list of objects for every picture, most confident first."""
-    return objects_of(frames)
-
-
-def objects_of(frames: list[Frame]) -> list[list[dict[str, Any]]]:
-    """The same, for other engines."""
     side = _SCRIPT.PICTURE_SIDE
     small = [cv2.resize(each.image, (side, side), interpolation=cv2.INTER_AREA) for each in frames]
     if _IS_ALL:
