@@ -371,3 +371,17 @@ def test_the_doctor_fails_where_the_port_is_somebody_elses(commands: Commands) -
         done = commands.try_pileus("doctor", PILEUS_PORT=str(port))
     assert done.status == 1
     assert "choose another port" in done.out
+
+
+def test_the_doctor_sees_what_the_platform_would_refuse(commands: Commands, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    away = {"PILEUS_HOST": "0.0.0.0", "PILEUS_DATA_DIR": str(tmp_path / "file")}
+    done = commands.try_pileus("doctor", **away)
+    assert done.status == 1
+    assert "is not loopback" in done.out
+    assert "file is no folder" in done.out
+
+
+def test_a_place_that_cannot_be_written_is_a_line_and_no_traceback(commands: Commands) -> None:
+    done = commands.try_pileus("create", "--path", "/proc/service")
+    assert (done.status, done.err) == (1, "pileus: /proc/service: No such file or directory\n")

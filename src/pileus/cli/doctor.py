@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import errno
 import importlib.util
 import json
 import os
@@ -21,7 +20,7 @@ import click
 
 from pileus.adapters.clock_system import SystemClock
 from pileus.adapters.local_node import LocalNodes, LocalNodeSettings, Tier
-from pileus.kernel.settings import Settings
+from pileus.kernel.settings import InvalidSetting, Settings
 from pileus.ports.nodes import NoCapacity
 
 _OLDEST_PYTHON = (3, 11)
@@ -29,10 +28,6 @@ _MEDIA = ("av", "numpy", "cv2", "simplejpeg", "ai_edge_litert")
 _DISK_NEEDED_BYTES = 100e6
 _DISK_WISHED_BYTES = 2e9
 _TIERS = "ABC"
-_PORT_CURES = {
-    errno.EADDRINUSE: "another program has it; choose another port: pileus up --port 4567",
-    errno.EADDRNOTAVAIL: "this machine has no such address; use the default: PILEUS_HOST=127.0.0.1",
-}
 
 
 class Verdict(enum.Enum):
@@ -163,6 +158,12 @@ def _told(why: str, tier: Tier) -> str:
 
 def _port(settings: Settings) -> Finding:
     place = f"{settings.host}:{settings.port}"
+    try:
+        settings.require_loopback()
+    except InvalidSetting as error:
+        return Finding(
+            "port", Verdict.MISSING, str(error), "use the default: PILEUS_HOST=127.0.0.1"
+        )
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -181,7 +182,7 @@ def _taken_port(place: str, error: OSError) -> Finding:
             "port",
             Verdict.MISSING,
             f"{place}: {error.strerror}",
-            _PORT_CURES.get(error.errno or 0, "choose another port: pileus up --port 4567"),
+            "another program has it, or it is for root only; choose another port: pileus up --port 4567",
         )
     return Finding("port", Verdict.GOOD, f"Pileus {version} answers at {place}")
 
@@ -190,10 +191,9 @@ def _disk(data_dir: Path) -> Finding:
     place = data_dir.absolute()
     while not place.exists():
         place = place.parent
-    if not os.access(place, os.W_OK):
-        return Finding(
-            "data", Verdict.MISSING, f"{place} cannot be written", "choose another: --data DIR"
-        )
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        wrong = "cannot be written" if place.is_dir() else "is no folder"
+        return Finding("data", Verdict.MISSING, f"{place} {wrong}", "choose another: --data DIR")
     free = shutil.disk_usage(place).free
     found = f"{free / 1e9:.1f} GB free for {data_dir}"
     if free < _DISK_NEEDED_BYTES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -66,6 +67,15 @@ def main() -> None:
         sys.exit(1)
     except PileusError as error:
         click.echo(f"pileus: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        # Whoever reads has enough (`pileus ps | head`); Python would complain about it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        click.echo(f"pileus: {error.filename}: {error.strerror}", err=True)
         sys.exit(1)
 
 

@@ -136,12 +136,17 @@ def _clusters(api: Api) -> list[dict[str, Any]]:
 
 
 def _used(pairs: list[dict[str, str]]) -> dict[str, float]:
-    """What the platform metered, out of a list of names and values."""
+    """What the platform metered, out of a list of names and values; what is whole is told whole."""
     return {
-        pair["name"].removeprefix(_METERED).replace("-", "_"): float(pair["value"])
+        pair["name"].removeprefix(_METERED).replace("-", "_"): _number(pair["value"])
         for pair in pairs
         if pair["name"].startswith(_METERED)
     }
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    return int(value) if value.is_integer() else value
 
 
 _PARTS = {

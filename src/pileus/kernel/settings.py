@@ -91,6 +91,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         parse_aliases(settings.image_aliases)
         return settings
 
+    def require_loopback(self) -> None:
+        """Raise InvalidSetting for a host beyond loopback: the default credentials are known to all."""
+        if self.host not in _LOOPBACK:
+            raise InvalidSetting(
+                f"host {self.host!r} is not loopback: the credentials test/test would be open to "
+                "everyone who can reach it. Use an SSH tunnel or a proxy that authenticates."
+            )
+
     @property
     def aliases(self) -> dict[str, str]:
         """``image_aliases`` as a mapping."""
@@ -114,6 +122,7 @@ def parse_aliases(text: str) -> dict[str, str]:
 
 SECRET = frozenset({"twilio_auth_token"})
 """Settings whose values are never shown."""
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _PORT_MAX = 65535
 _BOOLEANS: dict[str, bool] = {
     "1": True,

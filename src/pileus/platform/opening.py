@@ -22,11 +22,10 @@ from pileus.gateway.aws import AwsFront
 from pileus.gateway.server import Server, WebSocketHandler
 from pileus.kernel.credentials import Credentials
 from pileus.kernel.kernel import Kernel
-from pileus.kernel.settings import InvalidSetting, Settings
+from pileus.kernel.settings import Settings
 from pileus.platform.running import Platform
 from pileus.protocols.http import HttpRequest, HttpResponse
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 WINGS = {
     "pileus.compute.images": "images",
     "pileus.compute.log_shipping": "logs",
@@ -48,11 +47,7 @@ async def start(settings: Settings) -> Platform:
         SandboxTooWeak: the machine gives no sandbox as strong as asked for.
         OSError: the port cannot be bound.
     """
-    if settings.host not in _LOOPBACK:
-        raise InvalidSetting(
-            f"host {settings.host!r} is not loopback: the credentials test/test would be open to "
-            "everyone who can reach it. Use an SSH tunnel or a proxy that authenticates."
-        )
+    settings.require_loopback()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     lock = FolderLock(settings.data_dir)
     if settings.tier != "C":

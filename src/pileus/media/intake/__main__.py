@@ -66,7 +66,9 @@ def main() -> int:
     while not isinstance(commands.get(), Stop):
         pass  # the last pieces are still being looked at
     intake.close()
-    return 0
+    sys.stderr.flush()
+    # The thread still reads standard input, and an interpreter that ends in order dies of that now and then.
+    os._exit(0)
 
 
 if __name__ == "__main__":
