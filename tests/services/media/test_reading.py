@@ -79,6 +79,30 @@ async def test_a_file_that_is_read_again_begins_again(bench: Bench) -> None:
     assert await _starts(bench, FromMs=200) == [200, 400, 200, 400]
 
 
+async def test_a_file_that_was_read_is_not_read_again_by_a_new_platform(bench: Bench) -> None:
+    await _seen(bench, 3, Url="file:/v.mkv")
+    bench.intake.tell(State(state="ended"))
+    bench.intake.end()
+    await bench.passing(100)
+    await bench.restart()
+    assert bench.intakes.started == []
+    assert (await bench("DescribeSource", Name="lobby"))["Source"]["State"] == "ENDED"
+    assert (await _read(bench))["Complete"]
+    await bench("UpdateSource", Name="lobby", KeepBytes=1)
+    await bench.passing(10)
+    assert len(bench.intakes.started) == 1  # somebody asked for it
+
+
+async def test_a_file_whose_end_was_read_and_not_looked_at_goes_on(bench: Bench) -> None:
+    await _seen(bench, 3, Url="file:/v.mkv")
+    bench.intake.tell(State(state="ended"))
+    await bench.passing(100)
+    await bench.restart()  # between what the source says of itself and its end
+    bench.intake.show(1, 2, 3, 4)
+    await bench.passing(100)
+    assert await _starts(bench, FromMs=0) == [0, 200, 400, 600]
+
+
 async def test_after_the_end_of_a_source_there_is_nothing_to_wait_for(bench: Bench) -> None:
     await _seen(bench, 2, Url="file:/v.mkv")
     told = await _read(bench)

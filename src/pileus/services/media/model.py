@@ -22,6 +22,7 @@ class Source(msgspec.Struct, kw_only=True):
         copy_to: ``s3://bucket/prefix`` that finished segments are copied to; empty: nowhere.
         is_listening: publishers connect to the url.
         push_key: what a publisher shows; empty where the source is pulled.
+        finished: the ``stream`` whose end was reached, and looked at by every engine.
     """
 
     name: str
@@ -45,6 +46,12 @@ class Source(msgspec.Struct, kw_only=True):
     revision: int = 0
     push_key: str = ""
     is_listening: bool = False
+    finished: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        """A file that was read to its end, and is read again only when somebody asks."""
+        return not self.is_live and self.state == ENDED and self.finished == self.stream != ""
 
 
 class EngineInput(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,13 +42,15 @@ class Streams:
         self._known: dict[_Key, Known] = {}
 
     async def recover(self, call: StreamCall) -> None:
-        """Store what a killed platform had not, then read every source of a space that is enabled."""
+        """Store what a killed platform had not, then read every source of a space that is enabled; no file
+        that was read to its end."""
         await self._spools.recover(call)
         for source in call.read(lambda view: list(store.every(view.state, "source"))):
             if source.url == PUSHED and source.state in _CUT_SHORT:
                 reason = "The platform was started anew; nobody pushes now."
                 await _note_state(call, source.name, ENDED, reason)
-            self.follow(call, source.name)
+            if not source.is_done:
+                self.follow(call, source.name)
 
     async def prepare(self, call: StreamCall, name: str) -> None:
         """Make sure that a new source finds nothing of an older one of its name."""
@@ -198,7 +200,10 @@ class _Following:
             source: Source | None = store.find(write.state, "source", self._name)
             if source is None or not source.is_enabled:
                 return None
-            if source.is_live or not source.stream or source.state not in _CUT_SHORT:
+            # Its end was read, but not everything looked at.
+            is_half_done = source.state == ENDED and source.finished != source.stream
+            is_cut_short = source.state in _CUT_SHORT or is_half_done
+            if source.is_live or not source.stream or not is_cut_short:
                 source.stream = f"{write.now_ms:015d}"
             if not source.epoch_ms or not source.is_live:
                 source.epoch_ms = write.now_ms
@@ -238,6 +243,7 @@ class _Following:
                     self.is_over = True
                     self._publishing_over(self._failure)
                     await self.lanes.drain(is_forced=told.is_forced)
+                    await self._finish(source.stream)
                     return True
             return False
         finally:
@@ -246,6 +252,17 @@ class _Following:
             self.lanes.gone()
             self._previews.end(self._key)
             await intake.close()
+
+    async def _finish(self, stream: str) -> None:
+        """Every engine has looked at all of this life of the source."""
+
+        def step(write: WriteCall) -> None:
+            source: Source | None = store.find(write.state, "source", self._name)
+            if source is not None and source.stream == stream:
+                source.finished = stream
+                store.put(write.state, "source", source)
+
+        await self._call.write_at_last(step, f"source {self._name}")
 
     async def _take(self, told: messages.Told) -> None:
         """Act on what the process says."""
