@@ -73,7 +73,7 @@ export class LaneTable {
     const said = make("span.state", { data: { state } }, state.toLowerCase());
     const status = cell("State", said);
     if (lane?.StateReason) status.append(make("small", { title: lane.StateReason }, lane.StateReason));
-    const rate = lane?.ResultsPerSecond ? [make("small", {}, `${lane.ResultsPerSecond.toFixed(1)} /s`)] : [];
+    const rate = lane?.ResultsPerSecond && state !== "ENDED" ? [make("small", {}, `${lane.ResultsPerSecond.toFixed(1)} /s`)] : [];
     const results = cell("Results", make("span", {}, lane ? whole(lane.Results) : "–", ...rate), "num");
     const off = make("button", {
       type: "button", textContent: "Take off", aria: { label: `Take ${name} off` },

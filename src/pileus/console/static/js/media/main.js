@@ -73,7 +73,8 @@ desk.on(({ Sources }) => {
   if (shown && !desk.source(shown.name)) choose(null);
   shown?.results.align(desk.enginesOn(shown.name));
   if (shown || !Sources.length) return;
-  choose((desk.source(wished) ?? Sources.find(({ State }) => State === "LIVE") ?? Sources[0]).Name);
+  const best = Sources.find(({ State }) => State === "LIVE") ?? Sources.find(({ Newest }) => Newest);
+  choose((desk.source(wished) ?? best ?? Sources[0]).Name);
 });
 live.on("hello", (hello) => {
   stage.now = hello.now_ms;

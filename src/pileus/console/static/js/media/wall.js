@@ -19,7 +19,7 @@ export function summary(documents) {
       if (words.length) said = `“${words.slice(-WORDS_SHOWN).map(({ word }) => word).join(" ")}”`;
     }
   }
-  return [[...counts].map(([label, many]) => count(many, label)).join(" · "), said].filter(Boolean).join(" ");
+  return [[...counts].map(([label, many]) => count(many, label)).join(" · "), said].filter(Boolean).join(" · ");
 }
 
 function countOf(objects) {
