@@ -136,7 +136,7 @@ def test_sources_are_added_by_hand(newsroom: Commands) -> None:
     ("arguments", "status", "words"),
     [
         (("source", "add", "a", "nofile.mp4"), 1, "nofile.mp4: no such file, and no address such"),
-        (("source", "add", "a", "gopher://h"), 1, "a source's address begins with one of device"),
+        (("source", "add", "a", "gopher://h"), 1, "a source's address begins with one of alsa"),
         (("source", "add", "a", "rtsp://h/1", "--segment", "0.1s"), 2, "0.5 s to 60 s"),
         (("source", "add", "a", "rtsp://h/1", "--keep", "long"), 1, "expected a span such as 2s"),
         (("source", "add", "lobby", "rtsp://h/1"), 1, "There is a source lobby already."),
