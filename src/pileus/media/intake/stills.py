@@ -23,6 +23,8 @@ def still(video: Any, packet: Packet[Any]) -> bytes:
     decoder = av.CodecContext.create(video.codec_context.name, "r")
     assert isinstance(decoder, VideoCodecContext)
     decoder.thread_count = 1
+    # Old codecs (MPEG-4 as Microsoft had it) do not say in their packets how large a picture is.
+    decoder.width, decoder.height = video.codec_context.width, video.codec_context.height
     if video.codec_context.extradata:
         decoder.extradata = video.codec_context.extradata
     try:
