@@ -6,7 +6,7 @@ import asyncio
 import socket
 
 from pileus.ports.intakes import InletClosed
-from pileus.values.inlet_frames import BEGIN, CUT, DATA, END, HEAD
+from pileus.values.inlet_frames import BEGIN, CUT, DATA, END, HEAD, OFFER
 
 
 class LocalInlet:
@@ -18,9 +18,12 @@ class LocalInlet:
 
     async def begin(self) -> None:
         """Tell the process that a publisher has come."""
-        if self._writer is None:
-            _, self._writer = await asyncio.open_connection(sock=self._socket)
         await self._send(HEAD.pack(BEGIN, 0))
+
+    async def offer(self, sdp: str) -> None:
+        """Hand the process a publisher's offer."""
+        raw = sdp.encode()
+        await self._send(HEAD.pack(OFFER, len(raw)), raw)
 
     async def write(self, data: bytes) -> None:
         """Send bytes; waits while the process does not read them."""
@@ -32,7 +35,8 @@ class LocalInlet:
         await self._send(HEAD.pack(END if is_clean else CUT, 0))
 
     async def _send(self, *parts: bytes) -> None:
-        assert self._writer is not None
+        if self._writer is None:
+            _, self._writer = await asyncio.open_connection(sock=self._socket)
         try:
             self._writer.writelines(parts)
             await self._writer.drain()

@@ -24,9 +24,12 @@ MEDIA = "media/"
 """Live media: ``<account>/<region>/<source>/<what>``; all but what is pushed is the page's."""
 
 
+_PUSHED = re.compile(r"/(?:push|whip(?:/[0-9a-f-]+)?)$")
+
+
 def is_push(request: HttpRequest) -> bool:
     """Whether somebody pushes media."""
-    return request.path.endswith("/push")
+    return _PUSHED.search(request.path) is not None
 
 
 def is_registry(request: HttpRequest) -> bool:

@@ -1,5 +1,7 @@
 """Media that clients push: ``/_pileus/media/<account>/<region>/<source>/push``.
 
+``…/whip`` takes WebRTC (WHIP, RFC 9725).
+
 ``POST`` or ``PUT`` of Matroska, WebM, MPEG-TS or fragmented MP4, whole or chunked; or a WebSocket whose binary
 messages are such bytes, as a browser's MediaRecorder makes them, and whose text message ``{"event": "end"}`` ends
 it cleanly. Who pushes shows the source's push key (``Authorization: Bearer <key>`` or ``?key=<key>``) or signs the
@@ -23,7 +25,8 @@ from pileus.protocols.targets import Target
 from pileus.values.context import Principal
 from pileus.values.errors import ServiceError
 
-PATH = re.compile(r"/_pileus/media/([0-9]{12})/([a-z0-9-]+)/([^/]+)/push")
+PATH = re.compile(r"/_pileus/media/([0-9]{12})/([a-z0-9-]+)/([^/]+)/(push|whip)(?:/([0-9a-f-]+))?")
+_OFFER_BYTES_MAX = 64 * 1024
 _GONE = 4000
 """WebSocket codes of our own: this plus the HTTP status, such as 4403."""
 _REASON_BYTES_MAX = 120
@@ -49,6 +52,10 @@ class Pushes(Protocol):
 
     def publish(self, place: Any, /) -> Awaitable[Published]: ...
 
+    def offer(self, place: Any, sdp: str, /) -> Awaitable[tuple[str, str]]: ...
+
+    def hang_up(self, place: Any, name: str, /) -> Awaitable[None]: ...
+
 
 class PlaceMaker(Protocol):
     """Makes what the room calls a source by."""
@@ -70,6 +77,9 @@ class MediaPush:
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """200 when all was read; 403, 404, 409 (somebody pushes already), 422 (it cannot be read)."""
+        match = PATH.fullmatch(request.path)
+        if match is not None and match[4] == "whip":
+            return await self._whip(request, match[5] or "")
         if request.method not in ("POST", "PUT"):
             return _told(405, "MethodNotAllowed", "Media is POSTed here, or sent over a WebSocket.")
         # It is told below when the client goes away: what came before is kept.
@@ -81,9 +91,30 @@ class MediaPush:
             return _told(error.status, error.code, error.message)
         return HttpResponse(200, _JSON, b'{"State": "ENDED"}')
 
+    async def _whip(self, request: HttpRequest, session: str) -> HttpResponse:
+        """RFC 9725: an offer is POSTed, the session that comes of it DELETEd."""
+        if request.method != ("DELETE" if session else "POST"):
+            return _told(405, "MethodNotAllowed", "Offers are POSTed here, sessions DELETEd.")
+        try:
+            place = await self._checked(request)
+            if session:
+                await self._pushes.hang_up(place, session)
+                return HttpResponse(200)
+            if request.headers.get("content-type", "").partition(";")[0] != "application/sdp":
+                return _told(415, "UnsupportedMediaType", "An offer is application/sdp.")
+            offer = (await request.body.read(_OFFER_BYTES_MAX)).decode()
+            name, answer = await self._pushes.offer(place, offer)
+        except ServiceError as error:
+            return _told(error.status, error.code, error.message)
+        except ValueError:
+            return _told(400, "ValidationException", "An offer is text of at most 64 KiB.")
+        headers = [("Content-Type", "application/sdp"), ("Location", f"{request.path}/{name}")]
+        return HttpResponse(201, headers, answer.encode())
+
     def websocket(self, request: HttpRequest) -> WebSocketHandler | None:
         """The handler of an upgrade; a refusal is told by the close frame, which a browser can see."""
-        if PATH.fullmatch(request.path) is None:
+        match = PATH.fullmatch(request.path)
+        if match is None or match[4] != "push":
             return None
 
         async def handle(socket: WebSocket) -> None:

@@ -189,7 +189,19 @@ class End(msgspec.Struct, tag="end", tag_field="is", kw_only=True):
     is_forced: bool
 
 
-Told = State | Format | Segment | Recording | Chunk | Decoded | Preview | Counts | End
+class Answer(msgspec.Struct, tag="answer", tag_field="is", kw_only=True):
+    """The answer to a publisher's offer (SDP)."""
+
+    sdp: str
+
+
+class Left(msgspec.Struct, tag="left", tag_field="is", kw_only=True):
+    """A publisher that came with an offer has gone."""
+
+
+Told = (
+    Answer | Left | State | Format | Segment | Recording | Chunk | Decoded | Preview | Counts | End
+)
 
 
 PUSHED = "push:"
@@ -205,6 +217,13 @@ class Inlet(Protocol):
 
     async def begin(self) -> None:
         """A publisher has come. Raises InletClosed."""
+        ...
+
+    async def offer(self, sdp: str) -> None:
+        """A publisher has come by WebRTC: the process tells its ``Answer``, and when it has ``Left``.
+
+        Raises InletClosed.
+        """
         ...
 
     async def write(self, data: bytes) -> None:

@@ -33,6 +33,10 @@ class FakeInlet:
         """A publisher comes."""
         self._take("begin")
 
+    async def offer(self, sdp: str) -> None:
+        """A publisher comes by WebRTC."""
+        self._take(f"offer {sdp}")
+
     async def write(self, data: bytes) -> None:
         """Its bytes."""
         self._take(data)

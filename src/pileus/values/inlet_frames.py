@@ -6,5 +6,5 @@ import struct
 
 HEAD = struct.Struct(">BI")
 """Kind, and length of what follows in bytes."""
-BEGIN, DATA, END, CUT = 1, 2, 3, 4
-"""A publisher comes; its bytes; it has ended; it was cut off."""
+BEGIN, DATA, END, CUT, OFFER = 1, 2, 3, 4, 5
+"""A publisher comes; its bytes; it has ended; it was cut off; one comes by WebRTC, with this offer."""

@@ -65,6 +65,11 @@ class Pushed:
     def until_state(self, state: str) -> dict[str, Any]:
         return self.until(lambda told: told["State"] == state)
 
+    def until_segments(self, count: int) -> None:
+        """Until so much is recorded."""
+        listed = self.media.list_segments
+        self.until(lambda _: len(listed(Source=self.name)["Segments"]) >= count)
+
     def open(self, key: str | None = None) -> Sending:
         return Sending(self.url, {"Authorization": f"Bearer {self.key if key is None else key}"})
 

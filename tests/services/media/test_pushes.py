@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pileus.ports.intakes import PUSHED, State
+from pileus.ports.intakes import PUSHED, Answer, Left, State
 from pileus.services.media.pushes import Place, Pushes
 from pileus.values.context import Principal
 from pileus.values.errors import ServiceError
@@ -107,6 +107,51 @@ async def test_a_life_begins_with_the_next_publisher(bench: Bench) -> None:
         await bench.passing(10)
     first, second = bench.intakes.started
     assert first.opened.stream != second.opened.stream
+
+
+async def test_a_publisher_by_webrtc_is_answered_and_hangs_up(bench: Bench) -> None:
+    pushes = await pushed(bench)
+    offering = asyncio.ensure_future(pushes.offer(HERE, "offered"))
+    await bench.passing(10)
+    assert bench.intake.inlet.came == ["offer offered"]
+    bench.intake.tell(Answer(sdp="answered"))
+    await bench.passing(10)
+    name, answer = offering.result()
+    assert answer == "answered"
+    assert (await refusal(pushes.publish(HERE)))[1] == 409
+    assert (await refusal(pushes.hang_up(HERE, "another")))[1] == 404
+    ending = asyncio.ensure_future(pushes.hang_up(HERE, name))
+    await bench.passing(10)
+    assert bench.intake.inlet.came[-1] == "end"
+    bench.intake.end()
+    await bench.passing(10)
+    assert ending.done() and ending.result() is None
+    assert (await refusal(pushes.hang_up(HERE, name)))[1] == 404
+
+
+async def test_a_publisher_by_webrtc_that_vanishes_leaves_its_place(bench: Bench) -> None:
+    pushes = await pushed(bench)
+    offering = asyncio.ensure_future(pushes.offer(HERE, "offered"))
+    await bench.passing(10)
+    bench.intake.tell(Answer(sdp="answered"))
+    await bench.passing(10)
+    name, _ = offering.result()
+    bench.intake.tell(Left())
+    await bench.passing(10)
+    assert (await refusal(pushes.hang_up(HERE, name)))[1] == 404
+    await (await pushes.publish(HERE)).begin()
+    assert bench.intake.inlet.came == ["offer offered", "begin"]
+
+
+async def test_an_offer_that_means_nothing(bench: Bench) -> None:
+    pushes = await pushed(bench)
+    offering = asyncio.ensure_future(pushes.offer(HERE, "nonsense"))
+    await bench.passing(10)
+    bench.intake.tell(State(state="failed", reason="no offer"))
+    bench.intake.end(is_forced=True)
+    await bench.passing(10)
+    assert (await refusal(offering))[0] == "SourceNotReadableException"
+    await (await pushes.publish(HERE)).begin()
 
 
 async def test_keys(bench: Bench) -> None:

@@ -72,4 +72,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # The thread that reads commands may wait for one: the interpreter could not end in order.
+    os._exit(main())

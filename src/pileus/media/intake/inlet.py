@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 
 from pileus.media.units import SourceError
-from pileus.values.inlet_frames import BEGIN, CUT, DATA, END, HEAD
+from pileus.values.inlet_frames import BEGIN, CUT, DATA, END, HEAD, OFFER
 
 _POLL_S = 0.2
 
@@ -21,20 +21,30 @@ class Inlet:
         self._mono_s, self._idle = mono_s, idle
         self.is_closed = False
 
-    def publisher(self, within_s: float) -> Publisher | None:
-        """The next publisher; None where none comes in time."""
+    def publisher(self, within_s: float) -> Publisher | str | None:
+        """The next publisher, or the offer of one that comes by WebRTC; None where none comes in time."""
         until_s = self._mono_s() + within_s
         while not self.is_readable():
             if self.is_closed or self._mono_s() >= until_s:
                 return None
-        kind, _ = self.head()
+        kind, length = self.head()
+        if kind == OFFER:
+            return self._text(length)
+        if kind in (END, CUT):
+            return self.publisher(within_s)  # of one that is gone already
         if kind != BEGIN:
             raise SourceError(f"The inlet begins with {kind}.")
         return Publisher(self)
 
-    def is_readable(self) -> bool:
+    def _text(self, length: int) -> str:
+        raw = b""
+        while len(raw) < length and (part := self.receive(length - len(raw))):
+            raw += part
+        return raw.decode()
+
+    def is_readable(self, within_s: float = _POLL_S) -> bool:
         """Whether something came within a moment."""
-        readable, _, _ = select.select([self._socket], [], [], _POLL_S)
+        readable, _, _ = select.select([self._socket], [], [], within_s)
         if not readable and not self._idle():
             self.is_closed = True
         return bool(readable)
@@ -84,12 +94,18 @@ class Publisher:
                 self._left -= len(data)
                 self.is_over = not data
                 return data
-            kind, length = self._inlet.head()
-            if kind == DATA:
-                self._left = length
-            else:
-                self.is_over, self.is_clean = True, kind == END
+            self._frame()
         return b""
+
+    def _frame(self) -> None:
+        kind, length = self._inlet.head()
+        if kind == DATA:
+            self._left = length
+        else:
+            self.is_over, self.is_clean = True, kind == END
+
+    def close(self) -> None:
+        """It is read no more."""
 
     def _wait(self) -> None:
         is_silent, waited_s = False, 0.0

@@ -18,6 +18,7 @@ from pileus.media.intake.packets import Connection, Stalled, Timed
 from pileus.media.intake.previews import Previews
 from pileus.media.intake.program import Program
 from pileus.media.intake.recorder import CannotRecord, Recorder
+from pileus.media.intake.whip import WhipPublisher
 from pileus.media.units import SourceCounts, SourceError
 from pileus.media.upload import Patience
 from pileus.ports import intakes as messages
@@ -138,14 +139,18 @@ class Intake:
         """One publisher after another, while each was cut off and the next comes soon."""
         inlet = Inlet(self._open.inlet_fd, self._patience.mono_s, self._goes_on)
         self._state("connecting")
-        while (publisher := inlet.publisher(self._open.linger_s)) is not None:
-            self._watch(publisher)
+        while (came := inlet.publisher(self._open.linger_s)) is not None:
+            publisher = self._welcome(inlet, came)
             try:
                 self._connect(dataclasses.replace(location, file=publisher))
             except (SourceError, CannotRecord):
                 self._check_stopped()
                 if publisher.is_clean or not publisher.is_over:
                     raise
+            finally:
+                publisher.close()
+                if isinstance(came, str):
+                    self._tell(messages.Left())
             self._check_stopped()
             if publisher.is_clean:
                 self._state("ended")
@@ -154,14 +159,23 @@ class Intake:
         self._check_stopped()
         raise _CutOff("The publisher was cut off and did not come back.")
 
-    def _watch(self, publisher: Publisher) -> None:
-        """A publisher that is silent is not hung up on: it may have nothing to show."""
+    def _welcome(self, inlet: Inlet, came: Publisher | str) -> Publisher:
+        """A publisher, one by WebRTC answered. One that is silent is not hung up on: it may have nothing to
+        show."""
+        if isinstance(came, str):
+            publisher: Publisher = WhipPublisher(inlet, came, self._answered)
+        else:
+            publisher = came
         before = self._connections
         publisher.silent_s = self._open.stall_s
         publisher.on_silence = lambda: self._state("stalled", "The publisher sends nothing.")
         publisher.on_sound = lambda: self._state(
             "live" if self._connections > before else "connecting"
         )
+        return publisher
+
+    def _answered(self, sdp: str) -> None:
+        self._tell(messages.Answer(sdp=sdp))
 
     def _pause(self, pause_s: float, reason: str) -> None:
         self._state("failed", reason, round(pause_s * 1000))
@@ -215,7 +229,6 @@ class Intake:
         if self._began_s is None:
             self._began_s = self._patience.mono_s()
         video, audio = connection.video, connection.audio
-        self._state("live")
         self._tell(
             messages.Format(
                 video=video.codec_context.name if video else "",
@@ -226,6 +239,7 @@ class Intake:
                 sample_rate=audio.codec_context.sample_rate or 0 if audio else 0,
             )
         )
+        self._state("live")
 
     def _take(self, timed: Timed, recorder: Recorder | None, *, is_live: bool) -> None:
         self._obey()

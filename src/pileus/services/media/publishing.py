@@ -17,6 +17,7 @@ class Publishing:
         self._source = source
         self._inlet: asyncio.Future[Inlet] = asyncio.get_running_loop().create_future()
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.is_ended = False
 
     # -- the publisher's side ---------------------------------------------------------------
@@ -24,6 +25,16 @@ class Publishing:
     async def begin(self) -> None:
         """Wait for the process and tell it. Raises SourceNotReadableException."""
         await self._unless_over(self._begin())
+
+    async def offer(self, sdp: str) -> str:
+        """Begin with a publisher that comes by WebRTC; the answer. Raises SourceNotReadableException."""
+        await self._unless_over(self._offer(sdp))
+        return self._answer.result()
+
+    async def _offer(self, sdp: str) -> None:
+        inlet = await asyncio.shield(self._inlet)
+        await inlet.offer(sdp)
+        await asyncio.shield(self._answer)
 
     async def write(self, data: bytes) -> None:
         """Hand on bytes, once the process has room for them. Raises SourceNotReadableException: it cannot
@@ -75,6 +86,11 @@ class Publishing:
         """A process is there to read it."""
         if not self._inlet.done():
             self._inlet.set_result(inlet)
+
+    def answered(self, sdp: str) -> None:
+        """The process has answered the offer."""
+        if not self._answer.done():
+            self._answer.set_result(sdp)
 
     def over(self, reason: str) -> None:
         """Nothing is read any more; ``reason`` is empty where all was."""

@@ -14,6 +14,7 @@ from pileus.services.media.model import Source
 from pileus.services.media.publishing import Publishing
 from pileus.services.media.streams import Streams
 from pileus.values.context import CallContext, Principal
+from pileus.values.errors import ServiceError
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -29,6 +30,7 @@ class Pushes:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+        self._sessions: dict[str, tuple[Place, Publishing]] = {}
 
     def check_key(self, place: Place, key: str) -> None:
         """Raise AccessDeniedException unless the key is the source's: also where there is no source, so
@@ -64,6 +66,32 @@ class Pushes:
         if not source.is_enabled:
             raise errors.switched_off(place.source)
         return await self._kernel.part(Streams).publish(self._call(place), place.source)
+
+    async def offer(self, place: Place, sdp: str) -> tuple[str, str]:
+        """Begin to push by WebRTC: a name for the session, and the answer. Raises as :meth:`publish`, and
+        SourceNotReadableException."""
+        publishing = await self.publish(place)
+        try:
+            answer = await publishing.offer(sdp)
+        except ServiceError:
+            publishing.is_ended = True
+            raise
+        self._sessions = {
+            name: (where, each)
+            for name, (where, each) in self._sessions.items()
+            if not each.is_ended
+        }
+        name = self._call(place).new_id()
+        self._sessions[name] = (place, publishing)
+        return name, answer
+
+    async def hang_up(self, place: Place, name: str) -> None:
+        """End a session. Raises ResourceNotFoundException, SourceNotReadableException."""
+        found = self._sessions.get(name)
+        if found is None or found[0] != place or found[1].is_ended:
+            raise errors.not_found("session", name)
+        del self._sessions[name]
+        await found[1].end(is_clean=True)
 
     def _find(self, place: Place) -> Source | None:
         found: Source | None = self._call(place).read(

@@ -279,6 +279,8 @@ class _Following:
         elif isinstance(told, messages.State):
             self._failure = told.reason if told.state == "failed" else ""
             await _note_state(self._call, self._name, told.state.upper(), told.reason)
+        elif isinstance(told, messages.Answer | messages.Left):
+            self._heard(told)
         elif isinstance(told, messages.Format):
             self.known.format = told
         elif isinstance(told, messages.Counts):
@@ -295,6 +297,15 @@ class _Following:
         if self._intake is not None:
             self._publishing.opened(self._intake.inlet)
         return self._publishing
+
+    def _heard(self, told: messages.Answer | messages.Left) -> None:
+        """Of a publisher that came with an offer."""
+        if self._publishing is None:
+            return
+        if isinstance(told, messages.Answer):
+            self._publishing.answered(told.sdp)
+        else:
+            self._publishing.is_ended = True
 
     def _publishing_over(self, reason: str) -> None:
         if self._publishing is not None:
