@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.unit.media.videos import every, write_video
 
 from pileus.adapters.local_intakes import LocalIntakes
-from pileus.ports.intakes import End, Open, Segment, State, Told
+from pileus.ports.intakes import (
+    Attach,
+    Chunk,
+    Credit,
+    Decoded,
+    End,
+    Open,
+    Segment,
+    State,
+    Told,
+)
 from pileus.values.spool_names import SpoolName, unfinished_name, writer_of
 
 
@@ -87,3 +99,37 @@ async def test_what_the_dead_had_not_finished_goes_and_the_rest_stays(
     assert sorted(each.name for each in spool.iterdir()) == [
         unfinished_name(1, 2), finished.name,
     ]  # fmt: skip
+
+
+async def test_a_recording_is_read_again_as_fast_as_it_is_taken(
+    intakes: LocalIntakes, tmp_path: Path
+) -> None:
+    write_video(tmp_path / "v.mkv", every(40, 50), codec="libx264", key_every=25)
+    data = (tmp_path / "v.mkv").read_bytes()
+    segment = Segment(
+        path="",
+        stream="7",
+        start_ms=0,
+        stop_ms=1960,
+        captured_at_ms=5000,
+        size_bytes=1,
+        pictures=50,
+    )
+
+    async def read() -> AsyncIterator[bytes]:
+        yield data
+
+    replay = await intakes.replay("recording", Attach(id="r", kind="frames", rate=5.0, slots=4))
+    await replay.feed(segment, read())
+    replay.send(Credit(upto=3))
+    told = replay.told()
+    chunks = [await anext(told) for _ in range(3)]
+    assert all(isinstance(each, Chunk) and each.stream == "7" for each in chunks)
+    replay.send(Credit(upto=99))
+    assert len([await anext(told) for _ in range(7)]) == 7
+    assert isinstance(await anext(told), Decoded)
+    rings = os.listdir(intakes.rings_dir)
+    assert os.listdir(f"{intakes.rings_dir}/{rings[0]}") == ["r-1"]  # the segment is deleted
+    await replay.close()
+    assert os.listdir(intakes.rings_dir) == []
+    await intakes.close()
