@@ -67,6 +67,20 @@ async def test_more_instances_while_the_lag_is_high(bench: Bench) -> None:
     assert starts == sorted(set(starts))
 
 
+@pytest.mark.parametrize(("window_ms", "calls"), [(0, 41), (1000, 20)])
+async def test_under_load_a_window_forms_batches(bench: Bench, window_ms: int, calls: int) -> None:
+    bench.programs["look.look"] = looking(person, duration_s=0.9)
+    batch = {"Size": 4, "WindowMs": window_ms}
+    await bench.engine(Scale={"Min": 6, "Max": 6}, Batch=batch, WhenBehind="oldest")
+    await bench.pipeline("look")
+    for number in range(1, 41):
+        bench.intake.show(number)
+        await bench.passing(200)
+    await bench.passing(3000)
+    assert await bench.starts() == [200 * number for number in range(40)]
+    assert sum(link.calls for link in bench.nodes.links) < calls
+
+
 async def test_a_piece_that_always_fails_is_told_and_the_others_pass(bench: Bench) -> None:
     def look(number: int) -> object:
         return 7 if number == 2 else person(number)  # 7 is no result

@@ -175,8 +175,9 @@ class Feed:
         if not self._recent or self._recent[0].stream != self.taken.stream:
             return False
         is_held = len(new) < len(self._recent)
-        next_ms = max(self.taken.ms, self._from_ms) + self._step_ms * 1.5
-        return is_held or new[0].start_ms <= next_ms
+        return is_held or new[0].start_ms <= max(
+            self.taken.ms + self._step_ms * 1.5, self._from_ms + self._step_ms / 2
+        )
 
     def _is_all_replayed(self) -> bool:
         """Whether every finished segment was, and the ring reaches back to the one under way."""
@@ -185,7 +186,8 @@ class Feed:
         if self._cut is None:
             return True
         oldest = self._recent[0] if self._recent else None
-        return oldest is not None and oldest.start_ms <= self._cut.ms + self._step_ms * 1.5
+        # Pieces are a step apart: none is missing between.
+        return oldest is not None and oldest.start_ms <= self._cut.ms + self._step_ms / 2
 
     def _note_hole(self, until_ms: int) -> None:
         """Count what lies between what was had last and what is there next."""

@@ -43,6 +43,7 @@ class LaneSet:
         self._stream = ""
         self._segment_ms = 2000
         self._cut_ms: int | None = None
+        self._is_joining = False
 
     def get(self, engine: str) -> ObjectLane | StreamLane | None:
         """The lane of an engine, if it runs."""
@@ -115,8 +116,12 @@ class LaneSet:
 
     # -- lanes ------------------------------------------------------------------------------
 
-    async def align(self) -> None:
-        """Have a lane for every engine of the source's pipelines, and an input for every wish."""
+    async def align(self, *, is_joining: bool = False) -> None:
+        """Have a lane for every engine of the source's pipelines, and an input for every wish.
+
+        ``is_joining``: a pipeline has changed just now, so new lanes have missed nothing yet.
+        """
+        self._is_joining = is_joining
         wanted = self._call.read(self._engines)
         for name in [name for name in self._lanes if name not in wanted]:
             self._end(name)
@@ -161,7 +166,8 @@ class LaneSet:
 
     def _begin_of(self, begins_ms: int, *, is_lossless: bool, is_earlier: bool) -> Position | None:
         """Where an engine begins that has said nothing yet; None: with what comes now."""
-        is_just_now = self._call.clock.now_ms() - begins_ms < _JUST_NOW_MS
+        passed_ms = self._call.clock.now_ms() - begins_ms
+        is_just_now = self._is_joining and passed_ms < _JUST_NOW_MS
         if begins_ms >= 0 and (is_earlier or (is_lossless and not is_just_now)):
             return self._call.read(lambda view: self._place(view, begins_ms))
         return None

@@ -114,20 +114,24 @@ class ObjectLane:
     def _start(self, now_ms: int) -> None:
         """Give what waits to instances, as many as are wanted."""
         while self._busy < self._wanted:
-            batch = self._lane.next_batch(now_ms, is_instance_idle=True)
+            # Under load, while another instance works, a batch may form.
+            batch = self._lane.next_batch(now_ms, is_instance_idle=not self._busy)
             if batch is None:
                 return
             self._busy += 1
             self._call.spawn(f"engine {self.engine.name} on {self._source}", self._send(batch))
 
     async def _rest(self, now_ms: int) -> None:
-        """Until something happened, or a second has passed: lag grows by itself."""
+        """Until something happened, a batch is old enough, or a second has passed: lag grows by itself."""
         if not self._lane.pending and not self._wanted:
             await self._news.wait()
             return
+        until_ms, ripe_ms = now_ms + 1000, self._lane.ripe_at_ms()
+        if ripe_ms is not None and now_ms < ripe_ms < until_ms and self._busy < self._wanted:
+            until_ms = ripe_ms
         news = asyncio.ensure_future(self._news.wait())
         try:
-            await self._call.clock.wait(news, now_ms + 1000)
+            await self._call.clock.wait(news, until_ms)
         finally:
             news.cancel()
 

@@ -126,7 +126,7 @@ class Streams:
         """A pipeline of the source was made, changed or deleted."""
         following = self._running.get((call.account, call.region, source))
         if following is not None:
-            await following.lanes.align()
+            await following.lanes.align(is_joining=True)
 
     async def engine_changed(self, call: StreamCall, engine: str) -> None:
         """An engine is configured anew: instances and lanes of the old one go."""
