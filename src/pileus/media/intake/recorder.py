@@ -18,6 +18,8 @@ from pileus.values.errors import PileusError
 from pileus.values.spool_names import SpoolName, unfinished_name
 
 _MILLISECOND = Fraction(1, 1000)
+_STILL_EVERY_MS = 4000 - 50
+"""A segment of less length has the same still as the one before."""
 _TOLERANCE_MS = 20
 """A keyframe this little before a boundary counts as on it."""
 _LONGEST = 10
@@ -45,6 +47,8 @@ class Recorder:
         self._part = Path()
         self._start_ms = self._stop_ms = self._captured_at_ms = self._pictures = 0
         self._begun_ms: int | None = None
+        self._still = b""
+        self._still_ms: int | None = None
 
     def add(self, timed: Timed, captured_at_ms: int) -> Segment | None:
         """Write a packet; the segment it ends, if it begins a new one. Raises CannotRecord."""
@@ -81,11 +85,17 @@ class Recorder:
             self._output = None  # nothing is under way: there is no file yet
             raise
         if timed.is_video and timed.is_key:
-            picture = still(self._connection.video, timed.packet)
-            if picture:
-                self._output.add_attachment("cover.jpg", "image/jpeg", picture)
+            self._attach_still(timed)
         self._start_ms = self._stop_ms = self._begun_ms = timed.pts_ms
         self._captured_at_ms, self._pictures = captured_at_ms, 0
+
+    def _attach_still(self, timed: Timed) -> None:
+        """Of the segment's first picture, or of one shortly before: a keyframe costs as much as several others."""
+        if self._still_ms is None or timed.pts_ms - self._still_ms >= _STILL_EVERY_MS:
+            self._still = still(self._connection.video, timed.packet)
+            self._still_ms = timed.pts_ms
+        if self._still:
+            self._output.add_attachment("cover.jpg", "image/jpeg", self._still)
 
     def _new_tracks(self) -> dict[bool, Any]:
         """By whether it is the picture. Raises ValueError for a picture that Matroska cannot hold."""

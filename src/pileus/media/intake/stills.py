@@ -38,6 +38,8 @@ def jpeg_of(frame: VideoFrame, width_max: int, quality: int) -> bytes:
     """A picture as JPEG, no wider than that."""
     width, height = bounded_size(frame, width_max)
     # Rows of most widths are padded.
-    pixels = numpy.ascontiguousarray(frame.to_ndarray(format="rgb24", width=width, height=height))
+    pixels = numpy.ascontiguousarray(
+        frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")
+    )
     made = simplejpeg.encode_jpeg(pixels, quality=quality, colorspace="RGB", colorsubsampling="420")
     return bytes(made)
