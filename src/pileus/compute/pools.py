@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -27,8 +28,7 @@ from pileus.compute.calls import (
     Target,
     Usage,
 )
-from pileus.compute.reports import billed_ms
-from pileus.compute.scaling import ConcurrencyGate, ScalingLimits
+from pileus.compute.scaling import ConcurrencyGate, Load, ScalingLimits
 from pileus.compute.session import Session
 from pileus.ports.chance import Chance
 from pileus.ports.clock import Clock
@@ -48,7 +48,9 @@ _log = logging.getLogger("pileus.compute")
 _NS_PER_S = 1_000_000_000
 _STREAM_ID_BYTES = 16
 _METER_S = 0.1
-"""How long the bookkeeping of an invocation may wait, so that some are booked together."""
+"""How long an invocation waits to be counted, so that some are counted together."""
+_Ran = tuple[Target, str, tuple[int, int]]
+"""What ran, by which ARN, and how many instances of it were busy and are provisioned."""
 
 
 class PoolSettings(msgspec.Struct, frozen=True):
@@ -132,7 +134,8 @@ class Pools:
         self._settings = settings or PoolSettings()
         self._pools: dict[tuple[str, str, str], _Pool] = {}
         self._gates: dict[str, ConcurrencyGate] = {}
-        self._figures: dict[tuple[str, str], FunctionFigures] = {}
+        self._figures: defaultdict[tuple[str, str], FunctionFigures] = defaultdict(FunctionFigures)
+        self._ended: list[tuple[_Ran, Result, Load]] = []
         self._unmetered: list[Usage] = []
         self._metering: asyncio.Task[None] | None = None
         self._reaper: asyncio.Task[None] | None = None
@@ -334,29 +337,31 @@ class Pools:
         self._note((target, call.invoked_arn, place), result, gate)
         return result
 
-    def _note(
-        self, ran: tuple[Target, str, tuple[int, int]], result: Result, gate: ConcurrencyGate
-    ) -> None:
-        """Book what ran, by which ARN, with how many busy and provisioned instances of it: soon,
-        together with others, as nobody waits for it."""
-        target, arn, (busy, provisioned) = ran
-        self._meter_soon(
-            Usage(
-                target,
-                self._clock.now_ms(),
-                result.is_cold,
-                bool(result.function_error),
-                "",
-                result.duration_ns,
-                result.init_ns or 0,
-                billed_ms(result.duration_ns, result.init_ns),
-                result.memory_peak_mb,
-                arn,
-                gate.load(target.function),
-                busy,
-                provisioned,
+    def _note(self, ran: _Ran, result: Result, gate: ConcurrencyGate) -> None:
+        """Book what ran when the loop turns next: its caller waits for that no longer."""
+        if not self._ended:
+            asyncio.get_running_loop().call_soon(self._book)
+        self._ended.append((ran, result, gate.load(ran[0].function)))
+
+    def _book(self) -> None:
+        ended, self._ended = self._ended, []
+        for (target, arn, (busy, provisioned)), result, load in ended:
+            self._meter_soon(
+                Usage(
+                    target=target,
+                    at_ms=self._clock.now_ms(),
+                    is_cold=result.is_cold,
+                    is_error=bool(result.function_error),
+                    duration_ns=result.duration_ns,
+                    init_ns=result.init_ns or 0,
+                    billed_ms=reports.billed_ms(result.duration_ns, result.init_ns),
+                    memory_peak_mb=result.memory_peak_mb,
+                    invoked_arn=arn,
+                    load=load,
+                    busy=busy,
+                    provisioned=provisioned,
+                )
             )
-        )
 
     def _meter_soon(self, usage: Usage) -> None:
         self._unmetered.append(usage)
@@ -413,8 +418,7 @@ class Pools:
         if pool.is_current and session.is_alive:
             session.idle_since_ns = self._clock.mono_ns()
             pool.idle.append(session)
-            if self._reaper is None or self._reaper.done():
-                self._wake_reaper()
+            self._wake_reaper()
         else:
             self._later(session.close())
             if pool.is_current and pool.provisioned > pool.size:
@@ -476,13 +480,11 @@ class Pools:
         self._meter_soon(Usage(target, at_ms, throttle=reason, invoked_arn=call.invoked_arn))
 
     def _meter(self) -> None:
-        """Book what waits for it."""
+        """Count what waits for it."""
+        self._book()
         unmetered, self._unmetered = self._unmetered, []
         for usage in unmetered:
-            key = (usage.target.scope, usage.target.function)
-            figures = self._figures.get(key)
-            if figures is None:
-                figures = self._figures[key] = FunctionFigures()
+            figures = self._figures[(usage.target.scope, usage.target.function)]
             if usage.throttle:
                 figures.throttles += 1
                 continue
