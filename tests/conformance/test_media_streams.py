@@ -25,6 +25,8 @@ from .test_media_live import shade_of, zipped
 _PATIENCE_S = 60.0
 _SECONDS = 16
 _ENGINES = """
+import os
+
 from pileus.engines import object_engine, stream_engine
 
 @stream_engine
@@ -32,6 +34,8 @@ def hear(stream, emit, context):
     count = (stream.state or {}).get("count", 0)
     for sound in stream:
         count += 1
+        if count == 15 and not stream.is_resumed:
+            os._exit(9)
         emit(sound.start_ms, sound.stop_ms, words=[{"word": str(count)}])
         stream.checkpoint({"count": count})
     if not stream.is_forced_end:
@@ -152,12 +156,15 @@ def check_heard(found: list[dict[str, Any]]) -> None:
 
 
 def test_a_stream_engine_is_killed_and_killed_again(platform: LivePlatform, tmp_path: Path) -> None:
+    """The process of the source, then the instance, then the platform."""
     write_film(tmp_path / "v.mkv", _SECONDS)
     hear = {"Mode": "stream", "Input": {"Kind": "audio", "Rate": 16_000}}
     media = begin(platform, tmp_path / "v.mkv", hear=hear)
     documents(media, "hear", lambda found: len(words(found)) >= 10)
     assert kill_children(platform, "pileus.media.intake")
     documents(media, "hear", lambda found: len(words(found)) >= 25)
+    lane = media.describe_lane(Source="lobby", Engine="hear")["Lane"]
+    assert lane["Restarts"] >= 1
     platform.kill()
     platform.start()
     media = platform.client("media", read_timeout=60)
