@@ -22,6 +22,8 @@ from pileus.values.errors import ServiceError
 
 SEGMENTS_MAX = 5000
 _PAGE = 100
+_STILL_BACK_MS, _STILL_TRIES = 60_000, 3
+"""How far back a still is looked for, and in how many segments."""
 _GAP_MS = 300
 _FRAME_MS = 40
 """Told of a segment's last picture, where no other follows."""
@@ -67,15 +69,28 @@ class Recordings:
         return HttpResponse(200, headers, playlist(segments, is_live=is_live).encode())
 
     async def _part(self, found: re.Match[str], segment: str, form: str) -> HttpResponse:
-        given = {"Source": found[3], "SegmentId": segment}
-        told = await self._ask(found, "GetSegment", given)
-        media = parse(told["Media"])
+        media = await self._media(found, segment)
         if form == "jpg":
-            if not media.still:
+            still = media.still or await self._still_before(found, int(segment))
+            if not still:
                 raise ServiceError("NotFound", "The segment has no picture.", status=404)
-            return HttpResponse(200, [("Content-Type", "image/jpeg"), _KEPT], media.still)
+            return HttpResponse(200, [("Content-Type", "image/jpeg"), _KEPT], still)
         kind = "video/mp4" if media.video else "audio/mp4"
         return HttpResponse(200, [("Content-Type", kind), _KEPT], _packed(media, form))
+
+    async def _media(self, found: re.Match[str], segment: str) -> Media:
+        given = {"Source": found[3], "SegmentId": segment}
+        return parse((await self._ask(found, "GetSegment", given))["Media"])
+
+    async def _still_before(self, found: re.Match[str], at_ms: int) -> bytes:
+        """The last one before a segment: where keyframes are far apart some segments have none of their own."""
+        period = {"FromMs": max(0, at_ms - _STILL_BACK_MS), "ToMs": at_ms}
+        told = await self._ask(found, "ListSegments", {"Source": found[3], **period})
+        earlier = [each for each in told["Segments"] if int(each["SegmentId"]) < at_ms]
+        for each in reversed(earlier[-_STILL_TRIES:]):
+            if still := (await self._media(found, each["SegmentId"])).still:
+                return still
+        return b""
 
     async def _segments(
         self, found: re.Match[str], query: Mapping[str, str]

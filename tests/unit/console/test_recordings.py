@@ -144,6 +144,29 @@ async def test_what_cannot_be_had_is_said(path: str, status: int, word: str) -> 
     assert word in orjson.loads(response.body)["error"]  # type: ignore[arg-type]
 
 
+def with_still() -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as output:
+        track = output.add_stream("mpeg4", rate=25)
+        track.width, track.height, track.pix_fmt = 64, 48, "yuv420p"
+        output.add_attachment("cover.jpg", "image/jpeg", b"\xff\xd8\xff")
+        output.mux(track.encode(av.VideoFrame(64, 48, "yuv420p")))
+        output.mux(track.encode(None))
+    return file.getvalue()
+
+
+async def test_a_segment_without_a_keyframe_shows_the_still_before() -> None:
+    class Sparse(Room):
+        async def invoke(self, *call: Any) -> Any:
+            if call[2] == "GetSegment" and call[3]["SegmentId"].endswith("1"):
+                return SimpleNamespace(output={"Media": with_still()}, body=None)
+            return await super().invoke(*call)
+
+    room = Sparse(recorded("mpeg4"), segment(1, 0), segment(2, 2000))
+    response = await get(room, f"{BASE}/000000000000002.jpg")
+    assert (response.status, bytes(response.body)[:3]) == (200, b"\xff\xd8\xff")  # type: ignore[arg-type]
+
+
 async def test_bytes_that_are_no_segment() -> None:
     for media in (b"", b"\x1a\x45\xdf\xa3\x84", b"no such thing", recorded()[:3000]):
         response = await get(Room(media), f"{BASE}/1.mp4")
