@@ -1,7 +1,7 @@
 """Engine ``transcript``: what is said, word by word, as it is said (Whisper tiny.en, in CTranslate2).
 
 Speech is found by Silero's voice detector and cut where somebody pauses (``voice.py``), so a stretch is
-written half a second after its end plus the time that Whisper takes for it: about a second, on one core. It
+written half a second after its end plus the time that Whisper takes for it, about a second of a core's. It
 is English that the model knows.
 """
 
