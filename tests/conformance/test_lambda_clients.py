@@ -267,6 +267,9 @@ def test_caller_that_goes_away_does_not_stop_the_function(
         return sorted(found) == ["first", "second"]
 
     until(both, "both messages")
+    logs = live_platform.client("logs")
+    wanted = {"logGroupName": "/aws/lambda/left", "filterPattern": "REPORT"}
+    until(lambda: logs.filter_log_events(**wanted)["events"], "the end of the call that was left")
     assert _invoke(live_platform, "left")[0]["calls"] == 2, "the instance is ready again"
 
 
