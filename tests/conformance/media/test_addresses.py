@@ -266,3 +266,15 @@ async def test_srt_without_the_program_names_it(read: Any, monkeypatch: pytest.M
     seen = await read(f"srt://127.0.0.1:{free_port()}", is_listening=True)
     await seen.until(lambda: "failed" in seen.states)
     assert "apt-get install ffmpeg" in seen.of(State)[-1].reason
+
+
+async def test_sixteen_at_once(read: Any, site: Site, tmp_path: Path) -> None:
+    """Each has a process of its own, and each is whole."""
+    write_video(tmp_path / "v.mkv", every(40, 100), codec="libx264", key_every=25)
+    site.put("/film", (tmp_path / "v.mkv").read_bytes(), "video/x-matroska")
+    seen = await asyncio.gather(*(read(site.url("/film"), is_paced=True) for _ in range(16)))
+    for each in seen:
+        await each.until(lambda each=each: bool(each.of(End)))
+        assert each.states == ["connecting", "live", "ended"]
+        assert len(each.of(Chunk)) == 100
+        assert sum(segment.pictures for segment in each.of(Segment)) == 100
