@@ -19,7 +19,7 @@ setup: $(STAMP)  ## environment, install, compiled shapes
 
 $(NEWSROOM): $(STAMP) apps/newsroom/requirements.lock
 	@echo "Installing what apps/newsroom needs (300 MB) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r apps/newsroom/requirements.lock
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --require-hashes -r apps/newsroom/requirements.lock
 	@touch $@
 
 newsroom: $(NEWSROOM)  ## what the engines of apps/newsroom import, and their models

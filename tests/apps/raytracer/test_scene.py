@@ -52,6 +52,8 @@ def test_the_default_scene_is_one() -> None:
         (packed(scene__json=b"\0" * (70 << 20)), "unpacks to more than 64 MiB"),
         (packed(**{f"f{n}": b"" for n in range(65)}), "holds 65 files, may hold 64"),
     ],
+    # A zip tells when it was made, so its bytes would be another name for each worker.
+    ids=["no zip", "no scene", "no JSON", "deep JSON", "no object", "too large", "too many"],
 )
 def test_bad_zips(data: bytes, why: str) -> None:
     assert why in refusal(data)

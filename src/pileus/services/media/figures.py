@@ -21,6 +21,7 @@ from pileus.ports import intakes as messages
 NAMESPACE = "Pileus/Media"
 _FAILING_AFTER = 3
 """Failures one after another until an engine counts as failing: one may be the piece's fault."""
+_IDLE_AFTER_MS = 4000
 _SAMPLE_EVERY_MS = 1000
 _BEATS_MS = 60_000
 _COUNT, _MS = "Count", "Milliseconds"
@@ -31,7 +32,7 @@ class Health(enum.StrEnum):
     """Of an engine on a source.
 
     ``STARTING``: it has pieces and has not answered yet. ``FAILING``: its last answers were errors.
-    ``IDLE``: it has nothing to do. ``ENDED``: no pipeline has it, or its source is read no more.
+    ``IDLE``: it has had nothing to do for a while. ``ENDED``: no pipeline has it, or its source is read no more.
     """
 
     STARTING = "STARTING"
@@ -178,20 +179,20 @@ class LaneFigures:
 
     # -- what is told -----------------------------------------------------------------------
 
-    @property
-    def health(self) -> Health:
-        """How the engine is."""
+    def health(self, now_ms: int) -> Health:
+        """How the engine is. Between two pictures it has nothing to do, and is no idle one for that."""
         if self._is_over:
             return Health.ENDED
         if self._in_a_row >= _FAILING_AFTER:
             return Health.FAILING
-        if not self._sample.pending and not self._sample.busy:
+        has_work = self._sample.pending or self._sample.busy
+        if not has_work and now_ms - self._heartbeat_ms >= _IDLE_AFTER_MS:
             return Health.IDLE
         return Health.HEALTHY if self._is_good else Health.STARTING
 
     def shown(self, now_ms: int) -> dict[str, Any]:
         """A ``Lane``; of one that has ended, its last figures."""
-        sample, health = self._sample, self.health
+        sample, health = self._sample, self.health(now_ms)
         is_failing = health is Health.FAILING or bool(self.reason and not self.results)
         told = {
             "Source": self.source,
