@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.conformance.live import PYTHON, LivePlatform
 from tests.fault.functions import add_function
+from tests.groups import groups
 from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("endings")]
@@ -56,7 +57,7 @@ class Busy:
 
     def check_nothing_is_left(self) -> None:
         until(lambda: not [one for one in self.processes if _is_alive(one)], "their end", 5)
-        left = list(Path("/sys/fs/cgroup").rglob(f"pileus-{self.pid}-*"))
+        left = groups(f"pileus-{self.pid}-*")
         assert left == []
         assert str(self.platform.data_dir) not in Path("/proc/mounts").read_text()
         for thread in self._threads:

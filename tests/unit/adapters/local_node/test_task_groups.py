@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.groups import groups
 
 from pileus.adapters.chance_system import SystemChance
 from pileus.adapters.clock_system import SystemClock
@@ -23,7 +24,7 @@ _TEXTS = {
 def _limits(task_id: str) -> dict[str, str]:
     """What holds for a task and its container now, of the files there are."""
     found = {}
-    for path in Path("/sys/fs/cgroup").rglob(f"pileus-task-*{task_id}"):
+    for path in groups(f"pileus-task-*{task_id}"):
         for name in ("cpu.cfs_quota_us", "cpu.max", "main/cpu.shares", "main/cpu.weight"):
             if (path / name).exists():
                 found[Path(name).name] = (path / name).read_text().strip()
