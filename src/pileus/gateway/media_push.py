@@ -11,7 +11,7 @@ request for the service ``media``.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable
 from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote
 
@@ -36,11 +36,7 @@ _REASON_BYTES_MAX = 120
 class Published(Protocol):
     """The media room's ``Publishing``."""
 
-    async def begin(self) -> None: ...
-
-    async def write(self, data: bytes, /) -> None: ...
-
-    async def end(self, *, is_clean: bool) -> None: ...
+    async def take(self, pieces: AsyncIterable[bytes], /) -> None: ...
 
 
 class Pushes(Protocol):
@@ -86,7 +82,7 @@ class MediaPush:
         request.outlives_client = True
         try:
             place = await self._checked(request)
-            await self._take(place, aiter(request.body))
+            await (await self._pushes.publish(place)).take(request.body)
         except ServiceError as error:
             return _told(error.status, error.code, error.message)
         return HttpResponse(200, _JSON, b'{"State": "ENDED"}')
@@ -120,7 +116,7 @@ class MediaPush:
         async def handle(socket: WebSocket) -> None:
             try:
                 place = await self._checked(request)
-                await self._take(place, _messages(socket))
+                await (await self._pushes.publish(place)).take(_messages(socket))
             except ServiceError as error:
                 reason = error.message.encode()[:_REASON_BYTES_MAX].decode(errors="ignore")
                 await socket.close(_GONE + error.status, reason)
@@ -128,19 +124,6 @@ class MediaPush:
             await socket.close()
 
         return handle
-
-    async def _take(self, place: Any, pieces: AsyncIterator[bytes]) -> None:
-        published = await self._pushes.publish(place)
-        is_clean = False
-        try:
-            await published.begin()
-            async for piece in pieces:
-                await published.write(piece)
-            is_clean = True
-        finally:
-            if not is_clean:
-                await published.end(is_clean=False)
-        await published.end(is_clean=True)
 
     async def _checked(self, request: HttpRequest) -> Any:
         """The source's name; raises ServiceError unless the caller may push to it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterable, Coroutine
 from typing import Any
 
 from pileus.ports.intakes import Inlet, InletClosed
@@ -21,6 +21,20 @@ class Publishing:
         self.is_ended = False
 
     # -- the publisher's side ---------------------------------------------------------------
+
+    async def take(self, pieces: AsyncIterable[bytes]) -> None:
+        """Hand on everything that a publisher sends; returns when all is read. Raises
+        SourceNotReadableException. Where the pieces break off, the publisher went away."""
+        is_clean = False
+        try:
+            await self.begin()
+            async for piece in pieces:
+                await self.write(piece)
+            is_clean = True
+        finally:
+            if not is_clean:
+                await self.end(is_clean=False)
+        await self.end(is_clean=True)
 
     async def begin(self) -> None:
         """Wait for the process and tell it. Raises SourceNotReadableException."""

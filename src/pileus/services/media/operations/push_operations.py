@@ -26,14 +26,5 @@ async def push_media(call: StreamCall, request: Mapping[str, Any], body: Body | 
     if not source.is_enabled:
         raise errors.switched_off(name)
     publishing = await call.part(Streams).publish(call, name)
-    is_clean = False
-    try:
-        await publishing.begin()
-        async for piece in body:
-            await publishing.write(piece)
-        is_clean = True
-    finally:
-        if not is_clean:
-            await publishing.end(is_clean=False)
-    await publishing.end(is_clean=True)
+    await publishing.take(body)
     return Reply({})
