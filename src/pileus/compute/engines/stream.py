@@ -80,6 +80,7 @@ class Stream:
     Attributes:
         written: the last record.
         playing: the stream that the instance has; empty where there is none.
+        resumed: what a predecessor of the instance left of this stream.
         behind: a piece found no room, or was lost: from where on the stream must be brought again, out of
             the recording. Nothing is taken until :meth:`caught_up`.
         drops: pieces left out, by reason.
@@ -93,7 +94,7 @@ class Stream:
         self._position_ms = -1
         self._captured_at_ms = 0
         self._begun_ms = 0
-        self._resumed: Written | None = None
+        self.resumed: Written | None = None
         self._checkpoint: Mapping[str, Any] | None = None
         self._attempts, self._failed_at = 0, NOTHING
         self._ending: bool | None = None
@@ -143,17 +144,10 @@ class Stream:
     def _prepare(self, first: Chunk) -> None:
         if self.playing:
             return
-        last = self.written
-        is_same = last is not None and last.stream == first.stream and not last.is_ended
-        self._resumed = last if is_same else None
-        self._begun_ms = last.stop_ms if last is not None and is_same else first.start_ms
-        self._position_ms, self._checkpoint = self._begun_ms, None
         self.playing = first.stream
-
-    @property
-    def resumed(self) -> Written | None:
-        """What a predecessor of the instance left of this stream."""
-        return self._resumed
+        self.resumed = last = self._before()
+        self._begun_ms = last.stop_ms if last else first.start_ms
+        self._position_ms, self._checkpoint = self._begun_ms, None
 
     @property
     def ends(self) -> bool | None:
@@ -209,7 +203,7 @@ class Stream:
         return last if is_same else None
 
     def _unwritten(self, series: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        last = self._resumed
+        last = self.resumed
         found = [dict(each) for each in series]
         if last is None:
             kept = found
@@ -244,7 +238,7 @@ class Stream:
     def ended(self, series: Sequence[dict[str, Any]], *, is_forced: bool) -> Said:
         """The engine has returned after the end of its stream."""
         said = self._said(self._unwritten(series), end="forced" if is_forced else "clean")
-        self.playing, self._resumed, self._ending = "", None, None
+        self.playing, self.resumed, self._ending = "", None, None
         return said
 
     # -- failures ---------------------------------------------------------------------------
@@ -281,7 +275,7 @@ class Stream:
 
     def _begin_again(self, running: list[Chunk], *, is_over: bool) -> None:
         last, begun = self._before(), Position(self.playing, self._begun_ms)
-        self.playing, self._resumed, self._checkpoint = "", None, None
+        self.playing, self.resumed, self._checkpoint = "", None, None
         if is_over:
             return
         if self._settings.when_behind != NEVER:

@@ -16,6 +16,7 @@ from pileus.compute.engines.lane import Chunk
 from pileus.compute.errors import PackageError
 from pileus.compute.host_environment import HostEnvironment
 from pileus.compute.pools import Pools
+from pileus.compute.reports import EXIT_ERROR, OUT_OF_MEMORY, TIMED_OUT, error_type
 from pileus.compute.roles import Roles
 from pileus.compute.session import Session
 from pileus.kernel.calls import Call, StreamCall
@@ -35,10 +36,21 @@ from pileus.values.errors import PileusError, ServiceError
 _log = logging.getLogger("pileus.media")
 _SESSION = "MediaEngine"
 _INIT_S = 120.0
+_INSTANCE_LOST = frozenset({EXIT_ERROR, OUT_OF_MEMORY, TIMED_OUT})
+REASON_MAX = 2000
+"""Characters of a reason that are kept."""
 
 
 class CannotRun(PileusError):
     """An engine cannot be called now, for a reason that is none of its own code."""
+
+
+class EngineFailed(PileusError):
+    """The engine's own code failed at a call. ``is_lost``: its instance with it."""
+
+    def __init__(self, reason: str, *, is_lost: bool) -> None:
+        super().__init__(reason)
+        self.is_lost = is_lost
 
 
 _CANNOT = (
@@ -55,12 +67,30 @@ def _reason(why: Exception) -> str:
     return f"{why.code}: {why.message}" if isinstance(why, ServiceError) else str(why)
 
 
-def _request(call: StreamCall, engine: Engine, payload: bytes) -> ComputeCall:
+def _request(call: StreamCall, engine: Engine, event: dict[str, Any]) -> ComputeCall:
     return ComputeCall(
         request_id=call.new_id(),
-        payload=payload,
+        payload=orjson.dumps(event),
         invoked_arn=store.arn_of(call, "engine", engine.name),
     )
+
+
+def _answer(result: Result) -> dict[str, Any]:
+    """What an instance told. Raises EngineFailed."""
+    if result.function_error:
+        is_lost = error_type(result.payload) in _INSTANCE_LOST
+        raise EngineFailed(_words(result.payload), is_lost=is_lost)
+    told: dict[str, Any] = orjson.loads(result.payload)
+    return told
+
+
+def _words(payload: bytes) -> str:
+    """The reason of an error document."""
+    try:
+        told = orjson.loads(payload)
+        return f"{told.get('errorType', 'Error')}: {told.get('errorMessage', '')}"
+    except (orjson.JSONDecodeError, AttributeError):
+        return payload[:REASON_MAX].decode(errors="replace")
 
 
 def event_of(chunks: list[Chunk], source: str, **more: Any) -> dict[str, Any]:
@@ -84,15 +114,14 @@ class EngineInstance:
     def __init__(self, session: Session) -> None:
         self._session, self._is_warm = session, False
 
-    async def ask(self, call: StreamCall, engine: Engine, event: dict[str, Any]) -> Result:
-        """One call, one at a time. Raises CannotRun; after that, or once it is not :attr:`is_alive`, there
-        is nothing left but to close it."""
-        request = _request(call, engine, orjson.dumps(event))
+    async def ask(self, call: StreamCall, engine: Engine, event: dict[str, Any]) -> dict[str, Any]:
+        """One call, one at a time. Raises EngineFailed, CannotRun; after the latter, or once it is not
+        :attr:`is_alive`, there is nothing left but to close it."""
+        request = _request(call, engine, event)
+        is_warm, self._is_warm = self._is_warm, True
         try:
-            if self._is_warm:
-                return await self._session.invoke(request)
-            self._is_warm = True
-            return await self._session.invoke_cold(request)
+            invoke = self._session.invoke if is_warm else self._session.invoke_cold
+            return _answer(await invoke(request))
         except (*_CANNOT, LeaseLost) as why:
             raise CannotRun(_reason(why)) from why
 
@@ -120,13 +149,13 @@ class Engines:
         self.code = code
 
     async def invoke(
-        self, call: StreamCall, engine: Engine, rings_dir: str, payload: bytes
-    ) -> Result:
-        """Run one call of an engine on a free instance, or on a new one. Raises CannotRun."""
-        request = _request(call, engine, payload)
+        self, call: StreamCall, engine: Engine, rings_dir: str, event: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Run one call of an engine on a free instance, or on a new one. Raises CannotRun, EngineFailed."""
+        request = _request(call, engine, event)
         try:
             target = await self._target(call, engine, rings_dir)
-            return await asyncio.shield(self.pools.invoke(target, request))
+            return _answer(await asyncio.shield(self.pools.invoke(target, request)))
         except _CANNOT as why:
             raise CannotRun(_reason(why)) from why
 
@@ -153,14 +182,8 @@ class Engines:
     async def _expect(self, call: StreamCall, engine: Engine, rings_dir: str) -> None:
         try:
             await self.pools.prepare((await self._target(call, engine, rings_dir)).spec)
-        except (
-            BlobNotFound,
-            BlobsUnavailable,
-            NoCapacity,
-            PackageError,
-            RuntimeUnavailable,
-        ) as problem:
-            _log.info("engine %s is not ready for a piece yet: %s", engine.name, problem)
+        except _CANNOT as why:
+            _log.info("engine %s is not ready for a piece yet: %s", engine.name, _reason(why))
 
     async def _target(self, call: StreamCall, engine: Engine, rings_dir: str) -> Target:
         key = (scope_of(call), engine.name)

@@ -9,24 +9,18 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import orjson
-
 from pileus.compute.engines.feed import NOTHING, Position
 from pileus.compute.engines.lane import Batch, Chunk, Entry, Lane, LaneSettings, State
 from pileus.compute.engines.scaling import EngineScale, Scaler, Seen
-from pileus.compute.reports import EXIT_ERROR, OUT_OF_MEMORY, TIMED_OUT, error_type
 from pileus.kernel.calls import StreamCall
 from pileus.languages.media_results import InvalidResult, checked
-from pileus.ports.log import Record
-from pileus.services.media.engines import CannotRun, Engines, event_of
+from pileus.services.media.engines import REASON_MAX, CannotRun, EngineFailed, Engines, event_of
 from pileus.services.media.feeds import LaneFeed
 from pileus.services.media.figures import Sample
 from pileus.services.media.model import Engine
 from pileus.services.media.result_log import LaneLog
 
 _PAUSE_S = 1.0
-_REASON_MAX = 2000
-INSTANCE_LOST = frozenset({EXIT_ERROR, OUT_OF_MEMORY, TIMED_OUT})
 
 
 class ObjectLane:
@@ -164,24 +158,21 @@ class ObjectLane:
     async def _invoke(self, batch: Batch) -> None:
         event = event_of(batch.chunks, self._source)
         try:
-            result = await self._engines.invoke(
-                self._call, self.engine, self._rings_dir, orjson.dumps(event)
-            )
+            told = await self._engines.invoke(self._call, self.engine, self._rings_dir, event)
         except CannotRun as why:
             await self._failed(batch, str(why))
-            return
-        if result.function_error:
-            is_lost = error_type(result.payload) in INSTANCE_LOST
-            await self._failed(batch, words_of(result.payload), is_alive=True, is_lost=is_lost)
-            return
-        self._completed(batch, orjson.loads(result.payload)["results"])
+        except EngineFailed as why:
+            is_lost = why.is_lost
+            await self._failed(batch, str(why), is_alive=not is_lost, is_lost=is_lost)
+        else:
+            self._completed(batch, told["results"])
 
     async def _failed(
         self, batch: Batch, reason: str, *, is_alive: bool = False, is_lost: bool = False
     ) -> None:
-        reason = reason[:_REASON_MAX]
+        reason = reason[:REASON_MAX]
         now_ms = self._call.clock.now_ms()
-        self.figures.failed(now_ms, reason, is_alive=is_alive and not is_lost, is_lost=is_lost)
+        self.figures.failed(now_ms, reason, is_alive=is_alive, is_lost=is_lost)
         self._lane.failed(batch, reason)
         # An engine that cannot start at all is not tried a hundred times a second.
         await self._call.clock.sleep(_PAUSE_S)
@@ -225,18 +216,12 @@ class ObjectLane:
 
     def _document(self, entry: Entry, now_ms: int) -> dict[str, Any]:
         chunk = entry.chunk
-        document = {
-            "source": self._source,
-            "stream": chunk.stream,
-            "engine": self.engine.name,
-            "chunk": {
-                "start_ms": chunk.start_ms,
-                "stop_ms": chunk.stop_ms,
-                "captured_at_ms": chunk.captured_at_ms,
-            },
-            "series": entry.result or [],
-            "done_at_ms": now_ms,
+        place = {
+            "start_ms": chunk.start_ms,
+            "stop_ms": chunk.stop_ms,
+            "captured_at_ms": chunk.captured_at_ms,
         }
+        document = self._log.document(chunk.stream, place, entry.result or [], now_ms)
         if entry.state is State.DEAD:
             document["error"] = entry.reason
         return document
@@ -252,17 +237,3 @@ class ObjectLane:
         self._sample(now_ms)
         alive = {"InstancesAlive": self._engines.alive(self._call, self.engine.name)}
         return self.figures.shown(now_ms) | self.feed.shown() | alive
-
-
-def words_of(payload: bytes) -> str:
-    """The reason of an error document."""
-    try:
-        told = orjson.loads(payload)
-        return f"{told.get('errorType', 'Error')}: {told.get('errorMessage', '')}"
-    except (orjson.JSONDecodeError, AttributeError):
-        return payload[:_REASON_MAX].decode(errors="replace")
-
-
-def results_of(records: list[Record]) -> list[dict[str, Any]]:
-    """Records of the Log as ``Result`` members."""
-    return [{"Offset": each.offset, "Document": each.value.decode()} for each in records]

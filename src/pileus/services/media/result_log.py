@@ -64,6 +64,19 @@ class LaneLog(ResultLog):
         self._dropped: Counter[str] = Counter()
         self.figures = call.part(Figures).lane((call.account, call.region, source), engine.name)
 
+    def document(
+        self, stream: str, chunk: Mapping[str, int], series: list[Any], now_ms: int
+    ) -> dict[str, Any]:
+        """What is said of a stretch of a stream; ``chunk``: where it lies and when it was captured."""
+        return {
+            "source": self.source,
+            "stream": stream,
+            "engine": self.engine,
+            "chunk": chunk,
+            "series": series,
+            "done_at_ms": now_ms,
+        }
+
     async def write(self, documents: list[dict[str, Any]]) -> None:
         """Append documents. Of pieces that were given up others hear first: nobody comes back to a piece
         whose record is written."""

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from pileus.kernel.calls import Call
 from pileus.ports.intakes import PUSHED
+from pileus.ports.log import Record
 from pileus.services.media.model import CONNECTING, STOPPED, Engine, Pipeline, Segment, Source
 from pileus.services.media.store import arn_of
 from pileus.services.media.streams import Known
@@ -140,3 +141,8 @@ def segment(record: Segment) -> dict[str, Any]:
         "Pictures": record.pictures,
         "Stream": record.stream,
     }
+
+
+def result(record: Record) -> dict[str, Any]:
+    """A record of the Log as ``Result``."""
+    return {"Offset": record.offset, "Document": record.value.decode()}

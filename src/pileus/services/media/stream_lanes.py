@@ -9,24 +9,25 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import orjson
-
-from pileus.compute.calls import Result
 from pileus.compute.engines.feed import NOTHING, Position
 from pileus.compute.engines.lane import Chunk
 from pileus.compute.engines.stream import Said, Stream, StreamSettings, Written
-from pileus.compute.reports import error_type
 from pileus.kernel.calls import StreamCall
 from pileus.languages.media_results import InvalidResult, checked
-from pileus.services.media.engines import CannotRun, EngineInstance, Engines, event_of
+from pileus.services.media.engines import (
+    REASON_MAX,
+    CannotRun,
+    EngineFailed,
+    EngineInstance,
+    Engines,
+    event_of,
+)
 from pileus.services.media.feeds import LaneFeed
 from pileus.services.media.figures import Sample
-from pileus.services.media.lanes import INSTANCE_LOST, words_of
 from pileus.services.media.model import Engine
 from pileus.services.media.result_log import LaneLog
 
 _PAUSE_S = 1.0
-_REASON_MAX = 2000
 
 
 class StreamLane:
@@ -178,20 +179,16 @@ class StreamLane:
                 self._instance = await self._engines.instance(
                     self._call, self.engine, self._rings_dir
                 )
-            result: Result = await self._instance.ask(self._call, self.engine, event)
+            return await self._instance.ask(self._call, self.engine, event)
         except CannotRun as why:
             await self._failed(str(why))
-            return None
-        if result.function_error:
-            is_lost = error_type(result.payload) in INSTANCE_LOST
-            await self._failed(words_of(result.payload), is_alive=not is_lost, is_lost=is_lost)
-            return None
-        told: dict[str, Any] = orjson.loads(result.payload)
-        return told
+        except EngineFailed as why:
+            await self._failed(str(why), is_alive=not why.is_lost, is_lost=why.is_lost)
+        return None
 
     async def _failed(self, reason: str, *, is_alive: bool = False, is_lost: bool = False) -> None:
         """The instance goes; the stream is brought again to the next one."""
-        reason = reason[:_REASON_MAX]
+        reason = reason[:REASON_MAX]
         now_ms = self._call.clock.now_ms()
         self.figures.failed(now_ms, reason, is_alive=is_alive, is_lost=is_lost)
         await self._close()
@@ -215,19 +212,13 @@ class StreamLane:
 
     def _document(self, said: Said, now_ms: int) -> dict[str, Any]:
         written = said.written
-        document: dict[str, Any] = {
-            "source": self._source,
-            "stream": written.stream,
-            "engine": self.engine.name,
-            "chunk": {
-                "start_ms": said.start_ms,
-                "stop_ms": written.stop_ms,
-                "captured_at_ms": said.captured_at_ms,
-            },
-            "series": said.series,
-            "done_at_ms": now_ms,
-            "resume": {"from_ms": written.resume_ms},
+        place = {
+            "start_ms": said.start_ms,
+            "stop_ms": written.stop_ms,
+            "captured_at_ms": said.captured_at_ms,
         }
+        document = self._log.document(written.stream, place, said.series, now_ms)
+        document["resume"] = {"from_ms": written.resume_ms}
         if written.has_checkpoint:
             document["resume"]["state"] = written.state
         if said.end:

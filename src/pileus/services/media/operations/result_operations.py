@@ -12,7 +12,6 @@ from pileus.kernel.calls import ReadCall, StreamCall
 from pileus.kernel.operations import Reply, read, stream
 from pileus.ports.log import OffsetOutOfRange, TopicNotFound
 from pileus.services.media import copies, errors, reading, shapes, store
-from pileus.services.media.lanes import results_of
 from pileus.services.media.limits import LIMITS
 from pileus.services.media.model import ENDED, FAILED, STOPPED, Segment, Source
 from pileus.services.media.reading import Wanted
@@ -106,7 +105,7 @@ async def list_results(call: StreamCall, request: Mapping[str, Any], body: Body 
         raise errors.invalid(f"AfterOffset {given} lies beyond the end ({end - 1}).") from None
     except TopicNotFound:
         raise errors.not_found("source", name) from None  # deleted meanwhile
-    told = {"Results": results_of(found.records), "LastOffset": found.last}
+    told = {"Results": [shapes.result(each) for each in found.records], "LastOffset": found.last}
     if found.is_past or _is_all(call, name, topic, found.last):
         told["Complete"] = True
     return Reply(told)
