@@ -53,7 +53,18 @@ PREVIEW_BYTES_MAX = 2 << 20
 
 
 class Attach(msgspec.Struct, tag="attach", tag_field="do", kw_only=True):
-    """Make pieces for engines (``inputs.Wanted``), or, of kind ``h264`` or ``jpeg``, pictures for people."""
+    """Make pieces for engines, or, of kind ``h264`` or ``jpeg``, pictures for people.
+
+    Attributes:
+        id: names the input and its ring.
+        kind: ``frames`` or ``audio``, for engines.
+        rate: pictures a second at most, or Hz.
+        width: of the pictures, in pixels; 0 for the source's own.
+        gate: ``motion`` to leave out pictures in which nothing moves, ``keyframes`` to decode only keyframes,
+            too, where nothing has moved for a while; else empty.
+        slots: of the ring.
+        from_ms: what lies before on the source's clock is left out.
+    """
 
     id: str
     kind: str

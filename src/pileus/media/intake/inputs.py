@@ -16,7 +16,7 @@ from av.audio.resampler import AudioResampler
 from av.video.frame import VideoFrame
 
 from pileus.media.intake.motion import MotionGate
-from pileus.ports.intakes import Attach
+from pileus.ports.intakes import Attach, Chunk
 from pileus.runtime.frame_ring import RGB24, S16LE, RingWriter
 
 _DOZE_AFTER_MS = 10_000
@@ -35,30 +35,6 @@ def _at_once(number: int) -> None:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What an engine asks for.
-
-    Attributes:
-        id: names the input and its ring.
-        kind: ``frames`` or ``audio``.
-        rate: pictures a second at most, or Hz.
-        width: of the pictures, in pixels; 0 for the source's own.
-        gate: ``motion`` to leave out pictures in which nothing moves, ``keyframes`` to decode only keyframes,
-            too, where nothing has moved for a while; else empty.
-        slots: of the ring.
-        from_ms: what lies before on the source's clock is left out.
-    """
-
-    id: str
-    kind: str
-    rate: float = 5.0
-    width: int = 640
-    gate: str = ""
-    slots: int = 64
-    from_ms: int = -1
-
-
-@dataclass(frozen=True)
 class Piece:
     """Something in the ring."""
 
@@ -68,11 +44,23 @@ class Piece:
     start_ms: int
     stop_ms: int
 
+    def told(self, captured_at_ms: int, stream: str = "") -> Chunk:
+        """As lanes hear of it."""
+        return Chunk(
+            input=self.input,
+            ring=str(self.ring),
+            number=self.number,
+            start_ms=self.start_ms,
+            stop_ms=self.stop_ms,
+            captured_at_ms=captured_at_ms,
+            stream=stream,
+        )
+
 
 class Pictures:
     """Pictures at most so often, no wider than asked for."""
 
-    def __init__(self, wanted: Wanted, folder: Path, room: Room = _at_once) -> None:
+    def __init__(self, wanted: Attach, folder: Path, room: Room = _at_once) -> None:
         self.wanted = wanted
         self._folder, self._room = folder, room
         self._ring: RingWriter | None = None
@@ -111,11 +99,8 @@ class Pictures:
             self.gated += 1
             return
         self._passed_ms = pts_ms
-        width, height = bounded_size(frame, self.wanted.width)
-        # Rows of most widths are padded.
-        image: Any = numpy.ascontiguousarray(
-            frame.to_ndarray(format="rgb24", width=width, height=height)
-        )
+        image = pixels_of(frame, self.wanted.width)
+        height, width, _ = image.shape
         ring = self._ring_for(image.nbytes)
         self._number += 1
         self._room(self._number)
@@ -142,7 +127,7 @@ class Pictures:
 class SoundPieces:
     """Mono sound at a rate, in pieces of a fifth of a second, without gaps between them."""
 
-    def __init__(self, wanted: Wanted, folder: Path, room: Room = _at_once) -> None:
+    def __init__(self, wanted: Attach, folder: Path, room: Room = _at_once) -> None:
         self.wanted, self._room = wanted, room
         self._rate = int(wanted.rate)
         self._piece_samples = self._rate * _SOUND_MS // 1000
@@ -212,7 +197,16 @@ class SoundPieces:
         self._ring.close()
 
 
-def bounded_size(frame: VideoFrame, width: int) -> tuple[int, int]:
+def pixels_of(frame: VideoFrame, width: int, **how: Any) -> Any:
+    """uint8 (height, width, 3), red first, no wider than asked for; ``how``: as PyAV scales."""
+    width, height = _bounded_size(frame, width)
+    # Rows of most widths are padded.
+    return numpy.ascontiguousarray(
+        frame.to_ndarray(format="rgb24", width=width, height=height, **how)
+    )
+
+
+def _bounded_size(frame: VideoFrame, width: int) -> tuple[int, int]:
     """Even sides in the picture's own proportions, never enlarged."""
     if not width or width >= frame.width:
         return frame.width, frame.height
@@ -220,16 +214,7 @@ def bounded_size(frame: VideoFrame, width: int) -> tuple[int, int]:
     return width // 2 * 2, height
 
 
-def input_of(wish: Attach, folder: Path, room: Room = _at_once) -> Pictures | SoundPieces:
+def input_of(wanted: Attach, folder: Path, room: Room = _at_once) -> Pictures | SoundPieces:
     """What makes the pieces of ``frames`` or ``audio``; its ring lies in the folder."""
-    wanted = Wanted(
-        id=wish.id,
-        kind=wish.kind,
-        rate=wish.rate,
-        width=wish.width,
-        gate=wish.gate,
-        slots=wish.slots,
-        from_ms=wish.from_ms,
-    )
-    kind = Pictures if wish.kind == "frames" else SoundPieces
+    kind = Pictures if wanted.kind == "frames" else SoundPieces
     return kind(wanted, folder, room)

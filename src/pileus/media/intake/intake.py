@@ -12,7 +12,7 @@ from av.error import FFmpegError
 
 from pileus.media.intake.dozing import DozingDecoder
 from pileus.media.intake.inlet import Inlet, Publisher
-from pileus.media.intake.inputs import Pictures, Piece, SoundPieces, input_of
+from pileus.media.intake.inputs import Pictures, SoundPieces, input_of
 from pileus.media.intake.location import Location, locate
 from pileus.media.intake.packets import Connection, Stalled, Timed
 from pileus.media.intake.previews import Previews
@@ -280,22 +280,25 @@ class Intake:
         is_drawing = timed.is_video and self._previews.is_drawing
         if not takers and not is_drawing:
             return
-        may_doze = timed.is_video and not is_drawing
-        may_doze = may_doze and all(each.may_doze(timed.pts_ms) for each in takers)
         try:
-            frames = (
-                self._decoder.decode(timed, may_doze=may_doze)
-                if timed.is_video
-                else timed.packet.decode()
-            )
+            if timed.is_video:
+                frames = self._see(timed, takers, is_drawing=is_drawing)
+            else:
+                frames = timed.packet.decode()
         except FFmpegError:
             self._counts.packets_damaged += 1
             return
+        self._decoded[timed.is_video] = timed
+        self._look(frames, timed, captured_at_ms)
+
+    def _see(self, timed: Timed, takers: list[Any], *, is_drawing: bool) -> list[Any]:
+        """Decode pictures, but for those that nobody wants while nothing moves."""
+        may_doze = not is_drawing and all(each.may_doze(timed.pts_ms) for each in takers)
+        frames = self._decoder.decode(timed, may_doze=may_doze)
         if may_doze and not frames:
             for taker in takers:
                 taker.pass_over(timed.dts_ms)
-        self._decoded[timed.is_video] = timed
-        self._look(frames, timed, captured_at_ms)
+        return frames
 
     def _takers(self, is_video: bool) -> list[Any]:
         kind = Pictures if is_video else SoundPieces
@@ -313,7 +316,7 @@ class Intake:
                 if timed.is_video and not taker.wants(pts_ms):
                     continue
                 for piece in taker.add(frame, pts_ms):
-                    self._tell(_chunk(piece, captured_at_ms))
+                    self._tell(piece.told(captured_at_ms))
 
     def _place(self, frame: Any, timed: Timed) -> int:
         if timed.packet.pts is None:
@@ -334,7 +337,7 @@ class Intake:
         for each in self._inputs.values():
             if isinstance(each, SoundPieces):
                 for piece in each.finish():
-                    self._tell(_chunk(piece, self._patience.now_ms()))
+                    self._tell(piece.told(self._patience.now_ms()))
 
     # -- talk -------------------------------------------------------------------------------
 
@@ -384,14 +387,3 @@ class Intake:
             counts=dataclasses.asdict(self._counts), gated=gated, connections=self._connections
         )
         self._tell(counts)
-
-
-def _chunk(piece: Piece, captured_at_ms: int) -> messages.Chunk:
-    return messages.Chunk(
-        input=piece.input,
-        ring=str(piece.ring),
-        number=piece.number,
-        start_ms=piece.start_ms,
-        stop_ms=piece.stop_ms,
-        captured_at_ms=captured_at_ms,
-    )

@@ -139,14 +139,5 @@ class Replay:
     def _say(self, piece: Piece) -> None:
         segment = self._segment
         assert segment is not None
-        self._tell(
-            messages.Chunk(
-                input=piece.input,
-                ring=str(piece.ring),
-                number=piece.number,
-                start_ms=piece.start_ms,
-                stop_ms=piece.stop_ms,
-                captured_at_ms=segment.captured_at_ms + max(0, piece.start_ms - segment.start_ms),
-                stream=segment.stream,
-            )
-        )
+        captured_at_ms = segment.captured_at_ms + max(0, piece.start_ms - segment.start_ms)
+        self._tell(piece.told(captured_at_ms, segment.stream))

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import av
-import numpy
 import simplejpeg
 from av.error import FFmpegError
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-from pileus.media.intake.inputs import bounded_size
+from pileus.media.intake.inputs import pixels_of
 
 STILL_WIDTH_MAX = 320
 _QUALITY = 72
@@ -36,10 +35,6 @@ def still(video: Any, packet: Packet[Any]) -> bytes:
 
 def jpeg_of(frame: VideoFrame, width_max: int, quality: int) -> bytes:
     """A picture as JPEG, no wider than that."""
-    width, height = bounded_size(frame, width_max)
-    # Rows of most widths are padded.
-    pixels = numpy.ascontiguousarray(
-        frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")
-    )
+    pixels = pixels_of(frame, width_max, interpolation="AREA")
     made = simplejpeg.encode_jpeg(pixels, quality=quality, colorspace="RGB", colorsubsampling="420")
     return bytes(made)
