@@ -47,7 +47,7 @@ class Deliveries:
         """Deliver what the pipeline says now: begin what it lacks, end what it does not want any more."""
         own = self._kernel.stream_call(call.space)
         pipeline = own.read(lambda view: store.find(view.state, "pipeline", name))
-        key = (call.account, call.region, name)
+        key = store.key_of(call, name)
         running = self._running.setdefault(key, {})
         wanted = _wanted(pipeline) if pipeline is not None else {}
         for place in [each for each in running if running[each].what != wanted.get(each)]:
@@ -61,7 +61,7 @@ class Deliveries:
 
     def shown(self, call: Call, name: str) -> list[dict[str, Any]]:
         """How a pipeline's deliveries fare, as DescribePipeline tells it."""
-        running = self._running.get((call.account, call.region, name), {})
+        running = self._running.get(store.key_of(call, name), {})
         return [running[place].shown() for place in sorted(running)]
 
 

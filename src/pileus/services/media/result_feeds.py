@@ -35,6 +35,7 @@ class ResultFeed:
         self._is_lossless = engine.when_behind == NEVER
         self._is_whole = is_whole
         self._offset = -1
+        self._again: Position | None = None
         self._news = asyncio.Event()
 
     async def open(self, after: Position | None) -> None:
@@ -85,8 +86,6 @@ class ResultFeed:
         """From a moment on, everything again."""
         self._again = begin
         self._news.set()
-
-    _again: Position | None = None
 
     def progressed(self) -> None:
         """There is room for more."""

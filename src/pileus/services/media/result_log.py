@@ -14,7 +14,7 @@ from pileus.ports.log import LogUnavailable
 from pileus.services.media import telling
 from pileus.services.media.figures import Figures
 from pileus.services.media.model import Engine
-from pileus.services.media.store import topic
+from pileus.services.media.store import key_of, topic
 
 _log = logging.getLogger("pileus.media")
 _PAUSE_S = 1.0
@@ -62,7 +62,7 @@ class LaneLog(ResultLog):
         super().__init__(call, source, engine.name)
         self._of = engine
         self._dropped: Counter[str] = Counter()
-        self.figures = call.part(Figures).lane((call.account, call.region, source), engine.name)
+        self.figures = call.part(Figures).lane(key_of(call, source), engine.name)
 
     def document(
         self, stream: str, chunk: Mapping[str, int], series: list[Any], now_ms: int

@@ -85,6 +85,11 @@ def arn_of(call: Call, kind: str, name: str) -> str:
     return call.arn(f"{kind}/{name}")
 
 
+def key_of(call: Call, name: str) -> tuple[str, str, str]:
+    """What is kept in memory of a source or pipeline lies under this."""
+    return (call.account, call.region, name)
+
+
 def topic(account: str, region: str, source: str, engine: str) -> str:
     """The Log's topic of what an engine says of a source."""
     return f"media/{account}/{region}/{source}/{engine}"

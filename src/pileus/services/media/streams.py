@@ -58,7 +58,7 @@ class Streams:
 
     def follow(self, call: StreamCall, name: str) -> None:
         """Read a source from now on, if it is enabled."""
-        key = (call.account, call.region, name)
+        key = store.key_of(call, name)
         own = self._kernel.stream_call(call.space)
         source = own.read(lambda view: store.find(view.state, "source", name))
         if source is None or not source.is_enabled or key in self._running:
@@ -82,7 +82,7 @@ class Streams:
 
         Raises ResourceInUseException: somebody does already.
         """
-        key = (call.account, call.region, name)
+        key = store.key_of(call, name)
         while (following := self._running.get(key)) is not None and following.is_over:
             assert following.task is not None
             await asyncio.wait({following.task})  # engines are at the last pieces of the one before
@@ -97,7 +97,7 @@ class Streams:
 
     async def stop(self, call: StreamCall, name: str) -> None:
         """Read a source no more; returns when its process is gone."""
-        following = self._running.pop((call.account, call.region, name), None)
+        following = self._running.pop(store.key_of(call, name), None)
         if following is not None and following.task is not None:
             following.task.cancel()
             await asyncio.gather(following.task, return_exceptions=True)
@@ -112,9 +112,10 @@ class Streams:
     async def forget(self, call: StreamCall, name: str) -> None:
         """Delete what is left of a source."""
         await self.stop(call, name)
-        self.previews.forget((call.account, call.region, name))
-        self._known.pop((call.account, call.region, name), None)
-        call.part(Figures).forget((call.account, call.region, name))
+        key = store.key_of(call, name)
+        self.previews.forget(key)
+        self._known.pop(key, None)
+        call.part(Figures).forget(key)
         own = self._kernel.stream_call(call.space)
         await self._spools.forget(own, name)
         await recording.forget(own, name)
@@ -124,7 +125,7 @@ class Streams:
 
     async def lanes_changed(self, call: StreamCall, source: str) -> None:
         """A pipeline of the source was made, changed or deleted."""
-        following = self._running.get((call.account, call.region, source))
+        following = self._running.get(store.key_of(call, source))
         if following is not None:
             await following.lanes.align(is_joining=True)
 
@@ -137,20 +138,20 @@ class Streams:
 
     def reading(self, call: Call, source: str) -> asyncio.Task[None] | None:
         """The work of reading a source, to wait for its end; None where it is not read."""
-        following = self._running.get((call.account, call.region, source))
+        following = self._running.get(store.key_of(call, source))
         return following.task if following is not None else None
 
     def known(self, call: Call, source: str) -> Known:
         """What the source's last life turned out to hold; nothing since the platform started: nothing."""
-        return self._known.get((call.account, call.region, source), Known())
+        return self._known.get(store.key_of(call, source), Known())
 
     def lane(self, call: StreamCall, source: str, engine: str) -> dict[str, Any] | None:
         """What DescribeLane tells; None where the engine was not on the source since the platform started."""
-        following = self._running.get((call.account, call.region, source))
+        key = store.key_of(call, source)
+        following = self._running.get(key)
         lane = following.lanes.get(engine) if following else None
         if lane is not None:
             return lane.shown()
-        key = (call.account, call.region, source)
         before = call.part(Figures).lane_before(key, engine)
         return before.shown(self._kernel.clock.now_ms()) if before is not None else None
 
@@ -162,7 +163,7 @@ class _Following:
         self, call: StreamCall, name: str, intakes: Intakes, spools: Spools, previews: Previews
     ) -> None:
         self._call, self._name, self._intakes, self._spools = call, name, intakes, spools
-        self._previews, self._key = previews, (call.account, call.region, name)
+        self._previews, self._key = previews, store.key_of(call, name)
         self._figures = call.part(Figures).source(self._key)
         self._intake: Intake | None = None
         self._failure = ""

@@ -17,7 +17,7 @@ async def watch_source(call: StreamCall, request: Mapping[str, Any], body: Body 
     """The source's picture, live: records of a preview as events, for as long as they are read."""
     name = request["Source"]
     call.read(lambda view: store.named(view.state, "source", name))
-    key = (call.account, call.region, name)
+    key = store.key_of(call, name)
     pictures = call.part(Streams).previews.pictures(key, request.get("Form", "h264"))
 
     async def events() -> AsyncGenerator[dict[str, Any]]:
