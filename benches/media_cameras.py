@@ -2,8 +2,8 @@
 
 Each is a video of 360 lines at 25 pictures a second, read at its own speed, recorded, and looked at five times
 a second by an engine behind a gate that lets nothing through: ``motion`` decodes every picture, ``keyframes``
-only those while nothing moves. The floor is as many processes that
-only decode the same video at its own speed: pictures that come one by one find cold caches.
+only those while nothing moves. The floor is as many processes that only decode the same video at its own
+speed: pictures that come one by one find cold caches.
 """
 
 from __future__ import annotations

@@ -38,17 +38,23 @@ def create_role(port: int) -> None:
     call(port, wire.signed("iam", "POST", "/", form, body.encode(), port=port))
 
 
-def create(port: int, name: str, source: str = TRIVIAL, timeout_s: int = 30) -> None:
-    """A Python function of one file."""
+def code_of(files: dict[str, bytes]) -> dict[str, str]:
+    """Files as a call brings them."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("handler.py", source)
+        for path, data in files.items():
+            archive.writestr(path, data)
+    return {"ZipFile": base64.b64encode(packed.getvalue()).decode()}
+
+
+def create(port: int, name: str, source: str = TRIVIAL, timeout_s: int = 30) -> None:
+    """A Python function of one file."""
     given = {
         "FunctionName": name,
         "Runtime": "python3.11",
         "Handler": "handler.handler",
         "Role": _ROLE,
-        "Code": {"ZipFile": base64.b64encode(packed.getvalue()).decode()},
+        "Code": code_of({"handler.py": source.encode()}),
         "MemorySize": 256,
         "Timeout": timeout_s,
     }
@@ -59,16 +65,12 @@ def create(port: int, name: str, source: str = TRIVIAL, timeout_s: int = 30) -> 
 
 def publish(port: int, name: str, files: dict[str, bytes]) -> None:
     """A function with SnapStart that sees the platform's own packages, as version 1 and active."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for path, data in files.items():
-            archive.writestr(path, data)
     given = {
         "FunctionName": name,
         "Runtime": "python3.12",
         "Handler": "handler.handler",
         "Role": _ROLE,
-        "Code": {"ZipFile": base64.b64encode(packed.getvalue()).decode()},
+        "Code": code_of(files),
         "Layers": [f"arn:aws:lambda:{wire.REGION}:{wire.ACCOUNT}:layer:pileus-host:1"],
         "MemorySize": 1024,
         "Timeout": 30,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import time
-import zipfile
 from typing import Any
 
+from benches.apparatus import functions
 from benches.apparatus.processes import ROOT, ask
 from pileus.media import assets
 
@@ -62,10 +60,6 @@ def create_engine(
     gate: str = "",
 ) -> None:
     """An object engine on pictures that leaves out none while it keeps up."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for path, data in files.items():
-            archive.writestr(path, data)
     wanted = {"Kind": "frames", "Rate": rate}
     wanted |= {"Width": width} if width else {}
     wanted |= {"Gate": gate} if gate else {}
@@ -75,7 +69,7 @@ def create_engine(
         Name=name,
         Mode="object",
         Handler=handler,
-        Code={"ZipFile": base64.b64encode(packed.getvalue()).decode()},
+        Code=functions.code_of(files),
         Input=wanted,
         WhenBehind="oldest",
         MemorySize=1024,

@@ -39,6 +39,9 @@ def find_chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
+_CONTROLS = {"button", "textbox", "searchbox", "combobox", "link", "slider"}
+
+
 class PageError(Exception):
     """The page threw, or the browser refused a command."""
 
@@ -137,6 +140,18 @@ class Page:
             self.problems.append(json.dumps(params["entry"])[:600])
         elif method == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
+
+    async def nameless_controls(self) -> list[dict[str, Any]]:
+        """What may be used and says nothing of itself to who cannot see it."""
+        await self.command("Accessibility.enable")
+        tree = (await self.command("Accessibility.getFullAXTree"))["nodes"]
+        return [
+            node
+            for node in tree
+            if not node.get("ignored")
+            and node["role"]["value"] in _CONTROLS
+            and not node.get("name", {}).get("value")
+        ]
 
 
 class Chromium:

@@ -196,17 +196,7 @@ async def test_fits_and_can_be_read(shown: Shown, width: int, height: int, schem
 async def test_every_control_has_a_name_and_nothing_is_asked_elsewhere(shown: Shown) -> None:
     page, _ = shown
     await page.wait_for(HAS_BOXES)
-    await page.command("Accessibility.enable")
-    tree = (await page.command("Accessibility.getFullAXTree"))["nodes"]
-    controls = {"button", "textbox", "combobox", "link", "slider"}
-    nameless = [
-        node
-        for node in tree
-        if not node.get("ignored")
-        and node["role"]["value"] in controls
-        and not node.get("name", {}).get("value")
-    ]
-    assert nameless == []
+    assert await page.nameless_controls() == []
     base = (await page.evaluate("location.href")).split("media.html")[0]
     assert [each for each in page.requests if not each.startswith((base, "blob:"))] == []
 

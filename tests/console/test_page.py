@@ -104,17 +104,7 @@ async def test_fits_and_can_be_read(
 
 async def test_every_control_has_a_name(page: Page, stage: Stage) -> None:
     await opened(page, stage)
-    await page.command("Accessibility.enable")
-    tree = (await page.command("Accessibility.getFullAXTree"))["nodes"]
-    controls = {"button", "textbox", "searchbox", "combobox", "link"}
-    nameless = [
-        node
-        for node in tree
-        if not node.get("ignored")
-        and node["role"]["value"] in controls
-        and not node.get("name", {}).get("value")
-    ]
-    assert nameless == []
+    assert await page.nameless_controls() == []
 
 
 async def test_an_sms_conversation_by_keyboard(page: Page, stage: Stage) -> None:
