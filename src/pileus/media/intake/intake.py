@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from av.error import FFmpegError
-
-from pileus.media.intake.dozing import DozingDecoder
 from pileus.media.intake.inlet import Inlet, Publisher
-from pileus.media.intake.inputs import Pictures, SoundPieces, input_of
 from pileus.media.intake.location import Location, locate
 from pileus.media.intake.packets import Connection, Stalled, Timed
-from pileus.media.intake.previews import Previews
+from pileus.media.intake.pieces import Pieces
 from pileus.media.intake.program import Program
 from pileus.media.intake.recorder import CannotRecord, Recorder
 from pileus.media.intake.whip import WhipPublisher
@@ -57,10 +52,7 @@ class Intake:
         self._open, self._commands, self._tell = opened, commands, tell
         self._patience, self._chance = patience, chance
         self._counts = SourceCounts()
-        self._inputs: dict[str, Pictures | SoundPieces] = {}
-        self._decoder = DozingDecoder()
-        self._previews = Previews(tell)
-        self._decoded: dict[bool, Timed] = {}
+        self._pieces = Pieces(tell, self._counts, patience.now_ms, Path(opened.rings))
         self._connections = 0
         self._was_endless = self._is_stopped = False
         self.is_listening = False
@@ -90,8 +82,7 @@ class Intake:
 
     def close(self) -> None:
         """Take the rings away: engines are done with the last pieces."""
-        for each in self._inputs.values():
-            each.close()
+        self._pieces.close()
 
     def _run(self, location: Location) -> None:
         pause_s = _PAUSE_FIRST_S
@@ -196,8 +187,7 @@ class Intake:
                 return True  # what was live has come to its end, and was seen
             self._was_endless = not connection.is_finite
             self._connections += 1
-            self._decoder = DozingDecoder()
-            self._previews.begin(connection)
+            self._pieces.begin(connection)
             recorder = None
             if self._open.is_recorded:
                 spool = Path(self._open.spool)
@@ -214,8 +204,7 @@ class Intake:
             finally:
                 if recorder is not None:
                     self._keep(recorder.finish())
-                self._drain()
-                self._previews.end()
+                self._pieces.end()
             return connection.is_finite
 
     def _origin_ms(self) -> int:
@@ -250,9 +239,7 @@ class Intake:
             begun_ms = recorder.begun()
             if begun_ms is not None:
                 self._tell(messages.Recording(start_ms=begun_ms))
-        if timed.is_video:
-            self._previews.add(timed, captured_at_ms)
-        self._decode(timed, captured_at_ms)
+        self._pieces.add(timed, captured_at_ms)
         if self._patience.mono_s() - self._told_s >= _COUNTS_EVERY_S:
             self._tell_counts()
 
@@ -267,77 +254,9 @@ class Intake:
             self._obey()
         return self._patience.now_ms()
 
-    # -- segments ---------------------------------------------------------------------------
-
     def _keep(self, done: messages.Segment | None) -> None:
         if done is not None:
             self._tell(done)
-
-    # -- pieces -----------------------------------------------------------------------------
-
-    def _decode(self, timed: Timed, captured_at_ms: int) -> None:
-        takers = self._takers(timed.is_video)
-        is_drawing = timed.is_video and self._previews.is_drawing
-        if not takers and not is_drawing:
-            return
-        try:
-            if timed.is_video:
-                frames = self._see(timed, takers, is_drawing=is_drawing)
-            else:
-                frames = timed.packet.decode()
-        except FFmpegError:
-            self._counts.packets_damaged += 1
-            return
-        self._decoded[timed.is_video] = timed
-        self._look(frames, timed, captured_at_ms)
-
-    def _see(self, timed: Timed, takers: list[Any], *, is_drawing: bool) -> list[Any]:
-        """Decode pictures, but for those that nobody wants while nothing moves."""
-        may_doze = not is_drawing and all(each.may_doze(timed.pts_ms) for each in takers)
-        frames = self._decoder.decode(timed, may_doze=may_doze)
-        if may_doze and not frames:
-            for taker in takers:
-                taker.pass_over(timed.dts_ms)
-        return frames
-
-    def _takers(self, is_video: bool) -> list[Any]:
-        kind = Pictures if is_video else SoundPieces
-        return [each for each in self._inputs.values() if isinstance(each, kind)]
-
-    def _look(self, frames: Sequence[Any], timed: Timed, captured_at_ms: int) -> None:
-        takers, is_drawing = self._takers(timed.is_video), self._previews.is_drawing
-        for frame in frames:
-            # Frames have the packets' clock; the difference to the packet's place is the same.
-            pts_ms = timed.pts_ms if frame.pts is None else self._place(frame, timed)
-            self._counts.frames += timed.is_video
-            if timed.is_video and is_drawing:
-                self._previews.draw(frame, pts_ms, captured_at_ms)
-            for taker in takers:
-                if timed.is_video and not taker.wants(pts_ms):
-                    continue
-                for piece in taker.add(frame, pts_ms):
-                    self._tell(piece.told(captured_at_ms))
-
-    def _place(self, frame: Any, timed: Timed) -> int:
-        if timed.packet.pts is None:
-            return timed.pts_ms
-        ahead_ms: float = (frame.pts - timed.packet.pts) * timed.tick_ms
-        return max(0, timed.pts_ms + round(ahead_ms))
-
-    def _drain(self) -> None:
-        """The connection is over: what decoders held back, and sound that was kept for a whole piece."""
-        for timed in self._decoded.values():
-            try:
-                frames = timed.packet.stream.codec_context.decode(None)
-            except FFmpegError:
-                self._counts.packets_damaged += 1
-                continue
-            self._look(frames, timed, self._patience.now_ms())
-        self._decoded.clear()
-        for each in self._inputs.values():
-            if isinstance(each, SoundPieces):
-                for piece in each.finish():
-                    self._tell(piece.told(self._patience.now_ms()))
 
     # -- talk -------------------------------------------------------------------------------
 
@@ -363,27 +282,18 @@ class Intake:
             if isinstance(command, messages.Stop):
                 raise _Stopped
             if isinstance(command, messages.Attach):
-                self._attach(command)
+                self._pieces.attach(command)
             elif isinstance(command, messages.Detach):
-                self._detach(command.id)
-
-    def _attach(self, command: messages.Attach) -> None:
-        if command.kind in ("h264", "jpeg"):
-            self._previews.attach(command)
-            return
-        self._inputs[command.id] = input_of(command, Path(self._open.rings))
-
-    def _detach(self, name: str) -> None:
-        if not self._previews.detach(name) and name in self._inputs:
-            self._inputs.pop(name).close()
+                self._pieces.detach(command.id)
 
     def _state(self, state: str, reason: str = "", retry_ms: int = 0) -> None:
         self._tell(messages.State(state=state, reason=reason, retry_ms=retry_ms))
 
     def _tell_counts(self) -> None:
         self._told_s = self._patience.mono_s()
-        gated = {name: each.gated for name, each in self._inputs.items()}
         counts = messages.Counts(
-            counts=dataclasses.asdict(self._counts), gated=gated, connections=self._connections
+            counts=dataclasses.asdict(self._counts),
+            gated=self._pieces.gated,
+            connections=self._connections,
         )
         self._tell(counts)
