@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pileus.ports.intakes import Counts, State
-from pileus.services.media.figures import Health, LaneFigures
+from pileus.services.media.lane_figures import Health, LaneFigures
 from pileus.testing.fake_nodes import Answer, Program
 from pileus.values.errors import ServiceError
 from pileus.values.times import utc

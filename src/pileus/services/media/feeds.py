@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 from pileus.compute.engines.feed import Feed, Position, Span
@@ -16,9 +15,10 @@ from pileus.compute.engines.lane import Chunk
 from pileus.kernel.calls import ReadCall, StreamCall
 from pileus.ports import intakes as messages
 from pileus.ports.blobs import BlobNotFound, BlobsUnavailable
-from pileus.ports.intakes import Attach, Credit, Finish, Intakes, Replaying
+from pileus.ports.intakes import Attach, Intakes
 from pileus.services.media import store
 from pileus.services.media.model import EngineInput, Segment
+from pileus.services.media.replays import Replay, ReplayDied
 
 _log = logging.getLogger("pileus.media")
 _PAUSE_S = 1.0
@@ -103,7 +103,7 @@ class SourceFeed:
         self.lane: Taker
         self._news = asyncio.Event()
         self._turn = 0
-        self._replay: _Replay | None = None
+        self._replay: Replay | None = None
         self._kept_from_ms = -1
 
     # -- what the source's process tells ----------------------------------------------------
@@ -245,7 +245,7 @@ class SourceFeed:
                 self._hand(chunk, is_replayed=True)
             replay.give_credit(self.lane)
 
-    async def _replay_of(self, stream: str) -> _Replay:
+    async def _replay_of(self, stream: str) -> Replay:
         """The process that reads the recording: one for each life of the source."""
         if self._replay is not None and self._replay.stream != stream:
             await self._play(None)
@@ -261,7 +261,7 @@ class SourceFeed:
                 from_ms=self.feed.from_ms if stream == self.feed.taken.stream else -1,
             )
             process = await self._intakes.replay(f"recording of {self._source}", wanted)
-            self._replay = _Replay(process, stream, self._slots)
+            self._replay = Replay(process, stream, self._slots)
         return self._replay
 
     async def _close(self) -> None:
@@ -271,75 +271,3 @@ class SourceFeed:
             while self.lane.lowest(replay.ring) is not None and not replay.is_abandoned:
                 await self._call.clock.sleep(0.05)
             await replay.close()
-
-
-class ReplayDied(Exception):
-    """The process that reads the recording has ended."""
-
-
-class _Replay:
-    """A process that reads a recording."""
-
-    def __init__(self, process: Replaying, stream: str, slots: int) -> None:
-        self.stream, self.ring, self.is_abandoned = stream, "", False
-        self._process, self._slots = process, slots
-        self._told = process.told()
-        self._read = self._credit = 0
-
-    async def feed(self, segment: Segment, data: AsyncIterator[bytes]) -> None:
-        told = messages.Segment(
-            path="",
-            stream=segment.stream,
-            start_ms=segment.start_ms,
-            stop_ms=segment.stop_ms,
-            captured_at_ms=segment.captured_at_ms,
-            size_bytes=segment.size_bytes,
-            pictures=segment.pictures,
-        )
-        await self._process.feed(told, data)
-
-    def finish(self) -> None:
-        """No further segment comes."""
-        self._process.send(Finish())
-
-    def give_credit(self, lane: Taker) -> None:
-        """Let it write where the lane is done."""
-        low = lane.lowest(self.ring) or self._read + 1
-        upto = min(low, self._read + 1) + self._slots - 1
-        if upto > self._credit:
-            self._credit = upto
-            self._process.send(Credit(upto=upto))
-
-    async def pieces(self) -> AsyncIterator[Chunk]:
-        """What it makes of the segment; ends early once it is abandoned. Raises ReplayDied."""
-        async for told in self._told:
-            if self.is_abandoned:
-                return
-            if isinstance(told, messages.Decoded):
-                return
-            if isinstance(told, messages.Chunk):
-                self._read, self.ring = told.number, told.ring
-                yield chunk_of(told, told.stream)
-        if not self.is_abandoned:
-            raise ReplayDied("the process that reads the recording has ended")
-
-    def abandon(self) -> None:
-        """Nobody wants its pieces any more; who waits for them goes on."""
-        self.is_abandoned = True
-        self._process.send(messages.Stop())
-
-    async def close(self) -> None:
-        await self._process.close()
-
-
-def chunk_of(told: messages.Chunk, stream: str) -> Chunk:
-    """A piece as lanes know it."""
-    return Chunk(
-        stream=stream,
-        ring=told.ring,
-        number=told.number,
-        start_ms=told.start_ms,
-        stop_ms=told.stop_ms,
-        captured_at_ms=told.captured_at_ms,
-        record=told.record,
-    )

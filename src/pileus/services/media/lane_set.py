@@ -14,9 +14,10 @@ from pileus.ports import intakes as messages
 from pileus.ports.intakes import Intake, Intakes
 from pileus.services.media import store
 from pileus.services.media.engines import Engines
-from pileus.services.media.feeds import LaneFeed, SourceFeed, chunk_of, slots_of
+from pileus.services.media.feeds import LaneFeed, SourceFeed, slots_of
 from pileus.services.media.lanes import ObjectLane
 from pileus.services.media.model import Engine, EngineInput, Pipeline, Segment, Source
+from pileus.services.media.replays import chunk_of
 from pileus.services.media.result_feeds import PairedFeed, ResultFeed
 from pileus.services.media.stream_lanes import StreamLane
 

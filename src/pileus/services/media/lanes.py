@@ -16,7 +16,7 @@ from pileus.kernel.calls import StreamCall
 from pileus.languages.media_results import InvalidResult, checked
 from pileus.services.media.engines import REASON_MAX, CannotRun, EngineFailed, Engines, event_of
 from pileus.services.media.feeds import LaneFeed
-from pileus.services.media.figures import Sample
+from pileus.services.media.lane_figures import Sample
 from pileus.services.media.model import Engine
 from pileus.services.media.result_log import LaneLog
 

@@ -23,7 +23,7 @@ from pileus.services.media.engines import (
     event_of,
 )
 from pileus.services.media.feeds import LaneFeed
-from pileus.services.media.figures import Sample
+from pileus.services.media.lane_figures import Sample
 from pileus.services.media.model import Engine
 from pileus.services.media.result_log import LaneLog
 

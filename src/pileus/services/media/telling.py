@@ -16,7 +16,7 @@ from pileus.kernel.deliveries import Delivery
 from pileus.kernel.targets import call_for
 from pileus.services.media import store
 from pileus.services.media.delivery_targets import EVENT_SOURCE
-from pileus.services.media.figures import Turn
+from pileus.services.media.lane_figures import Turn
 from pileus.services.media.model import Engine, Source
 
 SOURCE_CHANGED = "Media Source State Change"
