@@ -100,8 +100,10 @@ def begin(platform: LivePlatform, film: Path, **engines: dict[str, Any]) -> Any:
         media.create_engine(
             Name=name, Handler=f"engine.{name}", Code={"ZipFile": zipped(engine=_ENGINES)}, **given
         )
-    media.create_source(Name="lobby", Url=f"file:{film}", SegmentSeconds=2)
+    # Engines look from the pipeline's making on, so the film begins after it.
+    media.create_source(Name="lobby", Url=f"file:{film}", SegmentSeconds=2, Enabled=False)
     media.create_pipeline(Name="p", Source="lobby", Engines=list(engines))
+    media.update_source(Name="lobby", Enabled=True)
     return media
 
 
@@ -110,13 +112,19 @@ def documents(media: Any, engine: str, until: Callable[[list[Any]], bool]) -> li
     found: list[dict[str, Any]] = []
     last, deadline_s = -1, time.monotonic() + _PATIENCE_S
     while not until(found):
-        assert time.monotonic() < deadline_s, (
-            f"{len(found)}: {[x for x in media.list_lanes()['Lanes'] if x['Engine'] == engine]} {media.describe_source(Name='lobby')['Source']}"
-        )
+        assert time.monotonic() < deadline_s, _told(media, engine, found)
         told = media.list_results(Source="lobby", Engine=engine, AfterOffset=last, WaitSeconds=1)
         found += [json.loads(each["Document"]) for each in told["Results"]]
         last = told["LastOffset"]
     return found
+
+
+def _told(media: Any, engine: str, found: list[dict[str, Any]]) -> str:
+    """What there is of the engine, for whoever has to find out why it is not enough."""
+    lane = media.describe_lane(Source="lobby", Engine=engine)["Lane"]
+    source = media.describe_source(Name="lobby")["Source"]
+    spans = [(each["chunk"]["start_ms"], each["chunk"]["stop_ms"]) for each in found]
+    return f"{len(found)} records, {spans}\n{lane}\n{source}"
 
 
 def words(found: list[dict[str, Any]]) -> list[str]:

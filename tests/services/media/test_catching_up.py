@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from pileus.ports.intakes import Recording
 from pileus.values.errors import ServiceError
 
 from .conftest import Bench, looking, person
@@ -127,3 +128,17 @@ async def test_no_lane_waits_for_a_file_that_it_has_seen(bench: Bench) -> None:
     await bench.passing(90_000)
     assert bench.intake.is_closed
     assert await bench.starts() == every(150)
+
+
+async def test_what_came_before_the_process_knew_of_the_engine(bench: Bench) -> None:
+    await bench.engine(WhenBehind="never")
+    await bench("CreateSource", Name="lobby", Url="file:/v.mkv", Enabled=False)
+    await bench("CreatePipeline", Name="p", Source="lobby", Engines=["look"])
+    await bench("UpdateSource", Name="lobby", Enabled=True)
+    await bench.passing(10)
+    bench.intake.tell(Recording(start_ms=0))
+    bench.intake.show(3, 4, 5)  # 1 and 2 were read before the wish for pictures
+    await bench.passing(200)
+    assert await bench.starts() == []
+    await bench.seconds(1, 6)
+    assert await bench.starts() == every(30)

@@ -65,6 +65,15 @@ class Feed:
         self._cut: Position | None = None
         self._finished: Span | None = None
         self._replayed: Span | None = None
+        self._recorded: Position | None = None
+        self._is_first = True
+        self._since_ms: int | None = None
+        self._is_lossless = False
+
+    def miss_nothing(self, since_ms: int | None = None) -> None:
+        """Have nothing missed, of what is captured from a moment of wall time on: it takes a while until the
+        source's process knows what it is to make, and what it reads before that is only recorded."""
+        self._is_lossless, self._since_ms = True, since_ms
 
     def is_new(self, chunk: Chunk) -> bool:
         """Whether it lies behind the last piece taken."""
@@ -87,11 +96,32 @@ class Feed:
         if self._recent and self._recent[-1].ring != chunk.ring:
             self._recent.clear()  # a ring that was made anew took the old one's pieces with it
         self._recent.append(chunk)
+        is_first, self._is_first = self._is_first, False
         if self.is_behind or not self.is_new(chunk):
+            return False
+        if is_first and self._is_lossless and self._lacks_before(chunk):
             return False
         if chunk.stream != self.taken.stream:
             self._note_hole(chunk.start_ms)
         return True
+
+    def _lacks_before(self, first: Chunk) -> bool:
+        """Whether something wanted was recorded before the first piece of a process; then the lane is behind."""
+        recorded = self._recorded
+        if recorded is None or recorded.stream != first.stream:
+            return False
+        is_new = self.taken == NOTHING
+        if is_new and self._since_ms is None:
+            return False
+        from_ms = self._from_ms if self.taken.stream == first.stream else -1.0
+        if is_new and self._since_ms is not None:
+            from_ms = first.start_ms - max(0, first.captured_at_ms - self._since_ms)
+        lacks = max(from_ms + self._step_ms / 2, recorded.ms) < first.start_ms - self._step_ms / 2
+        if lacks and is_new:
+            self.fall_behind_at(Position(first.stream, max(0, round(from_ms))))
+        elif lacks:
+            self.fall_behind()
+        return lacks
 
     def took(self, chunk: Chunk) -> None:
         """The lane has it."""
@@ -127,6 +157,8 @@ class Feed:
     def cut(self, stream: str, start_ms: int) -> None:
         """A segment has begun, and is under way."""
         self._cut = Position(stream, start_ms)
+        if self._recorded is None or self._recorded.stream != stream:
+            self._recorded = self._cut
 
     def finished(self, span: Span) -> None:
         """A segment is finished; nothing is under way until the next one begins."""
@@ -135,7 +167,8 @@ class Feed:
     def gone(self) -> None:
         """The source's process is gone, and with it its ring and the segment under way."""
         self._recent.clear()
-        self._cut = None
+        self._cut = self._recorded = None
+        self._is_first = True
 
     def wants(self, span: Span) -> bool:
         """Whether pieces of that segment are still to be had."""

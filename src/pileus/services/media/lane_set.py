@@ -44,6 +44,7 @@ class LaneSet:
         self._stream = ""
         self._segment_ms = 2000
         self._cut_ms: int | None = None
+        self._recorded_ms: int | None = None
         self._is_joining = False
 
     def get(self, engine: str) -> ObjectLane | StreamLane | None:
@@ -59,7 +60,7 @@ class LaneSet:
 
     def gone(self) -> None:
         """The process is gone, and its rings with it."""
-        self._intake = self._cut_ms = None
+        self._intake = self._cut_ms = self._recorded_ms = None
         for lane in self._lanes.values():
             lane.feed.gone()
 
@@ -75,6 +76,8 @@ class LaneSet:
     def recording(self, start_ms: int) -> None:
         """A segment has begun."""
         self._cut_ms = start_ms
+        if self._recorded_ms is None:
+            self._recorded_ms = start_ms
         for lane in self._lanes.values():
             lane.feed.recording(self._stream, start_ms)
 
@@ -159,7 +162,7 @@ class LaneSet:
         lane = kind(self._call, self._source, engine, rings_dir, waiting_max)
         last = await lane.open()
         begin = self._begin_of(begins_ms, is_lossless=is_lossless, is_earlier=is_earlier)
-        lane.feed = await self._feed_of(lane, last, begin)
+        lane.feed = await self._feed_of(lane, last, begin, begins_ms)
         self._call.part(Engines).expect(self._call, engine, rings_dir)
         self._lanes[engine.name] = lane
         name = f"lane {engine.name}"
@@ -174,9 +177,9 @@ class LaneSet:
         return None
 
     async def _feed_of(
-        self, lane: ObjectLane | StreamLane, last: Position, begin: Position | None
+        self, lane: ObjectLane | StreamLane, last: Position, begin: Position | None, begins_ms: int
     ) -> LaneFeed:
-        """What brings a lane its pieces, from behind its last one on."""
+        """What brings a lane its pieces, from behind its last one on, or since it was wanted."""
         engine, records = lane.engine, None
         is_stream = isinstance(lane, StreamLane)
         if engine.input.results:
@@ -188,6 +191,10 @@ class LaneSet:
         slots = self._slots(engine)
         is_sound = engine.input.kind == "audio"
         feed = Feed(NOTHING, engine.input.step_ms, slots - _MARGIN, is_sound=is_sound)
+        if engine.when_behind == NEVER:
+            feed.miss_nothing(begins_ms if begins_ms >= 0 else None)
+        if self._recorded_ms is not None:
+            feed.cut(self._stream, self._recorded_ms)
         if self._cut_ms is not None:
             feed.cut(self._stream, self._cut_ms)
         if last != NOTHING and is_stream:

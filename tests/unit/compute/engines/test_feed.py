@@ -151,3 +151,47 @@ def test_every_piece_once_in_order(data: st.DataObject) -> None:
         catch_up()
     assert taken == list(range(60))
     assert under_test.missed_ms == 0
+
+
+def at(number: int, captured_at_ms: int, stream: str = "1") -> Chunk:
+    return Chunk(
+        stream, "live", number + 1, number * STEP_MS, (number + 1) * STEP_MS, captured_at_ms
+    )
+
+
+def test_what_was_only_recorded_before_a_lane_was_heard_of_is_had() -> None:
+    under_test = feed()
+    under_test.miss_nothing(since_ms=10_000)
+    under_test.cut("1", 0)
+    assert not under_test.live(at(2, 10_900))  # 0 and 1 were captured at 10,500 and 10,700
+    assert under_test.is_behind and under_test.join() is None
+    under_test.finished(Span("1", 0, 1960))
+    assert under_test.wants(Span("1", 0, 1960))
+    assert under_test.is_new(piece(0))
+
+
+def test_what_came_before_a_lane_was_wanted_is_not_had() -> None:
+    under_test = feed()
+    under_test.miss_nothing(since_ms=10_000)
+    under_test.cut("1", 0)
+    assert under_test.live(at(7, 10_150))
+    careless = feed()
+    careless.cut("1", 0)
+    assert careless.live(at(7, 99_000))
+
+
+def test_the_first_piece_of_all_needs_no_recording() -> None:
+    under_test = feed()
+    under_test.miss_nothing(since_ms=10_000)
+    under_test.cut("1", 0)
+    assert under_test.live(at(0, 13_000))
+    assert under_test.live(at(9, 15_000))  # later ones are apart because the source's pictures are
+
+
+def test_a_new_process_may_have_recorded_before_it_made_pieces() -> None:
+    under_test = feed(Position("1", 400))
+    under_test.miss_nothing()
+    under_test.gone()
+    under_test.cut("2", 0)
+    assert not under_test.live(at(2, 0, "2"))
+    assert under_test.is_behind and under_test.wants(Span("2", 0, 1960))
