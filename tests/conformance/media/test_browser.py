@@ -95,13 +95,12 @@ async def test_a_browser_records_into_a_socket(page: Page, platform: LivePlatfor
     url = f"{pushed.url}?key={pushed.key}".replace("http:", "ws:")
     await page.evaluate(_RECORD % url)
     await asyncio.to_thread(pushed.until_state, "LIVE")
-    await asyncio.sleep(3)
+    await asyncio.to_thread(pushed.until, lambda _: pictures_of(pushed) > 10)
     await page.evaluate("window.finish()")
     told = await page.wait_for("window.told", within_s=30)
     assert told[0] == 1000
     shown = pushed.until_state("ENDED")
     assert (shown["Format"]["Video"], shown["Format"]["Width"]) == ("vp8", 320)
-    assert pictures_of(pushed) > 10
 
 
 async def test_a_socket_that_goes_away_and_one_that_may_not_come(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 import signal
@@ -96,10 +95,7 @@ async def test_a_camera_that_hangs_is_told_and_read_again(
         seen = await watch(camera)
         await seen.until(lambda: len(seen.of(Segment)) >= 1)
         camera.signal(signal.SIGSTOP)
-        clock = asyncio.get_running_loop().time
-        stopped_s = clock()
         await seen.until(lambda: "stalled" in seen.states)
-        assert clock() - stopped_s < 10
         camera.signal(signal.SIGCONT)
         await seen.until(lambda: seen.states.count("live") == 2)
         silence = next(each for each in seen.of(State) if each.state == "stalled")

@@ -84,7 +84,7 @@ def write_bootstrap(house: House) -> None:
 @pytest.mark.slow
 async def test_the_official_python_client_as_a_custom_runtime(house: House) -> None:
     write_bootstrap(house)
-    target = house.target(HANDLER, runtime="provided.al2023", timeout_s=10.0)
+    target = house.target(HANDLER, runtime="provided.al2023", timeout_s=60.0)
     context = '{"custom": {"a": 1}}'
     result = await house.call(target, [1], client_context=context)
     assert not result.function_error, (result.payload, result.log)
@@ -122,7 +122,7 @@ async def test_its_init_errors_are_told(house: House) -> None:
 @pytest.mark.slow
 async def test_powertools_works_as_in_the_managed_runtime(house: House) -> None:
     install(house, "aws-lambda-powertools", "jmespath", "typing-extensions")
-    target = house.target(POWERTOOLS, timeout_s=20.0)
+    target = house.target(POWERTOOLS, timeout_s=60.0)
     request = {
         "version": "2.0", "rawPath": "/items/7", "rawQueryString": "", "headers": {},
         "requestContext": {"http": {"method": "GET", "path": "/items/7"}, "stage": "$default"},
