@@ -14,11 +14,11 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benches.apparatus import functions, wire
+from benches.apparatus import functions, onnx, wire
 from benches.apparatus.effort import Effort, median_ms
 from benches.apparatus.figures import Figure, Reach
 from benches.apparatus.jobs import Target
-from benches.apparatus.processes import BareInterpreter, LoadClient, platform
+from benches.apparatus.processes import BareInterpreter, LoadClient, call, platform
 from pileus.media import assets
 
 _IDLE_S = 0.05
@@ -51,13 +51,35 @@ interpreter.allocate_tensors()
 def handler(event, context):
     return interpreter.get_input_details()[0]["shape"].tolist()
 """
-_SOURCES = {"trivial": functions.TRIVIAL, "imports": _IMPORTS, "sdk": _SDK, "model": _MODEL}
+_ONNX = """
+import os
+import numpy, onnxruntime
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = options.inter_op_num_threads = 1
+path = os.path.join(os.environ["LAMBDA_TASK_ROOT"], "model.onnx")
+session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def handler(event, context):
+    picture = numpy.zeros((1, 224, 224, 3), numpy.float32)
+    if event.get("runs"):
+        return session.run(None, {session.get_inputs()[0].name: picture})[0].tolist()
+    return session.get_inputs()[0].shape
+"""
+_SOURCES = {
+    "trivial": functions.TRIVIAL,
+    "imports": _IMPORTS,
+    "sdk": _SDK,
+    "model": _MODEL,
+    "onnx": _ONNX,
+}
 _SNAPSHOT, _LATEST = "1", "$LATEST"
 _ROWS = (
     ("trivial", _SNAPSHOT, "SnapStart: trivial", 1.0),
     ("sdk", _SNAPSHOT, "SnapStart: numpy, boto3 and a client", 2.5),
     ("imports", _LATEST, "on demand: numpy and boto3", 2.5),
     ("model", _SNAPSHOT, "SnapStart: LiteRT and a 10 MB model", 3.0),
+    ("onnx", _SNAPSHOT, "SnapStart: onnxruntime and a 23 MB model", 3.0),
 )
 """Function, version, name, reach."""
 
@@ -69,12 +91,15 @@ def run(effort: Effort) -> list[Figure]:
         running = stack.enter_context(platform(idle_s=str(_IDLE_S)))
         interpreter = BareInterpreter(Path(stack.enter_context(TemporaryDirectory())))
         functions.create_role(running.port)
-        model = assets.ensure(assets.MODEL).read_bytes()
+        models = {
+            "model": {"model.tflite": assets.ensure(assets.MODEL).read_bytes()},
+            "onnx": {"model.onnx": onnx.model()},
+        }
+        layers = {"onnx": [functions.publish_layer(running.port, "onnx", onnx.layer_files())]}
         for name, source in _SOURCES.items():
-            files = {"handler.py": source.encode()}
-            if name == "model":
-                files["model.tflite"] = model
-            functions.publish(running.port, name, files)
+            files = {"handler.py": source.encode(), **models.get(name, {})}
+            functions.publish(running.port, name, files, layers.get(name, ()))
+        _check(running.port)
         taken: dict[tuple[str, str], list[int]] = {}
         floors = []
         for _ in range(effort.samples):
@@ -95,3 +120,10 @@ def run(effort: Effort) -> list[Figure]:
         )
         for name, qualifier, told, ratio in _ROWS
     ]
+
+
+def _check(port: int) -> None:
+    """A copy's session must not only be there but answer."""
+    answer = call(port, wire.invoke("onnx", b'{"runs": true}', port, _SNAPSHOT))
+    if not answer.endswith(b"]]"):
+        raise RuntimeError(f"onnxruntime does not run in a copy: {answer!r}")

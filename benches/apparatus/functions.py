@@ -7,12 +7,14 @@ import io
 import json
 import time
 import zipfile
+from collections.abc import Sequence
 
 from benches.apparatus import wire
 from benches.apparatus.processes import ask, call
 
 TRIVIAL = "def handler(event, context):\n    return 1\n"
 _ROLE = f"arn:aws:iam::{wire.ACCOUNT}:role/bench"
+_HOST_LAYER = f"arn:aws:lambda:{wire.REGION}:{wire.ACCOUNT}:layer:pileus-host:1"
 _PREPARE_S = 1.0
 _LOG_S = 15.0
 _SNAPSHOT_S = 60.0
@@ -41,7 +43,7 @@ def create_role(port: int) -> None:
 def code_of(files: dict[str, bytes]) -> dict[str, str]:
     """Files as a call brings them."""
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, data in files.items():
             archive.writestr(path, data)
     return {"ZipFile": base64.b64encode(packed.getvalue()).decode()}
@@ -63,7 +65,16 @@ def create(port: int, name: str, source: str = TRIVIAL, timeout_s: int = 30) -> 
     call(port, wire.signed("lambda", "POST", "/2015-03-31/functions", headers, body, port=port))
 
 
-def publish(port: int, name: str, files: dict[str, bytes]) -> None:
+def publish_layer(port: int, name: str, files: dict[str, bytes]) -> str:
+    """The ARN of a layer's first version."""
+    headers = {"content-type": "application/json"}
+    body = json.dumps({"Content": code_of(files)}).encode()
+    path = f"/2018-10-31/layers/{name}/versions"
+    answer = call(port, wire.signed("lambda", "POST", path, headers, body, port=port))
+    return str(json.loads(answer.partition(b"\r\n\r\n")[2])["LayerVersionArn"])
+
+
+def publish(port: int, name: str, files: dict[str, bytes], layers: Sequence[str] = ()) -> None:
     """A function with SnapStart that sees the platform's own packages, as version 1 and active."""
     given = {
         "FunctionName": name,
@@ -71,7 +82,7 @@ def publish(port: int, name: str, files: dict[str, bytes]) -> None:
         "Handler": "handler.handler",
         "Role": _ROLE,
         "Code": code_of(files),
-        "Layers": [f"arn:aws:lambda:{wire.REGION}:{wire.ACCOUNT}:layer:pileus-host:1"],
+        "Layers": [_HOST_LAYER, *layers],
         "MemorySize": 1024,
         "Timeout": 30,
         "SnapStart": {"ApplyOn": "PublishedVersions"},

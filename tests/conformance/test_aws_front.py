@@ -22,6 +22,7 @@ from pileus.gateway.aws import AwsFront
 from pileus.gateway.server import Server
 from pileus.kernel.credentials import Credential
 from pileus.kernel.operations import Reply
+from pileus.kernel.rooms import BodyLimit
 from pileus.ports.state import StateUnavailable
 from pileus.protocols.http import HttpRequest, HttpResponse
 from pileus.values.body import Body, BytesBody
@@ -76,7 +77,12 @@ async def url(door: Door) -> AsyncIterator[str]:
         known = access_key == "test" and not token
         return Credential("test", "test", ROOT, is_loopback_only=True) if known else None
 
-    app = GatewayApp(AwsFront(door, lookup, clock, SeededChance(1)))
+    limits = {"ImportApi": BodyLimit(100, ServiceError("TooMuch", "At most 100.", status=413))}
+    limits["CreateFunction"] = BodyLimit(32 << 20, limits["ImportApi"].refusal)
+    front = AwsFront(
+        door, lookup, clock, SeededChance(1), body_limit=lambda _, operation: limits.get(operation)
+    )
+    app = GatewayApp(front)
     app.add_handler("health", _health)
     server = Server(app, clock)
     port = await server.start("127.0.0.1", 0)
@@ -112,6 +118,19 @@ def fetched(url: str, method: str = "GET", body: bytes | None = None, **headers:
             return answer.status, dict(answer.headers), answer.read()
     except urllib.error.HTTPError as error:
         return error.code, dict(error.headers), error.read()
+
+
+async def test_an_operation_may_take_more_or_less_than_others(url: str, door: Door) -> None:
+    functions = client(url, "lambda")
+    package = {"ZipFile": bytes(14 << 20)}  # a third more as base64: past what others may bring
+    given = {"FunctionName": "f", "Role": "arn:aws:iam::000000000000:role/r", "Code": package}
+    await called(functions.create_function, **given)
+    assert len(door.calls[0][3]["Code"]["ZipFile"]) == 14 << 20
+    with pytest.raises(ClientError) as caught:
+        await called(client(url, "apigatewayv2").import_api, Body="x" * 200)
+    assert caught.value.response["Error"] == {"Code": "TooMuch", "Message": "At most 100."}
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
+    assert len(door.calls) == 1
 
 
 async def test_the_context_tells_who_calls_and_whence(url: str, door: Door) -> None:

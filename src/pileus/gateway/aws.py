@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from pileus.gateway import bucket_cors, origins
+from pileus.kernel.rooms import BodyLimit
 from pileus.ports.chance import Chance
 from pileus.ports.clock import Clock
 from pileus.protocols import auth_errors
@@ -71,7 +72,7 @@ class AwsFront:
         serves: whether the house has a service at all; calls of others are refused by name, before
             their signature and their input are looked at.
         account: the account anonymous calls act in.
-        body_bytes_max: largest body that is read into memory.
+        body_limit: service, operation → how large a body is read into memory; None is as of others.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class AwsFront:
         serves: Callable[[str], bool] = bool,
         account: str = DEFAULT_ACCOUNT,
         region: str = DEFAULT_REGION,
-        body_bytes_max: int = BODY_BYTES_MAX,
+        body_limit: Callable[[str, str], BodyLimit | None] = lambda _service, _operation: None,
     ) -> None:
         self._invoke = invoke
         self._verifier = Verifier(lookup)
@@ -93,7 +94,7 @@ class AwsFront:
         self._serves = serves
         self._account = account
         self._region = region
-        self._body_bytes_max = body_bytes_max
+        self._body_limit = body_limit
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer one request; never raises but for cancellation."""
@@ -106,7 +107,7 @@ class AwsFront:
         try:
             raw = None
             if is_form(request):
-                raw = await read_bounded(request.body, self._body_bytes_max)
+                raw = await read_bounded(request.body, BODY_BYTES_MAX)
             target = route(request, raw or b"")
             request.outlives_client = (target.service, target.operation) in _CARRIED_TO_THE_END
             request_id = self._request_id(target)
@@ -189,7 +190,7 @@ class AwsFront:
             raw = None
         is_open = _is_signed_as_empty(target, request)
         if raw is None and not (is_s3 or is_open or _declares_hash(codec, request)):
-            raw = await read_bounded(request.body, self._body_bytes_max)
+            raw = await self._whole_body(request, target)
         signed = b"" if is_open else raw
         verified = self._verifier.verify(request, target, signed, self._clock.now_ms())
         context = self._context(request, target, codec, verified, request_id)
@@ -201,17 +202,26 @@ class AwsFront:
             if codec.streams_input:
                 body = request.body
             else:
-                raw = await read_bounded(request.body, self._body_bytes_max)
+                raw = await self._whole_body(request, target)
         elif codec.streams_input:
             body, raw = BytesBody(raw), None
         if raw and "content-encoding" in request.headers:
-            raw = plain_body(target, request, raw, self._body_bytes_max)
+            raw = plain_body(target, request, raw, BODY_BYTES_MAX)
         given = codec.parse(request, target.labels, raw or b"")
         reply = await self._invoke(context, target.service, target.operation, given, body)
         response = codec.render(reply.output, reply.body, request_id, reply.status)
         if target.method == "HEAD":
             response.body = b""
         return response
+
+    async def _whole_body(self, request: HttpRequest, target: Target) -> bytes:
+        limit = self._body_limit(target.service, target.operation)
+        if limit is None:
+            return await read_bounded(request.body, BODY_BYTES_MAX)
+        try:
+            return await read_bounded(request.body, limit.bytes_max)
+        except ServiceError:
+            raise limit.refusal from None
 
     def _context(
         self,

@@ -34,6 +34,18 @@ def callers_own(context: CallContext, operation: str, input: Mapping[str, Any]) 
     return context
 
 
+class BodyLimit(msgspec.Struct, frozen=True):
+    """How large the body of an operation's request may be, and what is answered to a larger one."""
+
+    bytes_max: int
+    refusal: ServiceError
+
+
+def common_limit(operation: str) -> BodyLimit | None:
+    """None: whatever the gateway reads into memory of any request."""
+    return None
+
+
 class Room(msgspec.Struct, frozen=True):
     """A service's manifest: everything about it but its operations, which are found by folder.
 
@@ -49,6 +61,7 @@ class Room(msgspec.Struct, frozen=True):
             its shape.
         owner: ``(context, operation, input)`` → the context with the account and region of what is
             asked for, where the input may name another's (a queue's address).
+        body_limit: operation → its own limit, where it differs from what the gateway reads of others.
         has_background: ``background.start(call)`` runs at start-up for every space with data.
         namespace: under which CloudWatch shows what ``measures.py`` measures (``AWS/SQS``); empty
             where there is none.
@@ -62,6 +75,7 @@ class Room(msgspec.Struct, frozen=True):
     resource_arn: Callable[[CallContext, str, Mapping[str, Any]], str] = any_resource
     invalid_input: Callable[[str, str, Sequence[Violation]], ServiceError] = modelled_error
     owner: Callable[[CallContext, str, Mapping[str, Any]], CallContext] = callers_own
+    body_limit: Callable[[str], BodyLimit | None] = common_limit
     has_background: bool = False
     namespace: str = ""
 
@@ -114,6 +128,11 @@ class Registry:
     def serves(self, wire_id: str) -> bool:
         """Whether some room answers to ``wire_id``."""
         return wire_id in self._rooms
+
+    def body_limit(self, wire_id: str, operation: str) -> BodyLimit | None:
+        """The limit of requests for an operation, where it has one of its own."""
+        room = self._rooms.get(wire_id)
+        return room.body_limit(operation) if room is not None else None
 
     def operation(self, wire_id: str, name: str) -> BoundOperation:
         """The operation, imported at its first use; ServiceError where there is none."""

@@ -147,6 +147,7 @@ def _aws_front(kernel: Kernel, settings: Settings) -> AwsFront:
         kernel.clock,
         kernel.chance,
         serves=kernel.registry.serves,
+        body_limit=kernel.registry.body_limit,
         account=settings.account,
         region=settings.region,
     )

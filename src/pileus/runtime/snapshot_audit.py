@@ -11,8 +11,11 @@ import os
 import socket
 import stat
 import sys
+from collections import Counter
 from collections.abc import Collection
 from typing import NamedTuple
+
+from pileus.runtime import native_threads
 
 _NAMES_MAX = 5
 _OPEN_ONCE = os.O_CREAT | os.O_EXCL | os.O_TRUNC
@@ -66,13 +69,13 @@ def _examine_threads() -> None:
     if len(tasks) == 1:
         return
     threading = sys.modules.get("threading")
-    names = []
+    names, known = [], {os.getpid()}
     if threading is not None:
-        main = threading.main_thread()
-        names = [thread.name for thread in threading.enumerate() if thread is not main]
-    unnamed = len(tasks) - 1 - len(names)
-    if unnamed > 0:
-        names.append(f"{unnamed} of a native library")
+        others = [each for each in threading.enumerate() if each is not threading.main_thread()]
+        names = [thread.name for thread in others]
+        known |= {thread.native_id for thread in others}
+    for name, count in Counter(native_threads.names(known)).items():
+        names.append(f"{count} {name}" if name.startswith("of ") else f"{count} of {name}")
     told = _listed(names)
     raise Obstacle(f"its initialisation left threads running ({told}), which a copy would lack")
 

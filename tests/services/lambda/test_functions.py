@@ -97,7 +97,7 @@ REFUSED_CREATIONS: list[tuple[dict[str, Any], tuple[str, int, str]]] = [
         (
             "RequestEntityTooLargeException",
             413,
-            "Request must be smaller than 69905067 bytes for the CreateFunction operation",
+            "Request must be smaller than 70167211 bytes for the CreateFunction operation",
         ),
     ),
     (

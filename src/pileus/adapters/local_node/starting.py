@@ -15,7 +15,13 @@ from pileus.runtime import sandbox
 from pileus.runtime.worker import LINK
 
 _PATH = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
-_FOR_PYTHON = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+_FOR_PYTHON = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "ORT_DISABLE_TELEMETRY": "1",
+}
+"""A function may set them otherwise. Each of the three keeps an import from starting threads; what the last
+one's would send to its maker could not leave a sandbox anyway."""
 _OF_ONE_INSTANCE = ("AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME")
 _INITIALIZATION = "AWS_LAMBDA_INITIALIZATION_TYPE"
 RESTORE_MESSAGE: dict[str, Any] = {"environment": {}, "speaks_http": False}

@@ -7,8 +7,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from pileus.kernel.rooms import Room, modelled_error
+from pileus.kernel.rooms import BodyLimit, Room, modelled_error
 from pileus.services.lambda_ import errors
+from pileus.services.lambda_.limits import LIMITS
 from pileus.services.lambda_.names import function_arn, function_name, home
 from pileus.shapes.validation import Violation
 from pileus.values.context import CallContext
@@ -55,6 +56,16 @@ def _invalid_input(service: str, operation: str, violations: Sequence[Violation]
     return modelled_error(service, operation, [_told_whole(each) for each in violations])
 
 
+_WITH_PACKAGES = ("CreateFunction", "UpdateFunctionCode", "PublishLayerVersion")
+
+
+def _body_limit(operation: str) -> BodyLimit | None:
+    if operation not in _WITH_PACKAGES:
+        return None
+    limit = LIMITS.request_bytes_max
+    return BodyLimit(limit, errors.request_too_large(operation, limit))
+
+
 def _told_whole(violation: Violation) -> Violation:
     if "must satisfy constraint: [" not in violation.constraint:
         return violation
@@ -91,6 +102,7 @@ ROOM = Room(
     resource_arn=_resource_arn,
     invalid_input=_invalid_input,
     owner=_in_reach,
+    body_limit=_body_limit,
     has_background=True,
     namespace="AWS/Lambda",
 )

@@ -210,6 +210,7 @@ class Engines:
             "TZ": ":UTC",
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
+            "ORT_DISABLE_TELEMETRY": "1",
             **engine.environment,
             "AWS_LAMBDA_LOG_GROUP_NAME": log_group(engine.name),
         }
