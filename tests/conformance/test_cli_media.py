@@ -132,6 +132,18 @@ def test_sources_are_added_by_hand(newsroom: Commands) -> None:
     assert "camera" not in newsroom.pileus("source", "list").out
 
 
+def test_a_source_that_is_pushed_to_gets_another_key(newsroom: Commands) -> None:
+    added = newsroom.pileus("source", "add", "handset", "--push").out
+    told = newsroom.pileus("source", "rotate-key", "handset", "--grace", "1h").out
+    key = told.removeprefix("key  ").strip()
+    assert len(key) == 40 and key not in added
+    shown = newsroom.pileus("source", "show", "handset").out
+    assert f"key       {key}" in shown and "old key   until " in shown
+    newsroom.pileus("source", "rotate-key", "handset")
+    assert "old key" not in newsroom.pileus("source", "show", "handset").out
+    newsroom.pileus("source", "remove", "handset")
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
@@ -141,6 +153,8 @@ def test_sources_are_added_by_hand(newsroom: Commands) -> None:
         (("source", "add", "a", "rtsp://h/1", "--keep", "long"), 1, "expected a span such as 2s"),
         (("source", "add", "lobby", "rtsp://h/1"), 1, "There is a source lobby already."),
         (("source", "remove", "lobby"), 1, "belongs to the pipeline newsroom; delete or change"),
+        (("source", "rotate-key", "lobby"), 1, "is not one to push to: it lacks Push."),
+        (("source", "rotate-key", "lobby", "--grace", "8d"), 2, "0 s to 7 d"),
         (("source", "show", "ghost"), 1, "pileus: There is no source ghost."),
         (("engine", "show", "ghost"), 1, "pileus: There is no engine ghost."),
         (("pipeline", "show", "ghost"), 1, "pileus: There is no pipeline ghost."),

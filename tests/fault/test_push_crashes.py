@@ -25,15 +25,20 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(None, tmp_path / "code")  # type: ignore[arg-type]
 
 
-async def _publish(bench: Bench, simulation: Simulation) -> None:
-    """A publisher from its begin to its clean end."""
-    publishing = await simulation.platform.kernel.part(Pushes).publish(HERE)
+async def _begin(simulation: Simulation, key: str = "") -> None:
+    """A publisher comes."""
+    publishing = await simulation.platform.kernel.part(Pushes).publish(HERE, key)
     beginning = asyncio.ensure_future(publishing.begin())
     try:
         await simulation.rest(10)
         assert beginning.done()
     finally:
         beginning.cancel()  # the power is gone: nobody answers it any more
+
+
+async def _publish(bench: Bench, simulation: Simulation) -> None:
+    """A publisher from its begin to its clean end."""
+    await _begin(simulation)
     bench.intake.tell(State(state="live"))
     await simulation.rest(10)
     bench.intake.tell(State(state="ended"))
@@ -68,3 +73,28 @@ async def test_at_every_commit(bench: Bench, seed: int) -> None:
         assert (await _source(simulation))["State"] == "ENDED"
 
     assert await crash_everywhere(scenario, check, seed, prepare=bench.prepare) >= 3
+
+
+async def test_a_new_key_at_every_commit(bench: Bench, seed: int) -> None:
+    """The new key is good once it was told, and the old one no more."""
+
+    async def scenario(simulation: Simulation, notes: dict[str, Any]) -> None:
+        made = await simulation("media", "CreateSource", Name="phone", Push=True)
+        notes["old"] = made["Source"]["PushKey"]
+        await _begin(simulation, notes["old"])
+        told = await simulation("media", "RotatePushKey", Name="phone")
+        notes["new"] = told["Source"]["PushKey"]
+
+    async def check(simulation: Simulation, notes: dict[str, Any]) -> None:
+        if "old" not in notes:
+            return
+        key = (await _source(simulation))["PushKey"]
+        pushes = simulation.platform.kernel.part(Pushes)
+        pushes.check_key(HERE, key)
+        if "new" in notes:
+            assert key == notes["new"]
+        if key != notes["old"]:
+            with pytest.raises(ServiceError, match="push key"):
+                pushes.check_key(HERE, notes["old"])
+
+    assert await crash_everywhere(scenario, check, seed, prepare=bench.prepare) >= 2

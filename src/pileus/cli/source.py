@@ -13,12 +13,13 @@ from pileus.cli.tables import json_option, show_list
 from pileus.deploy.live_media import address, ask, every, span_s
 
 _SEGMENT_S_MIN, _SEGMENT_S_MAX = 0.5, 60
+_GRACE_S_MAX = 7 * 86_400
 _COLUMNS = ("name", "state", "address", "kept", "reason")
 
 
 @click.group("source")
 def command() -> None:
-    """Live media sources: add, list, show, remove.
+    """Live media sources: add, list, show, rotate-key, remove.
 
     \b
       pileus source add lobby rtsp://user:password@camera/1
@@ -157,10 +158,30 @@ def show(name: str, is_json: bool, **target: Any) -> None:
         click.echo(f"counted   {wrong}")
     if "PushKey" in source:
         click.echo(f"key       {source['PushKey']}")
+    if "OldPushKeyUntil" in source:
+        click.echo(f"old key   until {source['OldPushKeyUntil']}")
     click.echo(
         f"recorded  {recorded['Seconds']:.0f} s in {recorded['Segments']} segments, "
         f"{recorded['Bytes'] / 1e6:.1f} MB"
     )
+
+
+@command.command("rotate-key")
+@click.argument("name")
+@click.option(
+    "--grace", default="0s", show_default=True, help="The old key is good for so long; 7d at most."
+)
+@stage_options
+def rotate_key(name: str, grace: str, **target: Any) -> None:
+    """Give a source that is pushed to a new key.
+
+    Who pushes with the old one is cut off when the grace ends, and refused from then on.
+    """
+    grace_s = round(span_s(grace, "--grace"))
+    if not 0 <= grace_s <= _GRACE_S_MAX:
+        raise click.BadParameter("0 s to 7 d", param_hint="--grace")
+    told = ask(open_api(**target), "RotatePushKey", Name=name, GraceSeconds=grace_s)["Source"]
+    click.echo(f"key  {told['PushKey']}")
 
 
 @command.command("remove")

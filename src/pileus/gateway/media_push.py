@@ -46,9 +46,9 @@ class Pushes(Protocol):
 
     def check_principal(self, place: Any, principal: Principal, /) -> Awaitable[None]: ...
 
-    def publish(self, place: Any, /) -> Awaitable[Published]: ...
+    def publish(self, place: Any, key: str = "", /) -> Awaitable[Published]: ...
 
-    def offer(self, place: Any, sdp: str, /) -> Awaitable[tuple[str, str]]: ...
+    def offer(self, place: Any, sdp: str, key: str = "", /) -> Awaitable[tuple[str, str]]: ...
 
     def hang_up(self, place: Any, name: str, /) -> Awaitable[None]: ...
 
@@ -81,8 +81,8 @@ class MediaPush:
         # It is told below when the client goes away: what came before is kept.
         request.outlives_client = True
         try:
-            place = await self._checked(request)
-            await (await self._pushes.publish(place)).take(request.body)
+            place, key = await self._checked(request)
+            await (await self._pushes.publish(place, key)).take(request.body)
         except ServiceError as error:
             return _told(error.status, error.code, error.message)
         return HttpResponse(200, _JSON, b'{"State": "ENDED"}')
@@ -92,14 +92,14 @@ class MediaPush:
         if request.method != ("DELETE" if session else "POST"):
             return _told(405, "MethodNotAllowed", "Offers are POSTed here, sessions DELETEd.")
         try:
-            place = await self._checked(request)
+            place, key = await self._checked(request)
             if session:
                 await self._pushes.hang_up(place, session)
                 return HttpResponse(200)
             if request.headers.get("content-type", "").partition(";")[0] != "application/sdp":
                 return _told(415, "UnsupportedMediaType", "An offer is application/sdp.")
             offer = (await request.body.read(_OFFER_BYTES_MAX)).decode()
-            name, answer = await self._pushes.offer(place, offer)
+            name, answer = await self._pushes.offer(place, offer, key)
         except ServiceError as error:
             return _told(error.status, error.code, error.message)
         except ValueError:
@@ -115,8 +115,8 @@ class MediaPush:
 
         async def handle(socket: WebSocket) -> None:
             try:
-                place = await self._checked(request)
-                await (await self._pushes.publish(place)).take(_messages(socket))
+                place, key = await self._checked(request)
+                await (await self._pushes.publish(place, key)).take(_messages(socket))
             except ServiceError as error:
                 reason = error.message.encode()[:_REASON_BYTES_MAX].decode(errors="ignore")
                 await socket.close(_GONE + error.status, reason)
@@ -125,8 +125,9 @@ class MediaPush:
 
         return handle
 
-    async def _checked(self, request: HttpRequest) -> Any:
-        """The source's name; raises ServiceError unless the caller may push to it."""
+    async def _checked(self, request: HttpRequest) -> tuple[Any, str]:
+        """The source's name and the key that was shown, empty for a signature; raises ServiceError unless the
+        caller may push to it."""
         match = PATH.fullmatch(request.path)
         if match is None:
             raise ServiceError("NotFound", f"Nothing is served at {request.path}.", status=404)
@@ -134,10 +135,10 @@ class MediaPush:
         authorization = request.headers.get("authorization", "")
         if authorization.startswith("AWS4-") or "X-Amz-Signature=" in request.query:
             await self._pushes.check_principal(place, self._principal(request, match[2]))
-            return place
-        key = authorization.removeprefix("Bearer ")
-        self._pushes.check_key(place, key or parse_qs(request.query).get("key", [""])[0])
-        return place
+            return place, ""
+        key = authorization.removeprefix("Bearer ") or parse_qs(request.query).get("key", [""])[0]
+        self._pushes.check_key(place, key)
+        return place, key
 
     def _principal(self, request: HttpRequest, region: str) -> Principal:
         # A streamed body declares its hash, which may be UNSIGNED-PAYLOAD; an upgrade has none.

@@ -237,6 +237,28 @@ def test_who_shows_no_key_pushes_nothing(platform: LivePlatform, tmp_path: Path)
     assert pushed.key not in platform.errors()
 
 
+def test_a_new_key_cuts_off_who_pushes_with_the_old_one(
+    platform: LivePlatform, tmp_path: Path
+) -> None:
+    pushed = Pushed(platform, "rekeyed")
+    data = shades(tmp_path, 60)
+    sending = pushed.open()
+    sending.send(data[: len(data) * 3 // 4])
+    pushed.until_segments(1)
+    made = pushed.media.rotate_push_key(Name="rekeyed")["Source"]
+    assert pushed.until_state("STALLED")["StateReason"].startswith("The publisher was cut off")
+    sending.send(data[len(data) * 3 // 4 :])
+    status, told = sending.answer()
+    assert (status, told["Error"]) == (403, "AccessDeniedException")
+    assert pushed.push(data)[0] == 403
+    pushed.key = made["PushKey"]
+    assert pushed.push(data) == (200, {"State": "ENDED"})
+    graced = pushed.media.rotate_push_key(Name="rekeyed", GraceSeconds=3600)["Source"]
+    assert graced["OldPushKeyUntil"] > graced["CreatedAt"]
+    for key in (made["PushKey"], graced["PushKey"]):
+        assert pushed.push(data, key)[0] == 200
+
+
 def test_a_signed_request_pushes(platform: LivePlatform, tmp_path: Path) -> None:
     pushed = Pushed(platform, "signed")
     request = AWSRequest("POST", pushed.url, {"X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD"})

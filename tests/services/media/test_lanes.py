@@ -149,6 +149,10 @@ async def test_a_process_that_dies_is_started_again_ever_more_seldom(bench: Benc
     bench.intake.show(1)
     await bench.passing(100)
     assert len(await bench.starts()) == 1
+    await bench.passing(60_000)  # a process that was well for long is begun again soon
+    bench.intake.die()
+    await bench.passing(1100)
+    assert len(bench.intakes.started) == 5
 
 
 async def test_engines_come_and_go_while_the_source_runs(bench: Bench) -> None:

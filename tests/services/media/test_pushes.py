@@ -173,6 +173,80 @@ async def test_keys(bench: Bench) -> None:
         pushes.check_key(HERE, "")
 
 
+async def rotated(bench: Bench, **more: Any) -> dict[str, Any]:
+    told = await bench("RotatePushKey", Name="phone", **more)
+    made: dict[str, Any] = told["Source"]
+    return made
+
+
+async def test_a_new_key_ends_the_old_one_and_who_came_with_it(bench: Bench) -> None:
+    pushes = await pushed(bench)
+    old = (await source(bench))["PushKey"]
+    publishing = await pushes.publish(HERE, old)
+    await publishing.begin()
+    await publishing.write(b"media")
+    made = await rotated(bench)
+    assert made["PushKey"] != old and "OldPushKeyUntil" not in made
+    assert bench.intake.inlet.came == ["begin", b"media", "cut"]
+    assert await refusal(publishing.write(b"more")) == ("AccessDeniedException", 403)
+    await publishing.end(is_clean=False)
+    with pytest.raises(ServiceError, match="push key"):
+        pushes.check_key(HERE, old)
+    pushes.check_key(HERE, made["PushKey"])
+    again = await pushes.publish(HERE, made["PushKey"])
+    await again.begin()
+    await again.write(b"again")
+    assert bench.intake.inlet.came[2:] == ["cut", "begin", b"again"]
+
+
+async def test_an_old_key_is_good_until_its_grace_ends(bench: Bench) -> None:
+    pushes = await pushed(bench)
+    old = (await source(bench))["PushKey"]
+    publishing = await pushes.publish(HERE, old)
+    await publishing.begin()
+    made = await rotated(bench, GraceSeconds=60)
+    assert "OldPushKeyUntil" in made
+    await bench.passing(59_000)
+    await publishing.write(b"media")
+    pushes.check_key(HERE, old)
+    await bench.passing(1_001)
+    assert bench.intake.inlet.came[-1] == "cut"
+    assert (await refusal(publishing.write(b"more")))[1] == 403
+    assert (await refusal(pushes.publish(HERE, old)))[1] == 403
+    await (await pushes.publish(HERE, made["PushKey"])).begin()
+    assert bench.intake.inlet.came[-1] == "begin"
+
+
+async def test_a_second_new_key_ends_the_first(bench: Bench) -> None:
+    pushes = await pushed(bench)
+    oldest = (await source(bench))["PushKey"]
+    old = (await rotated(bench, GraceSeconds=60))["PushKey"]
+    made = await rotated(bench, GraceSeconds=60)
+    with pytest.raises(ServiceError, match="push key"):
+        pushes.check_key(HERE, oldest)
+    for key in (old, made["PushKey"]):
+        pushes.check_key(HERE, key)
+    await bench.restart()
+    pushes = bench.platform.kernel.part(Pushes)
+    await bench.passing(60_000)
+    with pytest.raises(ServiceError, match="push key"):
+        pushes.check_key(HERE, old)
+
+
+async def test_a_publisher_without_a_key_stays_when_keys_change(bench: Bench) -> None:
+    pushes = await pushed(bench)
+    publishing = await pushes.publish(HERE)  # let in by its signature
+    await publishing.begin()
+    await rotated(bench)
+    await publishing.write(b"media")
+    assert bench.intake.inlet.came == ["begin", b"media"]
+
+
+async def test_sources_without_a_key_have_none_to_change(bench: Bench) -> None:
+    await bench("CreateSource", Name="phone", Url="rtsp://h/1")
+    assert (await refusal(rotated(bench)))[0] == "ValidationException"
+
+
 async def test_signatures_of_strangers(bench: Bench) -> None:
     pushes = await pushed(bench)
     await pushes.check_principal(HERE, Principal.root("000000000000"))

@@ -22,6 +22,7 @@ class Source(msgspec.Struct, kw_only=True):
         copy_to: ``s3://bucket/prefix`` that finished segments are copied to; empty: nowhere.
         is_listening: publishers connect to the url.
         push_key: what a publisher shows; empty where the source is pulled.
+        old_push_key, old_push_key_until_ms: the key before it, and when that ends to be good as well.
         finished: the ``stream`` whose end was reached, and looked at by every engine.
     """
 
@@ -45,6 +46,8 @@ class Source(msgspec.Struct, kw_only=True):
     epoch_ms: int = 0
     revision: int = 0
     push_key: str = ""
+    old_push_key: str = ""
+    old_push_key_until_ms: int = 0
     is_listening: bool = False
     finished: str = ""
 

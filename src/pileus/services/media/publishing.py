@@ -11,14 +11,20 @@ from pileus.services.media import errors
 
 
 class Publishing:
-    """Made by ``Streams.publish``; ended by :meth:`end`, whatever happens in between."""
+    """Made by ``Streams.publish``; ended by :meth:`end`, whatever happens in between.
+
+    Attributes:
+        key: what the publisher showed; empty where it was let in by another proof.
+        is_ended: it sends nothing any more.
+    """
 
     def __init__(self, source: str) -> None:
         self._source = source
         self._inlet: asyncio.Future[Inlet] = asyncio.get_running_loop().create_future()
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.is_ended = False
+        self.key = ""
+        self.is_ended = self._is_revoked = self._has_begun = False
 
     # -- the publisher's side ---------------------------------------------------------------
 
@@ -46,14 +52,14 @@ class Publishing:
         return self._answer.result()
 
     async def _offer(self, sdp: str) -> None:
-        inlet = await asyncio.shield(self._inlet)
+        inlet = await self._opened()
         await inlet.offer(sdp)
         await asyncio.shield(self._answer)
 
     async def write(self, data: bytes) -> None:
         """Hand on bytes, once the process has room for them. Raises SourceNotReadableException: it cannot
         read what came before."""
-        await self._unless_over(self._inlet.result().write(data))
+        await self._unless_over(self._write(data))
 
     async def end(self, *, is_clean: bool) -> None:
         """The publisher has ended, or went away. After a clean end this waits until all is read.
@@ -74,8 +80,18 @@ class Publishing:
             self._check()
 
     async def _begin(self) -> None:
-        inlet = await asyncio.shield(self._inlet)
+        inlet = await self._opened()
         await inlet.begin()
+
+    async def _opened(self) -> Inlet:
+        inlet = await asyncio.shield(self._inlet)
+        self._check()
+        self._has_begun = True
+        return inlet
+
+    async def _write(self, data: bytes) -> None:
+        self._check()  # what was revoked is written no more, not even by a step that was under way
+        await self._inlet.result().write(data)
 
     async def _unless_over(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -91,6 +107,8 @@ class Publishing:
             task.cancel()
 
     def _check(self) -> None:
+        if self._is_revoked:
+            raise errors.wrong_key()
         if self._over.done() and (reason := self._over.result()):
             raise errors.unreadable(self._source, reason)
 
@@ -105,6 +123,18 @@ class Publishing:
         """The process has answered the offer."""
         if not self._answer.done():
             self._answer.set_result(sdp)
+
+    async def revoke(self) -> None:
+        """Its key is good no more: it is cut off, and told so with the next that it sends."""
+        self.is_ended = self._is_revoked = True
+        if self._over.done():
+            return
+        self.over("")
+        if self._has_begun:
+            try:
+                await self._inlet.result().end(is_clean=False)
+            except InletClosed:
+                pass  # the process is gone, and what was pushed with it
 
     def over(self, reason: str) -> None:
         """Nothing is read any more; ``reason`` is empty where all was."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
-
 import msgspec
 
 from pileus.kernel.calls import StreamCall
 from pileus.kernel.kernel import Kernel
 from pileus.ports.intakes import PUSHED
-from pileus.services.media import errors, store
+from pileus.services.media import errors, push_keys, store
 from pileus.services.media.model import Source
 from pileus.services.media.publishing import Publishing
 from pileus.services.media.streams import Streams
@@ -35,9 +33,7 @@ class Pushes:
     def check_key(self, place: Place, key: str) -> None:
         """Raise AccessDeniedException unless the key is the source's: also where there is no source, so
         that nobody learns which there are."""
-        source = self._find(place)
-        known = "" if source is None else source.push_key
-        if not known or not hmac.compare_digest(known.encode(), key.encode()):
+        if not push_keys.is_good(self._find(place), key, self._kernel.clock.now_ms()):
             raise errors.wrong_key()
 
     async def check_principal(self, place: Place, principal: Principal) -> None:
@@ -56,8 +52,11 @@ class Pushes:
         given = {"Name": place.source}
         await self._kernel.invoke(context, "media", "DescribeSource", given, None)
 
-    async def publish(self, place: Place) -> Publishing:
-        """Begin to push. Raises ValidationException, ResourceInUseException, ResourceNotFoundException."""
+    async def publish(self, place: Place, key: str = "") -> Publishing:
+        """Begin to push; who came with a key is cut off when that ends to be good.
+
+        Raises ValidationException, ResourceInUseException, ResourceNotFoundException, AccessDeniedException.
+        """
         source = self._find(place)
         if source is None:
             raise errors.not_found("source", place.source)
@@ -65,12 +64,22 @@ class Pushes:
             raise errors.not_pushed(place.source)
         if not source.is_enabled:
             raise errors.switched_off(place.source)
-        return await self._kernel.part(Streams).publish(self._call(place), place.source)
+        publishing = await self._kernel.part(Streams).publish(self._call(place), place.source)
+        publishing.key = key
+        try:
+            if key:
+                self.check_key(
+                    place, key
+                )  # it may have been changed while a process was waited for
+        except ServiceError:
+            publishing.is_ended = True
+            raise
+        return publishing
 
-    async def offer(self, place: Place, sdp: str) -> tuple[str, str]:
+    async def offer(self, place: Place, sdp: str, key: str = "") -> tuple[str, str]:
         """Begin to push by WebRTC: a name for the session, and the answer. Raises as :meth:`publish`, and
         SourceNotReadableException."""
-        publishing = await self.publish(place)
+        publishing = await self.publish(place, key)
         try:
             answer = await publishing.offer(sdp)
         except ServiceError:

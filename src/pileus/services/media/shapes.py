@@ -8,9 +8,9 @@ from urllib.parse import quote
 from pileus.kernel.calls import Call
 from pileus.ports.intakes import PUSHED
 from pileus.ports.log import Record
+from pileus.services.media.following import Known
 from pileus.services.media.model import CONNECTING, STOPPED, Engine, Pipeline, Segment, Source
 from pileus.services.media.store import arn_of
-from pileus.services.media.streams import Known
 from pileus.values.times import utc
 
 
@@ -52,7 +52,10 @@ def push(call: Call, record: Source) -> dict[str, Any]:
     if record.url != PUSHED:
         return {}
     path = f"/_pileus/media/{call.account}/{call.region}/{quote(record.name)}/push"
-    return {"PushUrl": call.context.endpoint + path, "PushKey": record.push_key}
+    shown: dict[str, Any] = {"PushUrl": call.context.endpoint + path, "PushKey": record.push_key}
+    if record.old_push_key:
+        shown["OldPushKeyUntil"] = utc(record.old_push_key_until_ms)
+    return shown
 
 
 def known(found: Known) -> dict[str, Any]:

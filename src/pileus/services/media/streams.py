@@ -5,30 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import msgspec
-
-from pileus.kernel.calls import Call, StreamCall, WriteCall
+from pileus.kernel.calls import Call, StreamCall
 from pileus.kernel.kernel import Kernel
-from pileus.ports import intakes as messages
-from pileus.ports.intakes import PUSHED, Intake, Intakes
-from pileus.services.media import errors, recording, store, telling
+from pileus.ports.intakes import PUSHED, Intakes
+from pileus.services.media import recording, store
 from pileus.services.media.engines import Engines
 from pileus.services.media.figures import Figures
-from pileus.services.media.lane_set import LaneSet
-from pileus.services.media.model import ENDED, FAILED, STOPPED, Source
+from pileus.services.media.following import CUT_SHORT, Following, Known, note_state
+from pileus.services.media.model import ENDED, STOPPED
 from pileus.services.media.previews import Previews
 from pileus.services.media.publishing import Publishing
-from pileus.services.media.spools import Spools, spool_of
+from pileus.services.media.spools import Spools
 
-_RESTART_FIRST_S, _RESTART_LAST_S = 1.0, 30.0
 _Key = tuple[str, str, str]
-
-
-class Known(msgspec.Struct):
-    """What a source turned out to hold, and what was wrong with it."""
-
-    format: messages.Format | None = None
-    counts: messages.Counts | None = None
 
 
 class Streams:
@@ -37,7 +26,7 @@ class Streams:
     def __init__(self, kernel: Kernel, intakes: Intakes) -> None:
         self._kernel, self._intakes = kernel, intakes
         self._spools = Spools(intakes)
-        self._running: dict[_Key, _Following] = {}
+        self._running: dict[_Key, Following] = {}
         self.previews = Previews()
         self._known: dict[_Key, Known] = {}
 
@@ -46,9 +35,9 @@ class Streams:
         that was read to its end."""
         await self._spools.recover(call)
         for source in call.read(lambda view: list(store.every(view.state, "source"))):
-            if source.url == PUSHED and source.state in _CUT_SHORT:
+            if source.url == PUSHED and source.state in CUT_SHORT:
                 reason = "The platform was started anew; nobody pushes now."
-                await _note_state(call, source.name, ENDED, reason)
+                await note_state(call, source.name, ENDED, reason)
             if not source.is_done:
                 self.follow(call, source.name)
 
@@ -66,10 +55,10 @@ class Streams:
         if source.url != PUSHED:
             self._begin(key, own)
 
-    def _begin(self, key: _Key, own: StreamCall) -> _Following:
+    def _begin(self, key: _Key, own: StreamCall) -> Following:
         """Start reading a source."""
         name = key[2]
-        following = self._running[key] = _Following(
+        following = self._running[key] = Following(
             own, name, self._intakes, self._spools, self.previews
         )
         self._known[key] = following.known
@@ -91,7 +80,18 @@ class Streams:
             following = self._begin(key, self._kernel.stream_call(call.space))
         return following.publish()
 
-    def _ended(self, key: _Key, following: _Following) -> None:
+    async def keys_changed(self, call: StreamCall, name: str, grace_s: int) -> None:
+        """A source has a new key, and the one before it ends after so long: who came with it ends then."""
+        following = self._running.get(store.key_of(call, name))
+        if following is None:
+            return
+        if grace_s:
+            own = self._kernel.stream_call(call.space)
+            own.spawn(f"the old key of source {name}", following.check_key_after(grace_s))
+        else:
+            await following.check_key()
+
+    def _ended(self, key: _Key, following: Following) -> None:
         if self._running.get(key) is following:
             del self._running[key]
 
@@ -106,7 +106,7 @@ class Streams:
         """Read a source as it is configured now."""
         await self.stop(call, name)
         await self._spools.store(self._kernel.stream_call(call.space), name)
-        await _note_state(self._kernel.stream_call(call.space), name, STOPPED, "")
+        await note_state(self._kernel.stream_call(call.space), name, STOPPED, "")
         self.follow(call, name)
 
     async def forget(self, call: StreamCall, name: str) -> None:
@@ -154,175 +154,3 @@ class Streams:
             return lane.shown()
         before = call.part(Figures).lane_before(key, engine)
         return before.shown(self._kernel.clock.now_ms()) if before is not None else None
-
-
-class _Following:
-    """One source: its process is started again until it says that the source has ended."""
-
-    def __init__(
-        self, call: StreamCall, name: str, intakes: Intakes, spools: Spools, previews: Previews
-    ) -> None:
-        self._call, self._name, self._intakes, self._spools = call, name, intakes, spools
-        self._previews, self._key = previews, store.key_of(call, name)
-        self._figures = call.part(Figures).source(self._key)
-        self._intake: Intake | None = None
-        self._failure = ""
-        self._publishing: Publishing | None = None
-        self.known = Known()
-        self.is_over = False
-        self.lanes = LaneSet(call, name, intakes)
-        self.task: asyncio.Task[None] | None = None
-
-    async def run(self) -> None:
-        """Until the source has ended, is switched off, or the platform ends."""
-        pause_s = _RESTART_FIRST_S
-        try:
-            while True:
-                source = await self._begin()
-                if source is None:
-                    return
-                if await self._read_once(source):
-                    return
-                reason = "The process that reads it ended; it is started again."
-                await _note_state(self._call, self._name, FAILED, reason)
-                await self._call.clock.sleep(pause_s)
-                pause_s = min(pause_s * 2, _RESTART_LAST_S)
-        finally:
-            self._publishing_over("The source is read no more.")
-            self._figures.ended()
-            self.lanes.close()
-            if self._intake is not None:
-                await self._intake.close()
-
-    async def _begin(self) -> Source | None:
-        """Name this life of the source; a file goes on with the one that a crash cut short."""
-
-        def step(write: WriteCall) -> Source | None:
-            source: Source | None = store.find(write.state, "source", self._name)
-            if source is None or not source.is_enabled:
-                return None
-            # Its end was read, but not everything looked at.
-            is_half_done = source.state == ENDED and source.finished != source.stream
-            is_cut_short = source.state in _CUT_SHORT or is_half_done
-            if source.is_live or not source.stream or not is_cut_short:
-                source.stream = f"{write.now_ms:015d}"
-            if not source.epoch_ms or not source.is_live:
-                source.epoch_ms = write.now_ms
-            before, source.state, source.reason = source.state, "CONNECTING", ""
-            store.put(write.state, "source", source)
-            telling.source_changed(write, source, before)
-            return source
-
-        return await self._call.write_at_last(step, f"source {self._name}")
-
-    async def _read_once(self, source: Source) -> bool:
-        """One process, from its start to its end; True when the source has ended."""
-        await self._spools.store(self._call, self._name)
-        passed_ms = self._call.clock.now_ms() - source.epoch_ms
-        opened = messages.Open(
-            url=source.url,
-            options=source.options,
-            is_listening=source.is_listening,
-            spool=spool_of(self._call, source.name),
-            rings="",
-            stream=source.stream,
-            is_paced=source.is_paced,
-            segment_ms=source.segment_ms,
-            origin_ms=passed_ms if source.is_live else 0,
-        )
-        intake = await self._intakes.start(f"source {source.name}", opened)
-        self._intake = intake
-        if self._publishing is not None:
-            self._publishing.opened(intake.inlet)
-        self._figures.begun()
-        try:
-            await self.lanes.begin(source, intake)
-            self._previews.begin(self._key, intake)
-            async for told in intake.told():
-                await self._take(told)
-                if isinstance(told, messages.End):
-                    self.is_over = True
-                    self._publishing_over(self._failure)
-                    await self.lanes.drain(is_forced=told.is_forced)
-                    await self._finish(source.stream)
-                    return True
-            return False
-        finally:
-            self._publishing_over("The process that reads it ended.")
-            self._intake = None
-            self.lanes.gone()
-            self._previews.end(self._key)
-            await intake.close()
-
-    async def _finish(self, stream: str) -> None:
-        """Every engine has looked at all of this life of the source."""
-
-        def step(write: WriteCall) -> None:
-            source: Source | None = store.find(write.state, "source", self._name)
-            if source is not None and source.stream == stream:
-                source.finished = stream
-                store.put(write.state, "source", source)
-
-        await self._call.write_at_last(step, f"source {self._name}")
-
-    async def _take(self, told: messages.Told) -> None:
-        """Act on what the process says."""
-        self._figures.told(told)
-        if isinstance(told, messages.Chunk):
-            self.lanes.take(told)
-        elif isinstance(told, messages.Preview):
-            self._previews.take(self._key, told)
-        elif isinstance(told, messages.Segment):
-            await self._spools.store(self._call, self._name)
-            self.lanes.finished(told)
-        elif isinstance(told, messages.Recording):
-            self.lanes.recording(told.start_ms)
-        elif isinstance(told, messages.State):
-            self._failure = told.reason if told.state == "failed" else ""
-            await _note_state(self._call, self._name, told.state.upper(), told.reason)
-        elif isinstance(told, messages.Answer | messages.Left):
-            self._heard(told)
-        elif isinstance(told, messages.Format):
-            self.known.format = told
-        elif isinstance(told, messages.Counts):
-            self.known.counts = told
-            self.lanes.gated(told.gated)
-
-    # -- publishers -------------------------------------------------------------------------
-
-    def publish(self) -> Publishing:
-        """One at a time. Raises ResourceInUseException."""
-        if self._publishing is not None and not self._publishing.is_ended:
-            raise errors.published_already(self._name)
-        self._publishing = Publishing(self._name)
-        if self._intake is not None:
-            self._publishing.opened(self._intake.inlet)
-        return self._publishing
-
-    def _heard(self, told: messages.Answer | messages.Left) -> None:
-        """Of a publisher that came with an offer."""
-        if self._publishing is None:
-            return
-        if isinstance(told, messages.Answer):
-            self._publishing.answered(told.sdp)
-        else:
-            self._publishing.is_ended = True
-
-    def _publishing_over(self, reason: str) -> None:
-        if self._publishing is not None:
-            self._publishing.over(reason)
-            self._publishing = None
-
-
-_CUT_SHORT = frozenset({"CONNECTING", "LIVE", "STALLED", "FAILED"})
-
-
-async def _note_state(call: StreamCall, name: str, state: str, reason: str) -> None:
-    def step(write: WriteCall) -> None:
-        source = store.find(write.state, "source", name)
-        if source is not None and (source.state, source.reason) != (state, reason):
-            before, source.state, source.reason = source.state, state, reason
-            store.put(write.state, "source", source)
-            telling.source_changed(write, source, before)
-
-    await call.write_at_last(step, f"source {name}")

@@ -10,13 +10,11 @@ from pileus.kernel.operations import Reply, read, stream
 from pileus.media.intake.location import locate
 from pileus.media.units import SourceError
 from pileus.ports.intakes import PUSHED
-from pileus.services.media import copies, errors, shapes, store
+from pileus.services.media import copies, errors, push_keys, shapes, store
 from pileus.services.media.model import STOPPED, Source
 from pileus.services.media.retention import Retention
 from pileus.services.media.streams import Streams
 from pileus.values.body import Body
-
-_KEY_BYTES = 20
 
 
 def _address(record: Source, request: Mapping[str, Any]) -> str:
@@ -58,14 +56,6 @@ def _apply(record: Source, request: Mapping[str, Any]) -> None:
     record.is_enabled = request.get("Enabled", record.is_enabled)
 
 
-def _give_key(write: WriteCall, record: Source) -> None:
-    """A source that is pushed to has a key of its own, as long as it is pushed to."""
-    if record.url != PUSHED:
-        record.push_key = ""
-    elif not record.push_key:
-        record.push_key = write.random_bytes(_KEY_BYTES).hex()
-
-
 @stream
 async def create_source(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Read a source from now on, unless it is not enabled."""
@@ -74,7 +64,7 @@ async def create_source(call: StreamCall, request: Mapping[str, Any], body: Body
         store.check_new(write.state, "source", request["Name"])
         record = Source(name=request["Name"], url="", shown="", created_ms=write.now_ms)
         _apply(record, request)
-        _give_key(write, record)
+        push_keys.give(write, record)
         store.put(write.state, "source", record)
 
     if call.read(lambda view: store.find(view.state, "source", request["Name"])) is None:
@@ -92,7 +82,7 @@ async def update_source(call: StreamCall, request: Mapping[str, Any], body: Body
     def step(write: WriteCall) -> None:
         record = store.named(write.state, "source", request["Name"])
         _apply(record, request)
-        _give_key(write, record)
+        push_keys.give(write, record)
         record.revision += 1
         store.put(write.state, "source", record)
 
@@ -100,6 +90,22 @@ async def update_source(call: StreamCall, request: Mapping[str, Any], body: Body
     await call.part(Streams).restart(call, request["Name"])
     call.part(Retention).look_after(call)
     return Reply({"Source": _shown(call, request["Name"])})
+
+
+@stream
+async def rotate_push_key(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
+    """Give a source that is pushed to a new key. The one it had ends after ``GraceSeconds``, at once where none
+    are given; a publisher who came with it is cut off then."""
+    name, grace_s = request["Name"], request.get("GraceSeconds", 0)
+
+    def step(write: WriteCall) -> None:
+        record = store.named(write.state, "source", name)
+        push_keys.rotate(write, record, grace_s)
+        store.put(write.state, "source", record)
+
+    await call.write(step, once=True)
+    await call.part(Streams).keys_changed(call, name, grace_s)
+    return Reply({"Source": _shown(call, name)})
 
 
 @stream
