@@ -179,6 +179,54 @@ def test_a_stream_engine_is_killed_and_killed_again(platform: LivePlatform, tmp_
     check_heard(documents(media, "hear", is_ended))
 
 
+_WHO = """
+import os
+
+import botocore.session
+
+from pileus.engines import stream_engine
+
+@stream_engine
+def who(stream, emit, context):
+    for sound in stream:
+        if sound.start_ms == 0:
+            client = botocore.session.Session().create_client("sts", region_name="us-east-1")
+            word = {"word": client.get_caller_identity()["Arn"]}
+            held = {"word": os.environ.get("AWS_ACCESS_KEY_ID", "no key of its own")}
+            emit(sound.start_ms, sound.stop_ms, words=[word, held])
+"""
+_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Allow",
+        "Principal": {"Service": "media.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    },
+}
+
+
+def test_a_stream_engine_is_its_role_by_keys_that_it_fetches(
+    platform: LivePlatform, tmp_path: Path
+) -> None:
+    write_film(tmp_path / "v.mkv", 2)
+    given = {"RoleName": "hearing", "AssumeRolePolicyDocument": json.dumps(_TRUST)}
+    role = platform.client("iam").create_role(**given)["Role"]["Arn"]
+    media = platform.client("media", read_timeout=60)
+    media.create_engine(
+        Name="who",
+        Mode="stream",
+        Handler="engine.who",
+        Code={"ZipFile": zipped(engine=_WHO)},
+        Input={"Kind": "audio", "Rate": 16_000},
+        Role=role,
+    )
+    media.create_source(Name="lobby", Url=f"file:{tmp_path / 'v.mkv'}", SegmentSeconds=2)
+    media.create_pipeline(Name="p", Source="lobby", Engines=["who"])
+    arn, held = words(documents(media, "who", is_ended))
+    assert arn.startswith("arn:aws:sts::000000000000:assumed-role/hearing/")
+    assert held == "no key of its own"
+
+
 def test_a_chain_misses_nothing(platform: LivePlatform, tmp_path: Path) -> None:
     write_film(tmp_path / "v.mkv", _SECONDS)
     of_shade = {"Kind": "results", "Results": "shade"}

@@ -1,4 +1,4 @@
-"""Where functions without keys in their environment fetch those of their role."""
+"""Where functions and engines without keys in their environment fetch those of their role."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ class FunctionCredentials:
             return plain(405, "only GET is served here")
         document = await self._documents(request.headers.get("authorization", ""))
         if document is None:
-            return plain(403, "the token is not one of a function")
+            return plain(403, "the token is nobody's")
         headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
         return HttpResponse(200, headers, orjson.dumps(document))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from pileus.compute.pools import Pools, PoolSettings
@@ -17,6 +20,7 @@ from pileus.services.lambda_ import downloads
 from pileus.services.lambda_.function_urls import FunctionUrls
 from pileus.services.lambda_.parts import ComputeSettings, add_parts
 from pileus.services.lambda_.running import Functions
+from pileus.services.media.engines import Engines
 
 
 def build(platform: Platform) -> None:
@@ -52,5 +56,12 @@ def make_downloads(platform: Platform) -> CodeDownloads:
 
 
 def make_credentials(platform: Platform) -> FunctionCredentials:
-    """Keys of their role, for functions that hold a token."""
-    return FunctionCredentials(platform.kernel.part(Functions).tokens.document)
+    """Keys of their role, for functions and engines that hold a token."""
+    kernel = platform.kernel
+
+    async def document(token: str) -> Mapping[str, Any] | None:
+        engines: Engines | None = platform.built("media")
+        found = None if engines is None else await engines.tokens.document(token)
+        return found or await kernel.part(Functions).tokens.document(token)
+
+    return FunctionCredentials(document)

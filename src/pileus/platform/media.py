@@ -6,11 +6,12 @@ from pileus.adapters.local_intakes import LocalIntakes
 from pileus.gateway.media_push import MediaPush
 from pileus.kernel.credentials import Credentials
 from pileus.platform.running import Closing, Platform, boot_id
+from pileus.services.media.engines import Engines
 from pileus.services.media.parts import MediaSettings, add_media_parts
 from pileus.services.media.pushes import Place, Pushes
 
 
-def build(platform: Platform) -> None:
+def build(platform: Platform) -> Engines:
     """Processes of sources and pools of engines on this machine."""
     data = platform.settings.data_dir.resolve()
     intakes = LocalIntakes(data / "intake")
@@ -18,6 +19,7 @@ def build(platform: Platform) -> None:
     engines = add_media_parts(platform.kernel, platform.wing("node"), intakes, settings)
     platform.at_close(Closing.TASKS, intakes.close)
     platform.at_close(Closing.POOLS, engines.pools.close)
+    return engines
 
 
 def make_pushes(platform: Platform) -> MediaPush:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+
+from pileus.kernel.credentials import Credentials
+from pileus.values.times import iso8601
 
 from .conftest import Bench, Listener
 
@@ -48,6 +53,42 @@ async def test_a_cut_is_told_from_an_end(bench: Bench, listener: Listener) -> No
     await bench.passing(100)
     assert listener.ends == [True]
     assert (await bench.results())[-1]["end"] == "forced"
+
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Allow",
+        "Principal": {"Service": "media.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    },
+}
+
+
+async def test_its_keys_are_fetched_and_renewed_as_long_as_the_stream_lasts(
+    bench: Bench, listener: Listener
+) -> None:
+    given = {"RoleName": "hearing", "AssumeRolePolicyDocument": json.dumps(TRUST)}
+    role = (await bench.platform("iam", "CreateRole", **given))["Role"]["Arn"]
+    await begin(bench, "rtsp://h/lobby", Role=role)
+    await bench.seconds(0, 1)
+    (link,) = bench.nodes.links
+    environment = link.spec.environment
+    assert "AWS_ACCESS_KEY_ID" not in environment
+    token = environment["AWS_CONTAINER_AUTHORIZATION_TOKEN"]
+    first = await bench.engines.tokens.document(token)
+    assert first is not None and first["RoleArn"] == role
+    await bench.passing(13 * 3_600_000)
+    second = await bench.engines.tokens.document(token)
+    assert second is not None and second["AccessKeyId"] != first["AccessKeyId"]
+    assert first["Expiration"] < iso8601(bench.platform.clock.now_ms()) < second["Expiration"]
+    keys = Credentials.of(bench.platform.kernel)
+    assert keys.lookup(second["AccessKeyId"], second["Token"])
+    bench.intake.show(6)
+    await bench.passing(200)
+    assert len(bench.nodes.links) == 1  # the same instance all the time
+    await bench("UpdateEngine", Name="look", TimeoutSeconds=30)
+    assert await bench.engines.tokens.document(token) is None
 
 
 async def test_a_lost_instance_is_followed_by_one_that_goes_on(

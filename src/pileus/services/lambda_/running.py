@@ -19,6 +19,7 @@ from pileus.compute.host_environment import HostEnvironment
 from pileus.compute.images.catalogue import space_of
 from pileus.compute.images.model import Image
 from pileus.compute.pools import Pools
+from pileus.compute.role_tokens import RoleTokens
 from pileus.compute.roles import Roles
 from pileus.kernel.kernel import Kernel
 from pileus.ports.blobs import BlobNotFound, BlobsUnavailable
@@ -33,7 +34,6 @@ from pileus.services.lambda_ import configuration as configurations
 from pileus.services.lambda_ import errors, snapstart
 from pileus.services.lambda_.model import Configuration, Function
 from pileus.services.lambda_.names import LATEST
-from pileus.services.lambda_.role_tokens import RoleTokens
 from pileus.values.errors import ServiceError
 
 _log = logging.getLogger("pileus.lambda")
@@ -62,7 +62,7 @@ class Functions:
     def __init__(self, kernel: Kernel, code: CodeStore, images: FunctionImages) -> None:
         self._kernel = kernel
         self._roles = Roles(kernel, "lambda")
-        self.tokens = RoleTokens(kernel, self._roles)
+        self.tokens = RoleTokens(self._roles)
         self._host = HostEnvironment.own()
         self._targets: dict[tuple[str, str, str], Target] = {}
         self.code = code
@@ -278,7 +278,8 @@ class Functions:
         """The role's short-lived keys as environment variables; what Pools asks for."""
         with _as_invalid_role():
             if target.spec.snapshot:
-                return await self.tokens.variables(target)
+                snapshot = target.spec.snapshot
+                return await self.tokens.variables(snapshot, target, target.function)
             return await self._roles.variables(target, target.function)
 
     async def check_role(self, scope: str, role: str, function: str) -> None:

@@ -17,6 +17,7 @@ from pileus.compute.errors import PackageError
 from pileus.compute.host_environment import HostEnvironment
 from pileus.compute.pools import Pools
 from pileus.compute.reports import EXIT_ERROR, OUT_OF_MEMORY, TIMED_OUT, error_type
+from pileus.compute.role_tokens import RoleTokens
 from pileus.compute.roles import Roles
 from pileus.compute.session import Session
 from pileus.kernel.calls import Call, StreamCall
@@ -144,8 +145,11 @@ class Engines:
     def __init__(self, kernel: Kernel, code: CodeStore, host: HostEnvironment) -> None:
         self._kernel = kernel
         self._roles = Roles(kernel, "media")
+        self.tokens = RoleTokens(self._roles)
         self._host = host
         self._targets: dict[tuple[str, str], Target] = {}
+        self._lasting: set[str] = set()
+        """Specs of engines whose instances last as long as their stream."""
         self.code = code
 
     async def invoke(
@@ -198,6 +202,8 @@ class Engines:
                 role=engine.role,
             )
             self._targets[key] = target
+            if engine.mode == "stream":
+                self._lasting.add(target.spec.name)
         return target
 
     async def _spec(self, call: StreamCall, engine: Engine, rings_dir: str) -> InstanceSpec:
@@ -230,11 +236,20 @@ class Engines:
 
     async def retire(self, call: StreamCall, name: str) -> None:
         """End the instances of an engine that changed or is gone; busy ones after their call."""
-        self._targets.pop((scope_of(call), name), None)
+        target = self._targets.pop((scope_of(call), name), None)
+        if target is not None:
+            self.tokens.forget(target.spec.name)
+            self._lasting.discard(target.spec.name)
         await self.pools.retire(scope_of(call), name)
 
     async def credentials(self, target: Target) -> Mapping[str, str]:
-        """The role's short-lived keys as environment variables; what Pools asks for."""
+        """Environment variables by which an instance is its role; what Pools asks for.
+
+        Pools end instances of object engines before their keys end. A stream may last longer than any keys:
+        its engine fetches them, and anew in time.
+        """
+        if target.spec.name in self._lasting:
+            return await self.tokens.variables(target.spec.name, target, _SESSION)
         return await self._roles.variables(target, _SESSION)
 
 
