@@ -15,7 +15,10 @@ _PAUSE_LAST_S = 30.0
 
 
 class Pollers:
-    """One loop per key. ``poll`` is called again and again; when it raises, after a growing pause."""
+    """One loop per key. ``poll`` is called again and again; when it raises, after a growing pause.
+
+    What is wrong is told once, and again when something else is wrong or it was well in between.
+    """
 
     def __init__(self, clock: Clock, supervisor: Supervisor) -> None:
         self._clock = clock
@@ -38,12 +41,17 @@ class Pollers:
         return sorted(self._loops)
 
     async def _loop(self, key: str, poll: Callable[[], Awaitable[None]]) -> None:
-        pause_s = _PAUSE_FIRST_S
+        pause_s, told = _PAUSE_FIRST_S, ""
         while True:
             try:
                 await poll()
                 pause_s = _PAUSE_FIRST_S
+                if told:
+                    told = ""
+                    _log.info("poller %s goes on", key)
             except Exception as error:  # noqa: BLE001 - a source that fails is tried again
-                _log.warning("poller %s: %s", key, error)
+                if repr(error) != told:
+                    told = repr(error)
+                    _log.warning("poller %s: %s", key, error)
                 await self._clock.sleep(pause_s)
                 pause_s = min(pause_s * 2, _PAUSE_LAST_S)
