@@ -77,8 +77,10 @@ def begin(platform: LivePlatform, video: Path) -> Any:
         Input={"Kind": "frames", "Rate": _RATE},
         WhenBehind="oldest",
     )
-    media.create_source(Name="lobby", Url=f"file:{video}", SegmentSeconds=2)
+    # The film begins once there is an engine to look at it.
+    media.create_source(Name="lobby", Url=f"file:{video}", SegmentSeconds=2, Enabled=False)
     media.create_pipeline(Name="p", Source="lobby", Engines=["shade"])
+    media.update_source(Name="lobby", Enabled=True)
     return media
 
 

@@ -81,6 +81,10 @@ class Detach(msgspec.Struct, tag="detach", tag_field="do", kw_only=True):
     id: str
 
 
+class Begin(msgspec.Struct, tag="begin", tag_field="do", kw_only=True):
+    """Read the source. Before it only wishes are told, so that nothing is read before they are known."""
+
+
 class Stop(msgspec.Struct, tag="stop", tag_field="do", kw_only=True):
     """End in order: the segment under way is finished."""
 
@@ -116,7 +120,7 @@ class Credit(msgspec.Struct, tag="credit", tag_field="do", kw_only=True):
     upto: int
 
 
-Command = Open | Attach | Detach | Stop | Replay | Decode | Finish | Credit
+Command = Open | Attach | Detach | Begin | Stop | Replay | Decode | Finish | Credit
 
 
 class State(msgspec.Struct, tag="state", tag_field="is", kw_only=True):

@@ -17,7 +17,7 @@ import av
 import pytest
 
 from pileus.adapters.local_intakes import LocalIntakes
-from pileus.ports.intakes import Attach, Chunk, End, Format, Open, Segment, State
+from pileus.ports.intakes import Attach, Begin, Chunk, End, Format, Open, Segment, State
 from tests.conformance.commands import is_ci
 from tests.unit.media.videos import every, picture, write_video
 
@@ -92,6 +92,7 @@ async def read(tmp_path: Path) -> AsyncIterator[Any]:
         watched = Watched(await intakes.start("source x", opened))
         started.append(watched)
         watched.intake.send(Attach(id="p", kind="frames", rate=25.0, width=32))
+        watched.intake.send(Begin())
         return watched
 
     yield begin

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pileus.adapters.local_intakes import LocalIntakes
-from pileus.ports.intakes import Attach, Chunk, Format, Open, Segment, State
+from pileus.ports.intakes import Attach, Begin, Chunk, Format, Open, Segment, State
 from tests.conformance.commands import is_ci
 
 from .watched import Watched
@@ -65,6 +65,7 @@ async def watch(tmp_path: Path) -> AsyncIterator[Any]:
         watched = Watched(await intakes.start("source cam", opened))
         started.append(watched)
         watched.intake.send(Attach(id="p", kind="frames", rate=5.0, width=160))
+        watched.intake.send(Begin())
         return watched
 
     yield begin

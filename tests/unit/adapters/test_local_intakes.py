@@ -13,6 +13,7 @@ from tests.unit.media.videos import every, write_video
 from pileus.adapters.local_intakes import LocalIntakes
 from pileus.ports.intakes import (
     Attach,
+    Begin,
     Chunk,
     Credit,
     Decoded,
@@ -89,6 +90,7 @@ async def test_what_the_dead_had_not_finished_goes_and_the_rest_stays(
         path.write_bytes(b"x")
     opened = Open(url=f"file:{tmp_path}/none.mkv", spool="a/r/lobby", rings="", stream="1")
     intake = await intakes.start("source lobby", opened)
+    intake.send(Begin())
     told: list[Told] = []
     async for each in intake.told():
         told.append(each)

@@ -64,6 +64,7 @@ class Intake:
         """Until the source has ended, or nobody wants it; rings stay until :meth:`close`."""
         is_forced = True
         try:
+            self._await_begin()
             opened = self._open
             location = locate(opened.url, opened.options, is_listening=opened.is_listening)
             if self._open.url == messages.PUSHED:
@@ -273,18 +274,25 @@ class Intake:
         if self._is_stopped:
             raise _Stopped
 
+    def _await_begin(self) -> None:
+        while not isinstance(command := self._commands.get(), messages.Begin):
+            self._obey_one(command)
+
     def _obey(self) -> None:
         while True:
             try:
                 command = self._commands.get_nowait()
             except queue.Empty:
                 return
-            if isinstance(command, messages.Stop):
-                raise _Stopped
-            if isinstance(command, messages.Attach):
-                self._pieces.attach(command)
-            elif isinstance(command, messages.Detach):
-                self._pieces.detach(command.id)
+            self._obey_one(command)
+
+    def _obey_one(self, command: messages.Command) -> None:
+        if isinstance(command, messages.Stop):
+            raise _Stopped
+        if isinstance(command, messages.Attach):
+            self._pieces.attach(command)
+        elif isinstance(command, messages.Detach):
+            self._pieces.detach(command.id)
 
     def _state(self, state: str, reason: str = "", retry_ms: int = 0) -> None:
         self._tell(messages.State(state=state, reason=reason, retry_ms=retry_ms))

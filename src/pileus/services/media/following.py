@@ -116,6 +116,7 @@ class Following:
         try:
             await self.lanes.begin(source, intake)
             self._previews.begin(self._key, intake)
+            intake.send(messages.Begin())
             async for told in intake.told():
                 await self._take(told)
                 if isinstance(told, messages.End):

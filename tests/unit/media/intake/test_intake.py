@@ -46,6 +46,7 @@ class Desk:
     def run(self, url: str, *attached: messages.Attach, **more: Any) -> Desk:
         for each in attached:
             self.commands.put(each)
+        self.commands.put(messages.Begin())
         opened = messages.Open(
             url=url,
             spool=str(self.folder / "spool"),
