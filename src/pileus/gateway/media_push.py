@@ -4,14 +4,15 @@
 
 ``POST`` or ``PUT`` of Matroska, WebM, MPEG-TS or fragmented MP4, whole or chunked; or a WebSocket whose binary
 messages are such bytes, as a browser's MediaRecorder makes them, and whose text message ``{"event": "end"}`` ends
-it cleanly. Who pushes shows the source's push key (``Authorization: Bearer <key>`` or ``?key=<key>``) or signs the
+it cleanly. To a source of records are pushed lines of JSON, by as many as like to; ``?end=true`` says that with them
+the stream ends. Who pushes shows the source's push key (``Authorization: Bearer <key>`` or ``?key=<key>``) or signs the
 request for the service ``media``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Mapping
 from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote
 
@@ -34,9 +35,11 @@ _REASON_BYTES_MAX = 120
 
 
 class Published(Protocol):
-    """The media room's ``Publishing``."""
+    """The media room's ``Publishing`` or ``RecordPublishing``; the latter takes text."""
 
-    async def take(self, pieces: AsyncIterable[bytes], /) -> None: ...
+    takes_text: bool
+
+    async def take(self, pieces: AsyncIterable[bytes], /) -> Mapping[str, Any]: ...
 
 
 class Pushes(Protocol):
@@ -46,7 +49,9 @@ class Pushes(Protocol):
 
     def check_principal(self, place: Any, principal: Principal, /) -> Awaitable[None]: ...
 
-    def publish(self, place: Any, key: str = "", /) -> Awaitable[Published]: ...
+    def publish(
+        self, place: Any, key: str = "", /, *, is_last: bool = False
+    ) -> Awaitable[Published]: ...
 
     def offer(self, place: Any, sdp: str, key: str = "", /) -> Awaitable[tuple[str, str]]: ...
 
@@ -82,10 +87,12 @@ class MediaPush:
         request.outlives_client = True
         try:
             place, key = await self._checked(request)
-            await (await self._pushes.publish(place, key)).take(request.body)
+            publishing = await self._pushes.publish(place, key, is_last=_is_last(request))
+            told = await publishing.take(request.body)
         except ServiceError as error:
             return _told(error.status, error.code, error.message)
-        return HttpResponse(200, _JSON, b'{"State": "ENDED"}')
+        is_refused = bool(told.get("Refused")) and not told.get("Taken")
+        return HttpResponse(422 if is_refused else 200, list(_JSON), orjson.dumps(told))
 
     async def _whip(self, request: HttpRequest, session: str) -> HttpResponse:
         """RFC 9725: an offer is POSTed, the session that comes of it DELETEd."""
@@ -116,7 +123,10 @@ class MediaPush:
         async def handle(socket: WebSocket) -> None:
             try:
                 place, key = await self._checked(request)
-                await (await self._pushes.publish(place, key)).take(_messages(socket))
+                publishing = await self._pushes.publish(place, key, is_last=_is_last(request))
+                told = await publishing.take(_messages(socket, publishing.takes_text))
+                if publishing.takes_text:
+                    await socket.send(orjson.dumps(told).decode())
             except ServiceError as error:
                 reason = error.message.encode()[:_REASON_BYTES_MAX].decode(errors="ignore")
                 await socket.close(_GONE + error.status, reason)
@@ -154,22 +164,36 @@ class MediaPush:
         return credential.principal
 
 
-async def _messages(socket: WebSocket) -> AsyncIterator[bytes]:
-    """Binary messages up to the end that the client states; one that just goes away was cut off."""
+async def _messages(socket: WebSocket, takes_text: bool) -> AsyncIterator[bytes]:
+    """Messages up to the end that the client states; one that just goes away was cut off. Of text, each is
+    whole lines."""
     while (message := await socket.receive()) is not None:
-        if isinstance(message, bytes):
+        if takes_text:
+            text = message if isinstance(message, bytes) else message.encode()
+            if _says_end(text):
+                return
+            yield text + b"\n"
+        elif isinstance(message, bytes):
             yield message
         elif _is_end(message):
             return
     raise ServiceError("IncompleteBody", "The WebSocket was closed without an end.")
 
 
-def _is_end(message: str) -> bool:
+def _is_last(request: HttpRequest) -> bool:
+    """Whether the publisher says that with its end the source's stream ends; of media it always does."""
+    return parse_qs(request.query).get("end", [""])[0] in ("1", "true")
+
+
+def _says_end(message: bytes) -> bool:
     try:
-        told = orjson.loads(message)
+        return bool(orjson.loads(message) == {"event": "end"})
     except orjson.JSONDecodeError:
-        told = None
-    if told != {"event": "end"}:
+        return False
+
+
+def _is_end(message: str) -> bool:
+    if not _says_end(message.encode()):
         raise ServiceError(
             "ValidationException", 'Media is binary messages; the one text is {"event": "end"}.'
         )

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from pileus.compute.log_shipping import LogShipper
+from pileus.ports.fetching import Fetching
 from pileus.ports.intakes import Recording, Segment
 from pileus.ports.nodes import Invocation
 from pileus.services.media.engines import Engines
 from pileus.services.media.parts import MediaSettings, add_media_parts
 from pileus.testing.compute import package
+from pileus.testing.fake_fetching import FakeFetching
 from pileus.testing.fake_intakes import FakeIntake, FakeIntakes
 from pileus.testing.fake_nodes import Answer, FakeNodes, Program
 from pileus.testing.platform import MemoryPlatform
@@ -95,12 +97,14 @@ class Bench:
     code_dir: Path
     programs: dict[str, Program] = field(default_factory=lambda: {"look.look": looking(person)})
     intakes: FakeIntakes = field(default_factory=FakeIntakes)
+    server: FakeFetching = field(default_factory=FakeFetching)
 
     def prepare(self, platform: MemoryPlatform) -> None:
         """Give a platform, which has not started yet, what runs engines and reads sources."""
         self.nodes = FakeNodes(platform.clock, self.programs)
         self.intakes = FakeIntakes()
         platform.kernel.add_part(LogShipper, LogShipper(platform.kernel))
+        platform.kernel.add_part(Fetching, self.server)
         settings = MediaSettings(self.code_dir, "test-boot")
         engines = add_media_parts(platform.kernel, self.nodes, self.intakes, settings)
         platform.clock.watch(lambda: engines.code.is_working)

@@ -161,7 +161,7 @@ async def test_a_stack_takes_everything_away(code: Bench) -> None:
         ({"People": {"Code": None}}, "a folder as CodeUri is packed by pileus deploy."),
         ({"People": {"Code": None, "CodeUri": "."}}, "a folder as CodeUri is packed by pileus"),
         ({"People": {"CodeUri": "s3://code/look.zip"}}, "An engine has either Code or CodeUri."),
-        ({"People": {"Input": {}}}, "Input has either Frames or Audio or Results"),
+        ({"People": {"Input": {}}}, "Input has either Frames or Audio or Records"),
         ({"People": {"Mode": "stream"}}, "A stream engine has one instance for a stream"),
         ({"People": {"Batch": {"Size": "many"}}}, "Batch.Size is a whole number, not 'many'."),
         ({"People": {"Framerate": 5}}, "Framerate is not a property; there are Batch, Code, "),
@@ -181,3 +181,35 @@ async def test_a_mistake_is_told_in_a_sentence(
     assert words in await reasons(code)
     for kind in ("Sources", "Engines", "Pipelines"):
         assert (await code(f"List{kind}"))[kind] == []
+
+
+async def test_a_source_of_records_and_an_engine_on_it(code: Bench) -> None:
+    records = {"TimeField": "at", "Silence": "5m"}
+    lobby = {"Push": True, "Records": records, "Pull": None, "Segment": None}
+    people = {"Input": {"Records": {}}, "Gate": None}
+    stack = await change(code, template(Lobby=lobby, People=people), "CreateStack")
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    made = await only(code, "Source")
+    assert made["Records"] == {"TimeField": "at", "SilenceSeconds": 300.0}
+    assert (await only(code, "Engine"))["Input"]["Kind"] == "records"
+    at = {"Records": {"StartingPosition": "AT_TIMESTAMP"}, "Segment": None}
+    at["Records"]["StartingPositionTimestamp"] = "2026-11-22T00:00:00Z"
+    whole = template(Lobby={**at, "Pull": "kinesis:s"}, People=people)
+    assert (await change(code, whole))["StackStatus"] == "UPDATE_COMPLETE"
+    told = (await only(code, "Source"))["Records"]
+    assert told["Format"] == "kinesis" and "TimeField" not in told
+
+
+@pytest.mark.parametrize(
+    ("lobby", "words"),
+    [
+        ({"Records": 5}, "Records holds any of Every, Format"),
+        ({"Records": {"Fields": "x"}}, "Records.Fields is not a property"),
+        ({"Records": {"Format": "csv"}}, "csv"),
+        ({"Pull": "http://h/x", "Records": {}}, "Segment"),
+    ],
+)
+async def test_a_mistake_in_records(code: Bench, lobby: dict[str, Any], words: str) -> None:
+    people = {"Input": {"Records": {}}, "Gate": None}
+    await change(code, template(Lobby=lobby, People=people), "CreateStack")
+    assert words in await reasons(code)

@@ -29,6 +29,16 @@ def check(write: WriteCall, names: Sequence[str]) -> None:
             other = engines.get(other.input.results)
 
 
+def check_source(write: WriteCall, source: str, names: Sequence[str]) -> None:
+    """Raise ValidationException where an engine wants records of a source of media, or the other way round."""
+    has_records = store.named(write.state, "source", source).records is not None
+    for name in names:
+        kind = store.named(write.state, "engine", name).input.kind
+        if kind != "results" and (kind == "records") != has_records:
+            refused = errors.has_records if has_records else errors.has_media
+            raise refused(source, f" The engine {name} wants {kind}.")
+
+
 def _check_frames(engine: Engine, other: Engine) -> None:
     is_same = other.input.kind == "frames" and other.input.rate == engine.input.rate
     if other.mode != "object" or not is_same:
@@ -43,3 +53,4 @@ def check_change(write: WriteCall, engine: str) -> None:
     for pipeline in store.every(write.state, "pipeline"):
         if engine in pipeline.engines:
             check(write, pipeline.engines)
+            check_source(write, pipeline.source, pipeline.engines)

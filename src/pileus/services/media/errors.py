@@ -59,6 +59,22 @@ def published_already(source: str) -> ServiceError:
     )
 
 
+def read_no_more(source: str) -> ServiceError:
+    return ServiceError(
+        "ResourceInUseException",
+        f"The source {source} is being changed, or has just ended; push again.",
+        status=409,
+    )
+
+
+def has_records(source: str, why: str = "") -> ServiceError:
+    return invalid(f"The source {source} has records, and no pictures or sound.{why}")
+
+
+def has_media(source: str, why: str = "") -> ServiceError:
+    return invalid(f"The source {source} has pictures or sound, and no records.{why}")
+
+
 def switched_off(source: str) -> ServiceError:
     return ServiceError(
         "ResourceInUseException", f"The source {source} is switched off.", status=409

@@ -12,13 +12,14 @@ from pileus.compute.engines.lane import NEVER
 from pileus.kernel.calls import ReadCall, StreamCall
 from pileus.ports import intakes as messages
 from pileus.ports.intakes import Intake, Intakes
-from pileus.services.media import store
+from pileus.services.media import reading, store
 from pileus.services.media.engines import Engines
 from pileus.services.media.feeds import LaneFeed, SourceFeed, slots_of
 from pileus.services.media.lanes import ObjectLane
 from pileus.services.media.model import Engine, EngineInput, Pipeline, Segment, Source
 from pileus.services.media.replays import chunk_of
 from pileus.services.media.result_feeds import PairedFeed, ResultFeed
+from pileus.services.media.result_log import ResultLog
 from pileus.services.media.stream_lanes import StreamLane
 
 _DRAIN_MS = 30_000
@@ -27,6 +28,7 @@ _MARGIN = 8
 _WAITING = 32
 _REPLAY_SLOTS, _REPLAY_SLOTS_SOUND = 32, 128
 _JUST_NOW_MS = 5000
+_OUT_OF_THE_LOG = ("results", "records")
 _Wish = tuple[EngineInput, int]
 """What pieces, in how many places."""
 
@@ -45,15 +47,16 @@ class LaneSet:
         self._segment_ms = 2000
         self._cut_ms: int | None = None
         self._recorded_ms: int | None = None
-        self._is_joining = False
+        self._is_joining = self._has_records = False
 
     def get(self, engine: str) -> ObjectLane | StreamLane | None:
         """The lane of an engine, if it runs."""
         return self._lanes.get(engine)
 
-    async def begin(self, source: Source, intake: Intake) -> None:
-        """A process reads the source from now on."""
+    async def begin(self, source: Source, intake: Intake | None) -> None:
+        """The source is read from now on; by a process, unless it has records."""
         self._stream, self._segment_ms = source.stream, source.segment_ms
+        self._has_records = source.records is not None
         self._intake = intake
         self._inputs.clear()
         await self.align()
@@ -137,7 +140,7 @@ class LaneSet:
             if lane is None and self._stream:
                 await self._begin(engine, begins_ms, is_earlier=is_earlier)
         wishes = {self._wish(engine) for engine, *_ in wanted.values()}
-        self._align_inputs({wish for wish in wishes if wish[0].kind != "results"})
+        self._align_inputs({wish for wish in wishes if wish[0].kind not in _OUT_OF_THE_LOG})
 
     def _engines(self, view: ReadCall) -> dict[str, tuple[Engine, int, bool]]:
         """Engines, since when they are wanted, and whether what was before is wanted as well."""
@@ -161,20 +164,20 @@ class LaneSet:
         kind = StreamLane if engine.mode == "stream" else ObjectLane
         lane = kind(self._call, self._source, engine, rings_dir, waiting_max)
         last = await lane.open()
-        begin = self._begin_of(begins_ms, is_lossless=is_lossless, is_earlier=is_earlier)
+        begin = None
+        if self._is_from(begins_ms, is_lossless=is_lossless, is_earlier=is_earlier):
+            begin = await self._place(begins_ms)
         lane.feed = await self._feed_of(lane, last, begin, begins_ms)
         self._call.part(Engines).expect(self._call, engine, rings_dir)
         self._lanes[engine.name] = lane
         name = f"lane {engine.name}"
         self._tasks[engine.name] = asyncio.get_running_loop().create_task(_run(lane), name=name)
 
-    def _begin_of(self, begins_ms: int, *, is_lossless: bool, is_earlier: bool) -> Position | None:
-        """Where an engine begins that has said nothing yet; None: with what comes now."""
+    def _is_from(self, begins_ms: int, *, is_lossless: bool, is_earlier: bool) -> bool:
+        """Whether an engine that has said nothing yet begins at that moment, rather than with what comes now."""
         passed_ms = self._call.clock.now_ms() - begins_ms
         is_just_now = self._is_joining and passed_ms < _JUST_NOW_MS
-        if begins_ms >= 0 and (is_earlier or (is_lossless and not is_just_now)):
-            return self._call.read(lambda view: self._place(view, begins_ms))
-        return None
+        return begins_ms >= 0 and (is_earlier or (is_lossless and not is_just_now))
 
     async def _feed_of(
         self, lane: ObjectLane | StreamLane, last: Position, begin: Position | None, begins_ms: int
@@ -182,10 +185,10 @@ class LaneSet:
         """What brings a lane its pieces, from behind its last one on, or since it was wanted."""
         engine, records = lane.engine, None
         is_stream = isinstance(lane, StreamLane)
-        if engine.input.results:
+        if engine.input.results or engine.input.kind == "records":
             records = ResultFeed(self._call, self._source, engine, is_whole=is_stream)
             await records.open(begin if last == NOTHING else last)
-            if engine.input.kind == "results":
+            if engine.input.kind in _OUT_OF_THE_LOG:
                 records.lane = lane
                 return records
         slots = self._slots(engine)
@@ -214,8 +217,19 @@ class LaneSet:
         paired.lane = lane
         return paired
 
-    def _place(self, view: ReadCall, at_ms: int) -> Position:
-        """Where on the source's clock a moment lies."""
+    async def _place(self, at_ms: int) -> Position | None:
+        """Where on the source's clock a moment lies; None: behind every record that there is."""
+        if not self._has_records:
+            return self._call.read(lambda view: self._recorded(view, at_ms))
+        log = ResultLog(self._call, self._source, store.RECORDS)
+        low, end = log.bounds()
+        first = await reading.first_since(self._call.log, log.topic, low, end, at_ms)
+        if first == end:
+            return None
+        (document,) = await log.read(first, 1)
+        return Position(document["stream"], document["chunk"]["start_ms"] - 1)
+
+    def _recorded(self, view: ReadCall, at_ms: int) -> Position:
         source: Source = store.named(view.state, "source", self._source)
         for _, raw in view.state.range(("segment", self._source)):
             found: Segment = store.SEGMENTS.decode(raw)

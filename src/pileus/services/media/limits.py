@@ -18,6 +18,8 @@ class Limits:
     results_bytes_max: int = 4 * 1024 * 1024
     results_looked_max: int = 20_000
     spooled_max: int = 300
+    record_bytes_max: int = 1024 * 1024
+    document_bytes_max: int = 64 * 1024 * 1024
 
 
 LIMITS = Limits()

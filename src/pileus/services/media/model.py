@@ -10,8 +10,28 @@ STOPPED, CONNECTING, LIVE = "STOPPED", "CONNECTING", "LIVE"
 STALLED, ENDED, FAILED = "STALLED", "ENDED", "FAILED"
 
 
+class RecordFormat(msgspec.Struct, frozen=True, kw_only=True):
+    """How the records of a source come.
+
+    Attributes:
+        format: ``jsonl``, ``sse``, ``json`` or ``kinesis``; empty: as the server's Content-Type says.
+        time_field: which member tells a record's time, names joined by dots; empty: its arrival counts.
+        every_s: an address that has told all is asked again after so long; 0: that is its end.
+        silence_s: without a record for so long the source counts as stalled; 0: it never does.
+        start, start_ms: where a stream of Kinesis is begun, ``LATEST``, ``TRIM_HORIZON`` or
+            ``AT_TIMESTAMP`` and its moment.
+    """
+
+    format: str = ""
+    time_field: str = ""
+    every_s: float = 0.0
+    silence_s: float = 60.0
+    start: str = "LATEST"
+    start_ms: int = 0
+
+
 class Source(msgspec.Struct, kw_only=True):
-    """Where media comes from.
+    """Where media, or records, come from.
 
     Attributes:
         url: as given, with its password; never shown (``shown``).
@@ -24,6 +44,8 @@ class Source(msgspec.Struct, kw_only=True):
         push_key: what a publisher shows; empty where the source is pulled.
         old_push_key, old_push_key_until_ms: the key before it, and when that ends to be good as well.
         finished: the ``stream`` whose end was reached, and looked at by every engine.
+        records: it has records rather than pictures and sound; None: it has those.
+        begun_ms: when its first life began; 0 before that.
     """
 
     name: str
@@ -50,18 +72,21 @@ class Source(msgspec.Struct, kw_only=True):
     old_push_key_until_ms: int = 0
     is_listening: bool = False
     finished: str = ""
+    records: RecordFormat | None = None
+    begun_ms: int = 0
 
     @property
     def is_done(self) -> bool:
         """A file that was read to its end, and is read again only when somebody asks."""
-        return not self.is_live and self.state == ENDED and self.finished == self.stream != ""
+        is_once = self.records is not None or not self.is_live
+        return is_once and self.state == ENDED and self.finished == self.stream != ""
 
 
 class EngineInput(msgspec.Struct, frozen=True, kw_only=True):
     """What an engine looks at.
 
     Attributes:
-        kind: ``frames``, ``audio``, or ``results`` for what another engine says.
+        kind: ``frames``, ``audio``, ``records``, or ``results`` for what another engine says.
         results: that engine; with frames, what it said of each comes beside them.
     """
 

@@ -18,6 +18,8 @@ class Publishing:
         is_ended: it sends nothing any more.
     """
 
+    takes_text = False
+
     def __init__(self, source: str) -> None:
         self._source = source
         self._inlet: asyncio.Future[Inlet] = asyncio.get_running_loop().create_future()
@@ -28,8 +30,8 @@ class Publishing:
 
     # -- the publisher's side ---------------------------------------------------------------
 
-    async def take(self, pieces: AsyncIterable[bytes]) -> None:
-        """Hand on everything that a publisher sends; returns when all is read. Raises
+    async def take(self, pieces: AsyncIterable[bytes]) -> dict[str, Any]:
+        """Hand on everything that a publisher sends; the source's ``State`` when all is read. Raises
         SourceNotReadableException. Where the pieces break off, the publisher went away."""
         is_clean = False
         try:
@@ -41,6 +43,7 @@ class Publishing:
             if not is_clean:
                 await self.end(is_clean=False)
         await self.end(is_clean=True)
+        return {"State": "ENDED"}
 
     async def begin(self) -> None:
         """Wait for the process and tell it. Raises SourceNotReadableException."""

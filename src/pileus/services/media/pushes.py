@@ -10,6 +10,7 @@ from pileus.ports.intakes import PUSHED
 from pileus.services.media import errors, push_keys, store
 from pileus.services.media.model import Source
 from pileus.services.media.publishing import Publishing
+from pileus.services.media.records.pushing import RecordPublishing
 from pileus.services.media.streams import Streams
 from pileus.values.context import CallContext, Principal
 from pileus.values.errors import ServiceError
@@ -52,8 +53,11 @@ class Pushes:
         given = {"Name": place.source}
         await self._kernel.invoke(context, "media", "DescribeSource", given, None)
 
-    async def publish(self, place: Place, key: str = "") -> Publishing:
-        """Begin to push; who came with a key is cut off when that ends to be good.
+    async def publish(
+        self, place: Place, key: str = "", *, is_last: bool = False
+    ) -> Publishing | RecordPublishing:
+        """Begin to push; who came with a key is cut off when that ends to be good. ``is_last``: with these
+        records the stream ends.
 
         Raises ValidationException, ResourceInUseException, ResourceNotFoundException, AccessDeniedException.
         """
@@ -64,13 +68,13 @@ class Pushes:
             raise errors.not_pushed(place.source)
         if not source.is_enabled:
             raise errors.switched_off(place.source)
-        publishing = await self._kernel.part(Streams).publish(self._call(place), place.source)
+        streams = self._kernel.part(Streams)
+        publishing = await streams.publish(self._call(place), source, is_last=is_last)
         publishing.key = key
         try:
             if key:
-                self.check_key(
-                    place, key
-                )  # it may have been changed while a process was waited for
+                # It may have been changed while a process was waited for.
+                self.check_key(place, key)
         except ServiceError:
             publishing.is_ended = True
             raise
@@ -80,6 +84,9 @@ class Pushes:
         """Begin to push by WebRTC: a name for the session, and the answer. Raises as :meth:`publish`, and
         SourceNotReadableException."""
         publishing = await self.publish(place, key)
+        if isinstance(publishing, RecordPublishing):
+            publishing.is_ended = True
+            raise errors.has_records(place.source)
         try:
             answer = await publishing.offer(sdp)
         except ServiceError:

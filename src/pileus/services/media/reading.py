@@ -63,6 +63,18 @@ async def first_from(log: Log, topic: str, low: int, end: int, from_ms: int) -> 
     return low
 
 
+async def first_since(log: Log, topic: str, low: int, end: int, horizon_ms: int) -> int:
+    """The first offset of ``low`` to ``end`` that was written at that moment or later."""
+    while low < end:
+        middle = (low + end) // 2
+        (record,) = await log.read(topic, 0, middle, limit=1)
+        if record.at_ms < horizon_ms:
+            low = middle + 1
+        else:
+            end = middle
+    return low
+
+
 async def page(log: Log, topic: str, wanted: Wanted) -> Page:
     """Results from an offset on: as many as asked for, or as fit, or as a bounded look finds.
 

@@ -23,14 +23,16 @@ from typing import Any
 from pileus.kernel.calls import StreamCall
 from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, require
 from pileus.services.media import errors
-from pileus.services.media.moments import UNIT_MS
+from pileus.services.media.moments import UNIT_MS, moment_ms
+from pileus.services.media.records.places import is_stream
 from pileus.values.errors import ServiceError
+from pileus.values.times import utc
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _S3_URI = re.compile(r"s3://([^/]+)/(.+)")
 _SOURCE = frozenset(
     {"CopyTo", "Enabled", "Keep", "KeepBytes", "KeepResults", "KeepResultsBytes", "Listen", "Name",
-     "Options", "Paced", "Pull", "Push", "Segment"}
+     "Options", "Paced", "Pull", "Push", "Records", "Segment"}
 )  # fmt: skip
 _ENGINE = frozenset(
     {"Batch", "Code", "CodeUri", "DeadLetter", "Environment", "Gate", "Handler", "Input", "MaxAttempts",
@@ -38,7 +40,18 @@ _ENGINE = frozenset(
 )  # fmt: skip
 _PIPELINE = frozenset({"Deliver", "Engines", "From", "Name", "Source"})
 _DELIVER = frozenset({"Bus", "Stream", "SkipEmpty"})
-_INPUTS = ({"Frames"}, {"Audio"}, {"Results"}, {"Frames", "Results"})
+_INPUTS = ({"Frames"}, {"Audio"}, {"Records"}, {"Results"}, {"Frames", "Results"})
+_RECORDS = frozenset(
+    {"Every", "Format", "Silence", "StartingPosition", "StartingPositionTimestamp", "TimeField"}
+)
+_DEFAULTS = {"Format": "auto", "TimeField": "", "EverySeconds": 0.0, "SilenceSeconds": 60.0}
+"""What an update goes back to where it names them no more."""
+_MEMBERS = {
+    "Frames": frozenset({"Rate", "Width"}),
+    "Audio": frozenset({"Rate"}),
+    "Records": frozenset[str](),
+}
+_LATEST_MS = 1 << 52
 _WHEN_BEHIND = ("newest", "never")
 """Of object and stream engines."""
 
@@ -111,7 +124,10 @@ def _source(request: ResourceRequest) -> dict[str, Any]:
             raise errors.invalid("A source has Pull, Push or Listen.")
     elif given.get("Pull") or not wanted.get("Push"):
         wanted["Url"] = require(request, "Pull")
-    wanted["SegmentSeconds"] = _duration_ms(given.get("Segment", "2s"), "Segment") / 1000
+    if "Records" in given:
+        wanted["Records"] = _records(given)
+    if "Segment" in given or not _has_records(given):
+        wanted["SegmentSeconds"] = _duration_ms(given.get("Segment", "2s"), "Segment") / 1000
     wanted["KeepSeconds"] = _duration_ms(given.get("Keep", "1h"), "Keep") // 1000
     wanted["KeepBytes"] = _number(given, "KeepBytes", 0)
     results_ms = _duration_ms(given.get("KeepResults", 0), "KeepResults")
@@ -121,6 +137,30 @@ def _source(request: ResourceRequest) -> dict[str, Any]:
     wanted["Paced"] = _is_true(given.get("Paced", True))
     wanted["Enabled"] = _is_true(given.get("Enabled", True))
     return wanted
+
+
+def _has_records(given: Mapping[str, Any]) -> bool:
+    return "Records" in given or is_stream(str(given.get("Pull") or ""))
+
+
+def _records(given: Mapping[str, Any]) -> dict[str, Any]:
+    """``Records: {Format, TimeField, Every, Silence, StartingPosition}``, or ``true`` for none of these."""
+    if not isinstance(given["Records"], Mapping):
+        if not _is_true(given["Records"]):
+            raise errors.invalid(f"Records holds any of {', '.join(sorted(_RECORDS))}, or is true.")
+        return dict(_DEFAULTS)
+    found = _section(given, "Records", _RECORDS)
+    told: dict[str, Any] = dict(_DEFAULTS)
+    for name in ("Format", "TimeField", "StartingPosition"):
+        if name in found:
+            told[name] = str(found[name])
+    if "StartingPositionTimestamp" in found:
+        at_ms = moment_ms(str(found["StartingPositionTimestamp"]), _LATEST_MS)
+        told["StartingPositionTimestamp"] = utc(at_ms)
+    for name in ("Every", "Silence"):
+        if name in found:
+            told[f"{name}Seconds"] = _duration_ms(found[name], f"Records.{name}") / 1000
+    return told
 
 
 async def _put_source(call: StreamCall, request: ResourceRequest) -> Resource:
@@ -138,20 +178,22 @@ async def _delete_source(call: StreamCall, request: ResourceRequest) -> None:
 
 
 def _input(given: Mapping[str, Any]) -> dict[str, Any]:
-    """``Input: {Frames: {Rate, Width}}`` or ``{Audio: {Rate}}``, and ``Gate`` beside it; ``{Results: engine}``, alone
-    or beside ``Frames``."""
+    """``Input: {Frames: {Rate, Width}}`` or ``{Audio: {Rate}}``, and ``Gate`` beside it; ``{Records: {}}``;
+    ``{Results: engine}``, alone or beside ``Frames``."""
     inputs = given.get("Input")
     names = set(inputs) if isinstance(inputs, Mapping) else set()
     if not isinstance(inputs, Mapping) or names not in _INPUTS:
-        raise errors.invalid("Input has either Frames or Audio or Results, or Frames and Results.")
+        raise errors.invalid(
+            "Input has either Frames or Audio or Records or Results, or Frames and Results."
+        )
     told: dict[str, Any] = {"Gate": given.get("Gate") or "none"}
     if "Results" in inputs:
         told["Results"] = str(inputs["Results"])
-    kind = next((name for name in ("Frames", "Audio") if name in inputs), "Results")
+    kind = next((name for name in ("Frames", "Audio", "Records") if name in inputs), "Results")
     told["Kind"] = kind.lower()
     if kind == "Results":
         return told
-    known = frozenset({"Rate", "Width"} if kind == "Frames" else {"Rate"})
+    known = _MEMBERS[kind]
     wanted = _section(inputs, kind, known)
     if "Rate" in wanted:
         told["Rate"] = _rate(wanted["Rate"])

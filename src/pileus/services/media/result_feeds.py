@@ -1,4 +1,5 @@
-"""Brings a lane what another engine says: alone, or beside the pictures that it was said of."""
+"""Brings a lane what another engine says, alone or beside the pictures that it was said of, or the records of
+a source."""
 
 from __future__ import annotations
 
@@ -14,12 +15,15 @@ from pileus.ports.log import OffsetOutOfRange
 from pileus.services.media.feeds import SourceFeed, Taker
 from pileus.services.media.model import Engine
 from pileus.services.media.result_log import ResultLog
+from pileus.services.media.store import RECORDS
 
 _WAITING_MAX = 32
+FORGOTTEN = "forgotten"
+"""Left out because the Log has forgotten it: it was too old, or there was too much."""
 
 
 class ResultFeed:
-    """The records of another engine on the same source, in order, out of the Log.
+    """The records of another engine on the same source, or the source's own, in order, out of the Log.
 
     Args:
         engine: the one that gets them.
@@ -31,7 +35,7 @@ class ResultFeed:
 
     def __init__(self, call: StreamCall, source: str, engine: Engine, *, is_whole: bool) -> None:
         self._call = call
-        self._log = ResultLog(call, source, engine.input.results)
+        self._log = ResultLog(call, source, engine.input.results or RECORDS)
         self._is_lossless = engine.when_behind == NEVER
         self._is_whole = is_whole
         self._offset = -1
@@ -122,7 +126,10 @@ class ResultFeed:
         try:
             documents = await self._log.read(offset, _WAITING_MAX)
         except OffsetOutOfRange:
-            self._offset = max(self._offset, self._log.bounds()[0])
+            low = self._log.bounds()[0]
+            for _ in range(low - self._offset):
+                self.lane.left_out(FORGOTTEN)
+            self._offset = max(self._offset, low)
             return
         if self._again is not None or offset != self._offset:
             return  # the lane wants others meanwhile
@@ -152,7 +159,7 @@ def _chunk(document: dict[str, Any], number: int) -> Chunk:
         start_ms=chunk["start_ms"],
         stop_ms=chunk["stop_ms"],
         captured_at_ms=chunk["captured_at_ms"],
-        record=document,
+        record=document.get("record", document),
     )
 
 

@@ -1,4 +1,4 @@
-"""Old results are forgotten: by age, and the oldest of what is too much.
+"""Old results and records are forgotten: by age, and the oldest of what is too much.
 
 The Log forgets in pieces (8 MiB of a lane's results on disk), so a little more is kept than asked for, and
 the newest piece always is: a lane finds there where it was.
@@ -13,6 +13,7 @@ from pileus.kernel.kernel import Kernel
 from pileus.ports.log import Log, LogUnavailable, OffsetOutOfRange, TopicNotFound
 from pileus.services.media import store
 from pileus.services.media.model import Source
+from pileus.services.media.reading import first_since
 
 _log = logging.getLogger("pileus.media")
 _EVERY_S = 60.0
@@ -20,7 +21,7 @@ _Space = tuple[str, str]
 
 
 class Retention:
-    """Looks at every source's results once a minute, where one has a bound; the platform has one."""
+    """Looks at every source's results and records once a minute, where one has a bound; the platform has one."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
@@ -47,38 +48,34 @@ class Retention:
 
 
 def _bounded(call: StreamCall) -> list[Source]:
-    """Sources whose results have a bound."""
+    """Sources whose results have a bound, or whose records have."""
     found: list[Source] = call.read(lambda view: list(store.every(view.state, "source")))
-    return [each for each in found if each.keep_results_s or each.keep_results_bytes]
+    return [
+        each
+        for each in found
+        if each.keep_results_s
+        or each.keep_results_bytes
+        or (each.records is not None and (each.keep_s or each.keep_bytes))
+    ]
 
 
 async def _forget_old(call: StreamCall, source: Source) -> None:
     prefix = store.topic(call.account, call.region, source.name, "")
+    records = prefix + store.RECORDS
     for topic in [each for each in call.log.topics() if each.startswith(prefix)]:
-        before = 0
-        if source.keep_results_s:
-            horizon_ms = call.clock.now_ms() - source.keep_results_s * 1000
-            before = await _first_since(call.log, topic, horizon_ms)
-        if source.keep_results_bytes:
-            before = max(before, await _first_within(call.log, topic, source.keep_results_bytes))
         low, end = call.log.bounds(topic, 0)
+        before, keep_s, keep_bytes = 0, source.keep_results_s, source.keep_results_bytes
+        if topic == records:
+            keep_s, keep_bytes = source.keep_s, source.keep_bytes
+        if keep_s:
+            horizon_ms = call.clock.now_ms() - keep_s * 1000
+            before = await first_since(call.log, topic, low, end, horizon_ms)
+        if keep_bytes:
+            before = max(before, await _first_within(call.log, topic, keep_bytes))
         # The last record tells a lane where it was.
         before = min(before, end - 1)
         if before > low:
             await call.log.trim(topic, 0, before)
-
-
-async def _first_since(log: Log, topic: str, horizon_ms: int) -> int:
-    """The first offset written at that moment or later."""
-    low, end = log.bounds(topic, 0)
-    while low < end:
-        middle = (low + end) // 2
-        (record,) = await log.read(topic, 0, middle, limit=1)
-        if record.at_ms < horizon_ms:
-            low = middle + 1
-        else:
-            end = middle
-    return low
 
 
 async def _first_within(log: Log, topic: str, bytes_max: int) -> int:

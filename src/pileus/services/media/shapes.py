@@ -9,7 +9,15 @@ from pileus.kernel.calls import Call
 from pileus.ports.intakes import PUSHED
 from pileus.ports.log import Record
 from pileus.services.media.following import Known
-from pileus.services.media.model import CONNECTING, STOPPED, Engine, Pipeline, Segment, Source
+from pileus.services.media.model import (
+    CONNECTING,
+    STOPPED,
+    Engine,
+    Pipeline,
+    RecordFormat,
+    Segment,
+    Source,
+)
 from pileus.services.media.store import arn_of
 from pileus.values.times import utc
 
@@ -34,6 +42,8 @@ def source(call: Call, record: Source) -> dict[str, Any]:
     }
     if record.is_listening:
         shown["Listen"] = True
+    if record.records is not None:
+        shown["Records"] = _records(record.records)
     if record.url == PUSHED:
         del shown["Url"]
         shown["Push"] = True
@@ -44,6 +54,22 @@ def source(call: Call, record: Source) -> dict[str, Any]:
         shown["State"] = CONNECTING
         if record.url == PUSHED:
             shown["StateReason"] = "Nobody has pushed yet."
+    return shown
+
+
+def _records(told: RecordFormat) -> dict[str, Any]:
+    shown: dict[str, Any] = {"SilenceSeconds": told.silence_s}
+    if told.format:
+        shown["Format"] = told.format
+    if told.time_field:
+        shown["TimeField"] = told.time_field
+    if told.every_s:
+        shown["EverySeconds"] = told.every_s
+    if told.format == "kinesis":
+        shown["StartingPosition"] = told.start
+        del shown["SilenceSeconds"]
+    if told.start_ms:
+        shown["StartingPositionTimestamp"] = utc(told.start_ms)
     return shown
 
 

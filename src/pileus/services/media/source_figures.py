@@ -15,6 +15,8 @@ _TOLD = {
     "timestamps_missing": "TimestampsMissing",
     "timestamps_mended": "TimestampsMended",
     "discontinuities": "Discontinuities",
+    "records": "Records",
+    "refused": "RecordsRefused",
 }
 """Counts of a source's process and the metrics that show them."""
 

@@ -3,7 +3,7 @@
 ``source, name``               Source
 ``engine, name``               Engine
 ``pipeline, name``             Pipeline
-``segment, source, captured_ms``  Segment; the results of engines are in the Log
+``segment, source, captured_ms``  Segment; the results of engines, and records, are in the Log
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ CODECS: Mapping[str, RecordCodec[Any]] = {
     "pipeline": RecordCodec(Pipeline),
 }
 SEGMENTS = RecordCodec(Segment)
+RECORDS = "~records"
+"""In an engine's place in the names of topics: the source's own records. No engine is called so."""
 _MOST = {
     "source": LIMITS.sources_max,
     "engine": LIMITS.engines_max,

@@ -12,9 +12,11 @@ from pileus.services.media import recording, store
 from pileus.services.media.engines import Engines
 from pileus.services.media.figures import Figures
 from pileus.services.media.following import CUT_SHORT, Following, Known, note_state
-from pileus.services.media.model import ENDED, STOPPED
+from pileus.services.media.model import ENDED, STOPPED, Source
 from pileus.services.media.previews import Previews
 from pileus.services.media.publishing import Publishing
+from pileus.services.media.records.following import RecordFollowing
+from pileus.services.media.records.pushing import RecordPublishing
 from pileus.services.media.spools import Spools
 
 _Key = tuple[str, str, str]
@@ -26,7 +28,7 @@ class Streams:
     def __init__(self, kernel: Kernel, intakes: Intakes) -> None:
         self._kernel, self._intakes = kernel, intakes
         self._spools = Spools(intakes)
-        self._running: dict[_Key, Following] = {}
+        self._running: dict[_Key, Following | RecordFollowing] = {}
         self.previews = Previews()
         self._known: dict[_Key, Known] = {}
 
@@ -35,7 +37,8 @@ class Streams:
         that was read to its end."""
         await self._spools.recover(call)
         for source in call.read(lambda view: list(store.every(view.state, "source"))):
-            if source.url == PUSHED and source.state in CUT_SHORT:
+            is_media = source.records is None
+            if is_media and source.url == PUSHED and source.state in CUT_SHORT:
                 reason = "The platform was started anew; nobody pushes now."
                 await note_state(call, source.name, ENDED, reason)
             if not source.is_done:
@@ -52,32 +55,42 @@ class Streams:
         source = own.read(lambda view: store.find(view.state, "source", name))
         if source is None or not source.is_enabled or key in self._running:
             return
-        if source.url != PUSHED:
-            self._begin(key, own)
+        # Records that were pushed may be still to be looked at.
+        if source.url != PUSHED or (source.records and source.finished != source.stream):
+            self._begin(key, own, source)
 
-    def _begin(self, key: _Key, own: StreamCall) -> Following:
+    def _begin(self, key: _Key, own: StreamCall, source: Source) -> Following | RecordFollowing:
         """Start reading a source."""
         name = key[2]
-        following = self._running[key] = Following(
-            own, name, self._intakes, self._spools, self.previews
-        )
+        following: Following | RecordFollowing
+        if source.records is not None:
+            following = RecordFollowing(own, name, self._intakes)
+        else:
+            following = Following(own, name, self._intakes, self._spools, self.previews)
+        self._running[key] = following
         self._known[key] = following.known
         following.task = self._kernel.supervisor.spawn(f"source {name}", following.run())
         following.task.add_done_callback(lambda _: self._ended(key, following))
         return following
 
-    async def publish(self, call: StreamCall, name: str) -> Publishing:
+    async def publish(
+        self, call: StreamCall, source: Source, *, is_last: bool = False
+    ) -> Publishing | RecordPublishing:
         """Let somebody push to a source that may be pushed to; a process begins where none waits.
+
+        ``is_last``: of records, with these the stream ends; media always ends with its publisher.
 
         Raises ResourceInUseException: somebody does already.
         """
-        key = store.key_of(call, name)
+        key = store.key_of(call, source.name)
         while (following := self._running.get(key)) is not None and following.is_over:
             assert following.task is not None
             await asyncio.wait({following.task})  # engines are at the last pieces of the one before
             self._ended(key, following)
         if following is None:
-            following = self._begin(key, self._kernel.stream_call(call.space))
+            following = self._begin(key, self._kernel.stream_call(call.space), source)
+        if isinstance(following, RecordFollowing):
+            return await following.publish(is_last=is_last)
         return following.publish()
 
     async def keys_changed(self, call: StreamCall, name: str, grace_s: int) -> None:
@@ -91,7 +104,7 @@ class Streams:
         else:
             await following.check_key()
 
-    def _ended(self, key: _Key, following: Following) -> None:
+    def _ended(self, key: _Key, following: Following | RecordFollowing) -> None:
         if self._running.get(key) is following:
             del self._running[key]
 

@@ -113,7 +113,7 @@ def _input(given: Mapping[str, Any]) -> EngineInput:
     kind, results = given.get("Kind") or "frames", given.get("Results") or ""
     gate = given.get("Gate") or "none"
     if kind != "frames" and gate != "none":
-        raise errors.invalid("Input.Gate is for frames; sound has none.")
+        raise errors.invalid("Input.Gate is for frames; sound and records have none.")
     if (kind == "results") != bool(results) and kind != "frames":
         raise errors.invalid(
             "Input.Results names an engine, for Kind results alone, and for frames beside them."

@@ -105,6 +105,7 @@ def _join(write: WriteCall, pipeline: Pipeline, request: Mapping[str, Any]) -> N
     pipeline.begin = request.get("From", pipeline.begin)
     begins_ms = moment_ms(pipeline.begin, write.now_ms)
     names = _engines(write, request)
+    chains.check_source(write, pipeline.source, names)
     new = [name for name in names if name not in pipeline.engines]
     pipeline.engines = names
     before = {name: at_ms for name, at_ms in pipeline.begins.items() if name in names}

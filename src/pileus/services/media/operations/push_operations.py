@@ -25,6 +25,6 @@ async def push_media(call: StreamCall, request: Mapping[str, Any], body: Body | 
         raise errors.not_pushed(name)
     if not source.is_enabled:
         raise errors.switched_off(name)
-    publishing = await call.part(Streams).publish(call, name)
+    publishing = await call.part(Streams).publish(call, source)
     await publishing.take(body)
     return Reply({})

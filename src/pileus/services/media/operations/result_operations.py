@@ -91,8 +91,30 @@ async def list_results(call: StreamCall, request: Mapping[str, Any], body: Body 
     """
     name, engine = request["Source"], request["Engine"]
     source: Source = call.read(lambda view: store.named(view.state, "source", name))
-    topic = await _topic_of(call, name, engine)
-    wanted = await _wanted(call, topic, request, is_rising=source.is_live)
+    found, told = await _listed(call, source, await _topic_of(call, name, engine), request)
+    return Reply({"Results": found, **told})
+
+
+@stream
+async def list_records(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
+    """Records of a source of records, asked for as results are."""
+    name = request["Source"]
+    source: Source = call.read(lambda view: store.named(view.state, "source", name))
+    if source.records is None:
+        raise errors.has_media(name)
+    topic = store.topic(call.account, call.region, name, store.RECORDS)
+    await call.log.create_topic(topic, 1)  # none may have come yet
+    found, told = await _listed(call, source, topic, request)
+    return Reply({"Records": found, **told})
+
+
+async def _listed(
+    call: StreamCall, source: Source, topic: str, request: Mapping[str, Any]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Documents, ``LastOffset`` and whether they are all."""
+    name = source.name
+    is_rising = source.is_live or source.records is not None
+    wanted = await _wanted(call, topic, request, is_rising=is_rising)
     try:
         found = await reading.page(call.log, topic, wanted)
         if not found.records and not found.is_past and request.get("WaitSeconds"):
@@ -105,10 +127,10 @@ async def list_results(call: StreamCall, request: Mapping[str, Any], body: Body 
         raise errors.invalid(f"AfterOffset {given} lies beyond the end ({end - 1}).") from None
     except TopicNotFound:
         raise errors.not_found("source", name) from None  # deleted meanwhile
-    told = {"Results": [shapes.result(each) for each in found.records], "LastOffset": found.last}
+    told: dict[str, Any] = {"LastOffset": found.last}
     if found.is_past or _is_all(call, name, topic, found.last):
         told["Complete"] = True
-    return Reply(told)
+    return [shapes.result(each) for each in found.records], told
 
 
 async def _topic_of(call: StreamCall, source: str, engine: str) -> str:

@@ -7,11 +7,12 @@ from typing import Any
 
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.kernel.operations import Reply, read, stream
-from pileus.media.intake.location import locate
+from pileus.media.intake.location import locate, redacted
 from pileus.media.units import SourceError
 from pileus.ports.intakes import PUSHED
 from pileus.services.media import copies, errors, push_keys, shapes, store
 from pileus.services.media.model import STOPPED, Source
+from pileus.services.media.records import places
 from pileus.services.media.retention import Retention
 from pileus.services.media.streams import Streams
 from pileus.values.body import Body
@@ -33,16 +34,18 @@ def _address(record: Source, request: Mapping[str, Any]) -> str:
     return url or record.url
 
 
-def _apply(record: Source, request: Mapping[str, Any]) -> None:
+def _apply(call: WriteCall, record: Source, request: Mapping[str, Any]) -> None:
     """Take over what is given; raises ValidationException for an address that means nothing."""
+    had_records, is_new = record.records is not None, not record.url
     record.url = _address(record, request)
     record.options = dict(request.get("Options", record.options))
     record.is_listening = request.get("Listen", record.is_listening and record.url != PUSHED)
-    try:
-        location = locate(record.url, record.options, is_listening=record.is_listening)
-    except SourceError as problem:
-        raise errors.invalid(str(problem)) from None
-    record.shown, record.is_live = location.shown, location.is_live
+    if had_records or places.is_stream(record.url) or request.get("Records") is not None:
+        if not (had_records or is_new):
+            raise errors.has_media(record.name, " Delete it first.")
+        _apply_records(call, record, request)
+    else:
+        _apply_media(record)
     if "SegmentSeconds" in request:
         record.segment_ms = round(request["SegmentSeconds"] * 1000)
     record.keep_s = request.get("KeepSeconds", record.keep_s)
@@ -56,6 +59,27 @@ def _apply(record: Source, request: Mapping[str, Any]) -> None:
     record.is_enabled = request.get("Enabled", record.is_enabled)
 
 
+def _apply_media(record: Source) -> None:
+    try:
+        location = locate(record.url, record.options, is_listening=record.is_listening)
+    except SourceError as problem:
+        raise errors.invalid(str(problem)) from None
+    record.shown, record.is_live = location.shown, location.is_live
+
+
+def _apply_records(call: WriteCall, record: Source, request: Mapping[str, Any]) -> None:
+    for name in ("CopyTo", "SegmentSeconds"):
+        if request.get(name):
+            raise errors.has_records(record.name, f" {name} is for media.")
+    if unknown := sorted(set(record.options) - {"user_agent"}):
+        raise errors.invalid(f"{unknown[0]} is no option of a source of records; user_agent is.")
+    if record.is_listening:
+        raise errors.invalid("Listen is for media; records are pushed to PushUrl.")
+    given = request.get("Records") or {}
+    record.records = places.told(call, record.url, record.records, given)
+    record.shown = "What is pushed" if record.url == PUSHED else redacted(record.url)
+
+
 @stream
 async def create_source(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Read a source from now on, unless it is not enabled."""
@@ -63,7 +87,7 @@ async def create_source(call: StreamCall, request: Mapping[str, Any], body: Body
     def step(write: WriteCall) -> None:
         store.check_new(write.state, "source", request["Name"])
         record = Source(name=request["Name"], url="", shown="", created_ms=write.now_ms)
-        _apply(record, request)
+        _apply(write, record, request)
         push_keys.give(write, record)
         store.put(write.state, "source", record)
 
@@ -81,7 +105,7 @@ async def update_source(call: StreamCall, request: Mapping[str, Any], body: Body
 
     def step(write: WriteCall) -> None:
         record = store.named(write.state, "source", request["Name"])
-        _apply(record, request)
+        _apply(write, record, request)
         push_keys.give(write, record)
         record.revision += 1
         store.put(write.state, "source", record)
@@ -135,7 +159,12 @@ async def describe_source(call: StreamCall, request: Mapping[str, Any], body: Bo
         return shapes.source(view, record) | shapes.push(view, record)
 
     known = call.part(Streams).known(call, request["Name"])
-    return Reply({"Source": call.read(look) | shapes.known(known)})
+    told = call.read(look) | shapes.known(known)
+    if "Records" in told:
+        topic = store.topic(call.account, call.region, request["Name"], store.RECORDS)
+        low, end = call.log.bounds(topic, 0) if topic in call.log.topics() else (0, 0)
+        told["RecordsKept"] = end - low
+    return Reply({"Source": told})
 
 
 @read
