@@ -18,7 +18,6 @@ from tests.conformance.commands import Commands
 from tests.conformance.live import LivePlatform
 from tests.waiting import until
 
-_WAIT_S = 30.0
 
 
 class Tasks:

@@ -25,7 +25,7 @@ def handler(event, context):
     event["at"] = time.time_ns()
     sqs.send_message(QueueUrl=os.environ["QUEUE"], MessageBody=json.dumps(event))
 """
-_WAIT_S = 60.0
+_WAIT_S = 180.0
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 from tests.conformance.live import REGION, LivePlatform
 
 _RATE, _COUNT, _FIRST_MS = 5, 30, 1_700_000_000_000
-_PATIENCE_S = 60.0
+_PATIENCE_S = 180.0
 
 
 def matroska() -> bytes:

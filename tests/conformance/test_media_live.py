@@ -20,7 +20,7 @@ from pileus.shapes.source import OWN_FOLDER
 from tests.conformance.live import LivePlatform
 
 _RATE = 5
-_PATIENCE_S = 60.0
+_PATIENCE_S = 180.0
 _ENGINE = """
 import numpy
 from pileus.engines import object_engine

@@ -23,7 +23,7 @@ from tests.services.media.test_results_schema import SCHEMA, faults
 
 _COUNT = 12
 _PATH = "/_pileus/media/000000000000/us-east-1/lobby/results?engine=shade"
-_PATIENCE_S = 60
+_PATIENCE_S = 180.0
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.conformance.live import LivePlatform
 
 from .test_media_live import shade_of, zipped
 
-_PATIENCE_S = 60.0
+_PATIENCE_S = 180.0
 _SECONDS = 16
 _ENGINES = """
 import os

@@ -16,7 +16,7 @@ queue = os.environ["QUEUE"]
 def handler(event, context):
     boto3.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps(event))
 """
-_WAIT_S = 40.0
+_WAIT_S = 180.0
 
 
 def _prepare(platform: LivePlatform, name: str) -> Callable[[], list[dict[str, Any]]]:

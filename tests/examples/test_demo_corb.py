@@ -16,7 +16,7 @@ def test_demo_detects_people_on_the_sample(tmp_path: Path) -> None:
     summary = tmp_path / "out.json"
     command = [sys.executable, "-m", "pileus.cli.main", "demo", "corb", "--speed", "4"]
     command += ["--json", str(summary), "--data", str(tmp_path / "data"), "--port", "0"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(summary.read_text())
     assert told["segments"] == 40

@@ -137,7 +137,7 @@ def test_the_demonstration_says_it_as_it_comes(make_film: ModuleType, tmp_path: 
         [*command, "--data", str(tmp_path / "data")],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=1200,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

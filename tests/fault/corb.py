@@ -82,7 +82,7 @@ class Corb:
         """Model and app, ready to work."""
         self.publish()
         deployment = self.start_deploying()
-        told, _ = deployment.communicate(timeout=240)
+        told, _ = deployment.communicate(timeout=1200)
         assert deployment.returncode == 0, told
 
     # -- putting in -------------------------------------------------------------------------

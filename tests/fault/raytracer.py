@@ -38,7 +38,7 @@ def rendered_alone(scene: bytes, folder: Path) -> bytes:
     source, target = folder / "alone.zip", folder / "alone.png"
     source.write_bytes(scene)
     command = [sys.executable, str(APP / "render.py"), str(source), str(target)]
-    subprocess.run(command, check=True, timeout=240)
+    subprocess.run(command, check=True, timeout=1200)
     return target.read_bytes()
 
 
@@ -56,7 +56,7 @@ class Raytracer:
             env=self.platform.environment(**{"TASKS_AT_ONCE": "4", **environment}),
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=1200,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr

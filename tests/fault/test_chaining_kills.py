@@ -44,7 +44,7 @@ class Chaining:
             env=self.platform.environment(),
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=1200,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr

@@ -70,7 +70,7 @@ def test_kill_amid_the_deployment(corb: Corb, tmp_path: Path) -> None:
     deployment = corb.start_deploying()
     until(lambda: _complete(corb) >= 12, "a dozen resources")
     _kill_and_start(corb.platform)
-    told, _ = deployment.communicate(timeout=240)
+    told, _ = deployment.communicate(timeout=1200)
     if deployment.returncode:
         assert told.splitlines()[-1].startswith("pileus: "), told
     assert "Traceback" not in told

@@ -160,7 +160,7 @@ def _up(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
         [PYTHON, "-m", "pileus.cli.main", "up", *options],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=300,
         check=False,
         env={**os.environ, **variables},
     )

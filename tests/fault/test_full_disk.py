@@ -190,7 +190,7 @@ def test_start_on_a_full_disk_says_so_and_works_with_room(
     disk.fill()
     command = [PYTHON, "-m", "pileus.cli.main", "up", "--port", "0", "--data"]
     done = subprocess.run(
-        [*command, str(platform.data_dir)], capture_output=True, text=True, timeout=30, check=False
+        [*command, str(platform.data_dir)], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 1
     assert done.stderr.startswith("pileus: ")

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "apps" / "thumbnailer"
 STACK = "thumbnailer"
 CACHE = ROOT / ".cache" / "thumbnailer"
-_TIMEOUT_S = 280
+_TIMEOUT_S = 1200
 
 
 def need_what_the_base_is_made_of() -> None:

@@ -10,7 +10,7 @@ from pileus.gateway.server import WebSocket, WebSocketHandler
 from pileus.protocols.http import HttpRequest, HttpResponse
 from pileus.values.body import StreamBody
 
-WAIT_S = 5.0
+WAIT_S = 60.0
 
 
 class Echo:

@@ -17,7 +17,7 @@ from pileus.shapes.source import OWN_FOLDER
 from tests.conformance.live import REGION, LivePlatform
 from tests.unit.media.videos import every, write_video
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 BASE = f"/_pileus/media/000000000000/{REGION}/lobby/"
 
 

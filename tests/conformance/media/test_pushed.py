@@ -21,7 +21,7 @@ from pileus.shapes.source import OWN_FOLDER
 from tests.conformance.live import REGION, LivePlatform
 from tests.conformance.test_media_live import check, results, write_shades, zipped
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 _PIECE_BYTES = 3000
 _ENGINE = """
 from pileus.engines import object_engine

@@ -8,7 +8,7 @@ from typing import Any
 
 from pileus.ports.intakes import Intake, State, Told
 
-PATIENCE_S = 120.0
+PATIENCE_S = 180.0
 
 
 class Watched:
