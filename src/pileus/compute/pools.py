@@ -149,7 +149,8 @@ class Pools:
             RuntimeUnavailable: no interpreter or bootstrap for the runtime.
         """
         gate = self._gate(target)
-        reason = gate.enter(target.function, None if call.is_queued else self._clock.mono_ns())
+        asked_ns = None if call.is_queued else self._clock.mono_ns()
+        reason = gate.enter(target.function, asked_ns, target.version)
         if reason:
             self._throttled(target, call, reason)
         try:

@@ -30,7 +30,8 @@ class ScalingLimits(msgspec.Struct, frozen=True):
         is_regional: all functions of an account and region share the burst, whose size is the
             region's; how Lambda scaled until November 2023.
         requests_per_execution: synchronous requests in a second, for each execution that the
-            account, or a function's reservation, may have at one time; 0: as many as come.
+            account, or a function's reservation, may have at one time, and for each provisioned
+            instance of a version; 0: as many as come.
     """
 
     account_concurrency: int = 1000
@@ -111,6 +112,7 @@ class _Function(msgspec.Struct):
     reserved: int | None = None
     rate: RequestRate | None = None
     provisioned: dict[str, int] = msgspec.field(default_factory=dict)
+    provisioned_rates: dict[str, RequestRate] = msgspec.field(default_factory=dict)
     provisioned_sum: int = 0
     """Concurrency kept for provisioned instances of all versions."""
     tokens: float = 0.0
@@ -168,9 +170,16 @@ class ConcurrencyGate(msgspec.Struct):
 
     def provision(self, function: str, version: str, count: int) -> None:
         """Keep concurrency for a version's provisioned instances: it is taken off the account's pool
-        whether used or not, unless the function has reserved concurrency, which then holds it."""
+        whether used or not, unless the function has reserved concurrency, which then holds it.
+        Requests for the version are bounded by it from then on."""
         entry = self._functions.get(function) or self._entry(function)
         before, provisioned_before = entry.kept, entry.provisioned_sum
+        if count != entry.provisioned.get(version, 0):
+            rate = self._rate_of(count) if count else None
+            if rate is not None:
+                entry.provisioned_rates[version] = rate
+            else:
+                entry.provisioned_rates.pop(version, None)
         if count:
             entry.provisioned[version] = count
         else:
@@ -180,10 +189,11 @@ class ConcurrencyGate(msgspec.Struct):
             self._unreserved_running += entry.kept - before
             self._provisioned_sum += entry.provisioned_sum - provisioned_before
 
-    def enter(self, function: str, now_ns: int | None = None) -> str:
+    def enter(self, function: str, now_ns: int | None = None, version: str = "") -> str:
         """Count one more execution; empty when admitted, else the reason for throttling.
 
-        ``now_ns`` is when a synchronous request came; requests per second bound no others.
+        ``now_ns`` is when a synchronous request came, for which ``version``; requests per second
+        bound no others.
         """
         entry = self._functions.get(function) or self._entry(function)
         is_of_the_pool = False
@@ -196,11 +206,16 @@ class ConcurrencyGate(msgspec.Struct):
                 return ACCOUNT_EXCEEDED
             is_of_the_pool = True
         if now_ns is not None and self._rate is not None:
-            own = entry.rate
+            own, versions = entry.rate, entry.provisioned_rates
+            provisioned = versions.get(version) if versions else None
+            if provisioned is not None and provisioned.is_full(now_ns):
+                return RATE_EXCEEDED
             if own is not None and own.is_full(now_ns):
                 return RESERVED_RATE_EXCEEDED
             if self._rate.is_full(now_ns):
                 return ACCOUNT_RATE_EXCEEDED
+            if provisioned is not None:
+                provisioned.count(now_ns)
             if own is not None:
                 own.count(now_ns)
             self._rate.count(now_ns)

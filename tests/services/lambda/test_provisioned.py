@@ -10,6 +10,7 @@ from pileus.compute.pools import PoolSettings
 from pileus.compute.scaling import ScalingLimits
 from pileus.testing.compute import ScriptedCompute, add_function, add_role
 from pileus.testing.platform import MemoryPlatform
+from pileus.values.errors import ServiceError
 
 from .conftest import Recorder, programs, refused
 
@@ -151,3 +152,18 @@ async def test_a_raised_quota_counts_everywhere(tmp_path: Path) -> None:
     given["ReservedConcurrentExecutions"] = 2901
     assert "[100]" in (await refused(platform, "PutFunctionConcurrency", **given))[2]
     await platform.crash()
+
+
+async def test_ten_requests_a_second_for_each_of_them(published: MemoryPlatform) -> None:
+    await put(published, "live", 1)
+    began_ms = published.clock.now_ms()
+    given = {"FunctionName": "f", "Qualifier": "live", "Payload": b"1"}
+    for _ in range(10):
+        await published.kernel.invoke(published.context, "lambda", "Invoke", given)
+    with pytest.raises(ServiceError) as caught:
+        await published.kernel.invoke(published.context, "lambda", "Invoke", given)
+    assert (caught.value.code, caught.value.status) == ("TooManyRequestsException", 429)
+    assert dict(caught.value.fields or {})["Reason"] == "FunctionInvocationRateLimitExceeded"
+    assert published.clock.now_ms() == began_ms, "no time went by"
+    await published.clock.advance(1000)
+    await published.kernel.invoke(published.context, "lambda", "Invoke", given)

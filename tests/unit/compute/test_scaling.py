@@ -5,6 +5,7 @@ from __future__ import annotations
 from pileus.compute.scaling import (
     ACCOUNT_EXCEEDED,
     ACCOUNT_RATE_EXCEEDED,
+    RATE_EXCEEDED,
     RESERVED_EXCEEDED,
     RESERVED_RATE_EXCEEDED,
     ConcurrencyGate,
@@ -130,6 +131,43 @@ def test_requests_of_a_reservation_are_ten_times_it() -> None:
     assert [ask(0, "g") for _ in range(21)] == [*[""] * 20, ACCOUNT_RATE_EXCEEDED]
     gate.reserve("f", None)
     assert ask(_SECOND) == "", "without a reservation the account's rate is the only one"
+
+
+def test_requests_of_a_version_are_ten_times_what_is_provisioned_for_it() -> None:
+    gate = ConcurrencyGate(ScalingLimits(account_concurrency=10))
+    gate.provision("f", "1", 2)
+
+    def ask(at_ns: int, version: str = "1") -> str:
+        reason = gate.enter("f", at_ns, version)
+        if not reason:
+            gate.leave("f")
+        return reason
+
+    assert [ask(0) for _ in range(21)] == [*[""] * 20, RATE_EXCEEDED]
+    assert ask(_SECOND - 1) == RATE_EXCEEDED
+    assert ask(0, "2") == "", "the bound is a version's"
+    gate.provision("f", "1", 2)
+    assert ask(_SECOND - 1) == RATE_EXCEEDED, "the same again changes nothing"
+    assert [ask(_SECOND) for _ in range(21)] == [*[""] * 20, RATE_EXCEEDED]
+    gate.provision("f", "1", 3)
+    assert [ask(2 * _SECOND) for _ in range(31)] == [*[""] * 30, RATE_EXCEEDED]
+    gate.provision("f", "1", 0)
+    assert [ask(2 * _SECOND) for _ in range(50)] == [""] * 50
+
+
+def test_what_one_bound_refuses_counts_for_no_other() -> None:
+    gate = ConcurrencyGate(ScalingLimits(account_concurrency=100))
+    gate.reserve("f", 2)
+    gate.provision("f", "1", 1)
+
+    def ask(version: str) -> str:
+        reason = gate.enter("f", 0, version)
+        if not reason:
+            gate.leave("f")
+        return reason
+
+    assert [ask("1") for _ in range(15)] == [*[""] * 10, *[RATE_EXCEEDED] * 5]
+    assert [ask("2") for _ in range(11)] == [*[""] * 10, RESERVED_RATE_EXCEEDED]
 
 
 def test_only_synchronous_requests_have_a_rate() -> None:
