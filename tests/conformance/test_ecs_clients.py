@@ -19,7 +19,6 @@ from tests.conformance.live import LivePlatform
 from tests.waiting import until
 
 
-
 class Tasks:
     """A user of one live platform."""
 
