@@ -98,6 +98,7 @@ _OUTSIDE = {
     "_strptime",
     "botocore",
     "cryptography",
+    "jsonatapy",
     "rich",
     "sortedcontainers",
     "wsproto",
