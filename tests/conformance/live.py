@@ -18,7 +18,7 @@ import botocore.session
 from botocore.config import Config
 
 _ADDRESS = re.compile(r"Pileus answers at (http://\S+)")
-_START_S = 30.0
+_START_S = 120.0
 REGION = "us-east-1"
 PYTHON = sys.executable
 

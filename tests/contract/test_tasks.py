@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.engines import working_engine
 from tests.unit.adapters.local_node.claimed_gpus import claimed_gpus
 
 from pileus.adapters.chance_system import SystemChance
 from pileus.adapters.clock_system import SystemClock
+from pileus.adapters.container_engine.client import ENGINES, EngineClient
+from pileus.adapters.container_engine.tasks import EngineTasks, EngineTaskSettings
 from pileus.adapters.local_node import LocalNodes, LocalNodeSettings, Tier
 from pileus.adapters.local_node.gpus import Gpus
 from pileus.adapters.local_node.tasks import LocalTasks, LocalTaskSettings
@@ -69,6 +72,31 @@ async def _bench(
         await (await made.open(task_id)).close()
     await made.nodes.close()
     await nodes.close()
+
+
+@pytest.fixture(params=ENGINES, scope="module")
+def engine(request: pytest.FixtureRequest) -> Iterator[EngineClient]:
+    with working_engine(request.param) as client:
+        yield client
+
+
+@pytest.fixture
+async def bench_of_engine(engine: EngineClient, tmp_path: Path) -> AsyncIterator[Bench]:
+    def tasks() -> EngineTasks:
+        settings = EngineTaskSettings(tmp_path / "tasks", tmp_path / "run", "boot")
+        return EngineTasks(settings, engine, SystemClock())
+
+    made = Bench(tasks(), dict(COMMANDS), _as_it_is, tasks)
+    yield made
+    for task_id in await made.nodes.found():
+        await (await made.open(task_id)).close()
+    await made.nodes.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("check", CONTRACT, ids=lambda check: check.__name__)
+async def test_tasks_in_engines(bench_of_engine: Bench, check) -> None:
+    await check(bench_of_engine)
 
 
 @pytest.mark.parametrize("check", CONTRACT, ids=lambda check: check.__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import importlib.util
 import json
@@ -19,6 +20,8 @@ from pathlib import Path
 import click
 
 from pileus.adapters.clock_system import SystemClock
+from pileus.adapters.container_engine.client import ENGINES, EngineUnusable
+from pileus.adapters.container_engine.probing import ask_version, find_engine
 from pileus.adapters.local_node import LocalNodes, LocalNodeSettings, Tier
 from pileus.kernel.settings import InvalidSetting, Settings
 from pileus.ports.nodes import NoCapacity
@@ -73,6 +76,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_sandbox(settings),
         _port(settings),
         _disk(settings.data_dir),
+        _runners(settings),
         _pip(),
         _media(),
         _program("npm", "the demonstration's model comes out of an npm package, and so does the AWS "
@@ -201,6 +205,23 @@ def _disk(data_dir: Path) -> Finding:
     if free < _DISK_WISHED_BYTES:
         return Finding("data", Verdict.LIMITED, found, "little room for video and packages")
     return Finding("data", Verdict.GOOD, found)
+
+
+def _runners(settings: Settings) -> Finding:
+    """What could run container tasks, and whether what is to run them does."""
+    there = ["own"]
+    for engine in ENGINES:
+        with contextlib.suppress(EngineUnusable):  # that it is not there is what is told
+            there.append(f"{engine} {asyncio.run(ask_version(engine)).version}")
+    chosen = settings.task_runner
+    found = f"{chosen} is chosen; there are: {', '.join(there)}"
+    try:
+        if chosen in ENGINES:
+            with tempfile.TemporaryDirectory(prefix="pileus-doctor-") as run_dir:
+                asyncio.run(find_engine(chosen, Path(run_dir)))
+    except EngineUnusable as error:
+        return Finding("task runner", Verdict.MISSING, found, str(error))
+    return Finding("task runner", Verdict.GOOD, found)
 
 
 def _pip() -> Finding:

@@ -45,12 +45,18 @@ _PORT_PROBLEMS = {
     type=click.FloatRange(min=0),
     help="Seconds until an idle function instance ends.",
 )
+@click.option(
+    "--task-runner",
+    type=click.Choice(["own", "podman", "docker"]),
+    help="What runs container tasks.  [default: own]",
+)
 def command(
     host: str | None,
     port: int | None,
     data: Path | None,
     require_tier: str | None,
     idle_s: float | None,
+    task_runner: str | None,
 ) -> None:
     """Start the platform and stay in the foreground.
 
@@ -58,7 +64,13 @@ def command(
     ending it in any other way loses nothing either.
     """
     settings = Settings.load(
-        os.environ, host=host, port=port, data_dir=data, tier=require_tier, idle_s=idle_s
+        os.environ,
+        host=host,
+        port=port,
+        data_dir=data,
+        tier=require_tier,
+        idle_s=idle_s,
+        task_runner=task_runner,
     )
     _raise_open_files()
     uvloop.run(_serve(settings))

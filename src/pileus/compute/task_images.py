@@ -11,6 +11,7 @@ import msgspec
 from pileus.compute.images.errors import ImageError
 from pileus.compute.images.image_store import ImageStore
 from pileus.compute.images.layer_store import LayerStore
+from pileus.compute.images.model import Image
 from pileus.ports.tasks import HOST_IMAGE
 from pileus.values.errors import PileusError
 
@@ -24,10 +25,12 @@ class TaskImage(msgspec.Struct, frozen=True):
 
     Attributes:
         lowers: folders of its unpacked layers, top first; empty for the node's own programs.
+        reference: its name on the node's shelf, in the place of ``lowers``, where that has one.
         digest: ``sha256:…`` of its manifest, or empty.
     """
 
     lowers: tuple[str, ...] = ()
+    reference: str = ""
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] = msgspec.field(default_factory=lambda: MappingProxyType({}))
@@ -58,7 +61,7 @@ class HostImages:
         """See the protocol."""
         if name == HOST_IMAGE:
             return TaskImage()
-        raise ImageUnavailable(_cannot_pull(name, f"{name}: not found"))
+        raise ImageUnavailable(cannot_pull(name, f"{name}: not found"))
 
     def release(self, holder: str) -> None:
         """See the protocol."""
@@ -80,28 +83,35 @@ class RegistryImages:
                 return TaskImage()
             lowers = await self._layers.unpacked(image, holder)
         except ImageError as error:
-            raise ImageUnavailable(_cannot_pull(name, str(error))) from error
+            raise ImageUnavailable(cannot_pull(name, str(error))) from error
         if not lowers:
-            raise ImageUnavailable(_cannot_pull(name, "the image has no layers"))
-        config = image.config
-        pairs = (text.partition("=") for text in config.environment)
-        return TaskImage(
-            lowers=lowers,
-            entrypoint=config.entrypoint,
-            command=config.command,
-            environment={name: value for name, _, value in pairs},
-            working_dir=config.working_dir or "/",
-            user=config.user,
-            stop_signal=config.stop_signal,
-            digest=image.digest,
-        )
+            raise ImageUnavailable(cannot_pull(name, "the image has no layers"))
+        return image_of_task(image, lowers)
 
     def release(self, holder: str) -> None:
         """See the protocol."""
         self._layers.release(holder)
 
 
-def _cannot_pull(name: str, why: str) -> str:
+def image_of_task(image: Image, lowers: tuple[str, ...] = (), reference: str = "") -> TaskImage:
+    """What an image says of itself, and where it is."""
+    config = image.config
+    pairs = (text.partition("=") for text in config.environment)
+    return TaskImage(
+        lowers=lowers,
+        reference=reference,
+        entrypoint=config.entrypoint,
+        command=config.command,
+        environment={name: value for name, _, value in pairs},
+        working_dir=config.working_dir or "/",
+        user=config.user,
+        stop_signal=config.stop_signal,
+        digest=image.digest,
+    )
+
+
+def cannot_pull(name: str, why: str) -> str:
+    """The words of a container engine."""
     return (
         "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to "
         f"resolve ref {name}: {why}"

@@ -17,6 +17,8 @@ CODE = "code/"
 """Links to packages of functions and layers."""
 CREDENTIALS = "function-credentials"
 """Where functions with SnapStart fetch their role's keys."""
+TASKS = "tasks/"
+"""Metadata of container tasks and their roles' keys, for tasks in the machine's own network."""
 ANSWERS = "cfn-response/"
 """Where custom resources and wait conditions answer."""
 

@@ -35,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         image_cache_bytes: what unpacked layers of container images may take on disk.
         image_aliases: ``name=ours,…``: our images that stand for those of other registries.
         keep_tasks: leave container tasks running when the platform ends in order.
+        task_runner: what runs container tasks: ``own``, ``podman`` or ``docker``.
         host_volumes: folders of this machine, parted by colons, below which the volumes of tasks
             may lie.
         twilio_account_sid, twilio_auth_token, twilio_number: send texts through Twilio, not the
@@ -57,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     image_cache_bytes: int = 20 * 1024**3
     image_aliases: str = ""
     keep_tasks: bool = False
+    task_runner: str = "own"
     host_volumes: str = ""
     twilio_account_sid: str = ""
     twilio_auth_token: str = ""
@@ -138,6 +140,7 @@ _RULES: dict[str, tuple[str, Callable[[Any], object]]] = {
     "blank_children": ("0 or more", lambda count: count >= 0),
     "concurrency": ("100 or more", lambda count: count >= 100),
     "scaling": ("function or region", ("function", "region").__contains__),
+    "task_runner": ("own, podman or docker", ("own", "podman", "docker").__contains__),
     "image_cache_bytes": ("1 or more", lambda size: size >= 1),
     "region": ("a region such as us-east-1", re.compile(r"[a-z]{2,}(-[a-z0-9]+)+").fullmatch),
     "account": ("twelve digits", re.compile(r"\d{12}").fullmatch),

@@ -45,6 +45,7 @@ async def start(settings: Settings) -> Platform:
         InvalidSetting: a host beyond loopback (the default credentials would be open to all).
         FolderInUse: another platform runs on the data folder.
         SandboxTooWeak: the machine gives no sandbox as strong as asked for.
+        RunnerUnusable: podman or docker is to run tasks, and cannot; or others still run tasks here.
         OSError: the port cannot be bound.
     """
     settings.require_loopback()
@@ -57,6 +58,14 @@ async def start(settings: Settings) -> Platform:
         except BaseException:
             lock.release()
             raise
+    engine = None
+    if settings.task_runner != "own" or any(settings.data_dir.glob("tasks-*")):
+        # Lazy on purpose: few tasks are run by anything but our own runner.
+        try:
+            engine = await importlib.import_module("pileus.platform.runners").require(settings)
+        except BaseException:
+            lock.release()
+            raise
     kernel = _kernel(settings)
     app = GatewayApp(_aws_front(kernel, settings))
     server = Server(app, kernel.clock, open_websocket=_open_websocket)
@@ -64,6 +73,7 @@ async def start(settings: Settings) -> Platform:
     port = await server.start(settings.host, settings.port)
     kernel.endpoint = f"http://{settings.host}:{port}"
     platform = Platform(replace(settings, port=port), kernel, server, app, lock)
+    platform.task_engine = engine
     for package, wing in WINGS.items():
         platform.parts_of(package, wing)
     _add_handlers(platform)
@@ -82,6 +92,8 @@ def _add_handlers(platform: Platform) -> None:
     app.add_handler(claims.FUNCTION_URLS, addresses)
     app.add_handler(claims.CODE, platform.late("functions", "make_downloads"))
     app.add_handler(claims.CREDENTIALS, platform.late("functions", "make_credentials"))
+    if platform.settings.task_runner != "own":
+        app.add_handler(claims.TASKS, platform.late("tasks", "make_metadata"))
     app.add_handler(claims.ANSWERS, platform.late("answers", "make_answers"))
     if platform.settings.twilio_account_sid and platform.settings.twilio_webhook:
         app.add_handler("sms/twilio", platform.late("texts", "make_webhook"))

@@ -24,6 +24,7 @@ class Closing(enum.IntEnum):
     """When a wing is closed: in the order opposite to starting."""
 
     TASKS = enum.auto()
+    METADATA = enum.auto()
     POOLS = enum.auto()
     NODE = enum.auto()
     LAYERS = enum.auto()
@@ -39,6 +40,7 @@ class Platform:
     Attributes:
         settings: with the port that was really taken.
         url: where it answers.
+        task_engine: the client of podman or docker where they run tasks, else None.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Platform:
         self.server = server
         self.app = app
         self.url = kernel.endpoint
+        self.task_engine: Any = None
         self.started_ms = kernel.clock.now_ms()
         self._lock = lock
         self._wings: dict[str, Any] = {}

@@ -56,6 +56,8 @@ class ContainerSpec(msgspec.Struct, frozen=True):
         name: unique within the task; letters, digits, ``-`` and ``_``.
         lowers: absolute paths of the image's unpacked layers, top first; empty for the node's own
             programs.
+        image: the image's name on the node's :class:`ImageShelf`, where that has one, in the place of
+            ``lowers``.
         command: the whole of it, entry point and arguments.
         environment: as the program sees it; PATH, HOME and HOSTNAME are added where missing.
         user: ``name``, ``uid``, each with ``:group`` or ``:gid``; empty for root.
@@ -72,6 +74,7 @@ class ContainerSpec(msgspec.Struct, frozen=True):
     name: str
     command: tuple[str, ...]
     lowers: tuple[str, ...] = ()
+    image: str = ""
     environment: Mapping[str, str] = msgspec.field(default_factory=lambda: MappingProxyType({}))
     working_dir: str = "/"
     user: str = ""
@@ -233,6 +236,19 @@ class TaskHandle(Protocol):
 
     async def close(self) -> None:
         """End every process and remove everything the task left on the node. Idempotent."""
+        ...
+
+
+class ImageShelf(Protocol):
+    """Images as a node keeps them itself, by name, where it does not take unpacked layers."""
+
+    async def has(self, reference: str) -> bool:
+        """Whether an image of this name is there."""
+        ...
+
+    async def load(self, archive: str) -> None:
+        """Take the image of a tar archive (an absolute path), which is an OCI layout and what ``docker save`` writes, under
+        the name that it has there. Raises TaskRefused."""
         ...
 
 

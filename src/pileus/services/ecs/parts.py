@@ -21,11 +21,14 @@ class TaskSettings(msgspec.Struct, frozen=True):
         images: where images are found; None for none but ``pileus:host``.
         host_volumes: folders below which volumes may lie.
         stops_at_close: tasks end with the platform when it ends in order.
+        metadata_path: where the platform answers as the metadata service, for nodes that have no
+            address for it.
     """
 
     images: TaskImages | None = None
     host_volumes: tuple[str, ...] = ()
     stops_at_close: bool = True
+    metadata_path: str = ""
 
 
 def add_task_parts(kernel: Kernel, nodes: TaskNodes, settings: TaskSettings) -> TaskRunner:
@@ -33,7 +36,8 @@ def add_task_parts(kernel: Kernel, nodes: TaskNodes, settings: TaskSettings) -> 
 
     Call it before the kernel starts, and the runner's ``close`` before the kernel's.
     """
-    planner = Planner(kernel, settings.images or HostImages(), settings.host_volumes)
+    images = settings.images or HostImages()
+    planner = Planner(kernel, images, settings.host_volumes, settings.metadata_path)
     runner = TaskRunner(kernel, nodes, planner, stops_at_close=settings.stops_at_close)
     kernel.add_part(Planner, planner)
     kernel.add_part(TaskRunner, runner)

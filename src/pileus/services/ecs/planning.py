@@ -43,12 +43,21 @@ class Planner:
 
     Args:
         host_volumes: folders of this machine below which a volume's ``sourcePath`` may lie.
+        metadata_path: where the platform itself answers as the metadata service, for nodes whose tasks
+            have no network of their own with an address for it; empty for that address.
     """
 
-    def __init__(self, kernel: Kernel, images: TaskImages, host_volumes: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        images: TaskImages,
+        host_volumes: tuple[str, ...],
+        metadata_path: str = "",
+    ) -> None:
         self._kernel = kernel
         self._images = images
         self._host_volumes = host_volumes
+        self._metadata_path = metadata_path
         self._roles = Roles(kernel, "ecs-tasks")
 
     async def plan(self, scope: str, task: Task, definition: Definition) -> TaskPlan:
@@ -126,7 +135,8 @@ class Planner:
         self, scope: str, task: Task, definition: Definition, record: ContainerRecord
     ) -> dict[str, str]:
         region = scope.partition("/")[2]
-        metadata = f"http://{METADATA_HOST}"
+        own_path = self._metadata_path
+        metadata = self._kernel.endpoint + own_path if own_path else f"http://{METADATA_HOST}"
         known = {
             "AWS_DEFAULT_REGION": region,
             "AWS_ENDPOINT_URL": self._kernel.endpoint,
@@ -137,7 +147,11 @@ class Planner:
             "ECS_CONTAINER_METADATA_URI_V4": f"{metadata}/v4/{record.id}",
         }
         if role_of(task, definition, "taskRoleArn"):
-            known["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = f"/v2/credentials/{task.credentials}"
+            path = f"/v2/credentials/{task.credentials}"
+            if own_path:
+                known["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = metadata + path
+            else:
+                known["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = path
         return known
 
     def _spec(
@@ -161,6 +175,7 @@ class Planner:
             name=record.name,
             command=command,
             lowers=image.lowers,
+            image=image.reference,
             working_dir=body.get("workingDirectory") or image.working_dir or "/",
             user=body.get("user") or image.user,
             hostname=body.get("hostname") or f"ip-{task.id[:12]}",

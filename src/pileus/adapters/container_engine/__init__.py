@@ -1,0 +1,1 @@
+"""Container tasks in podman or docker, where the user prefers them: see ``docs/decisions/0010``."""
