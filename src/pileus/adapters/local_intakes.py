@@ -134,6 +134,25 @@ class LocalIntakes:
         """Delete the file."""
         await asyncio.to_thread(Path(segment.path).unlink, missing_ok=True)
 
+    async def lay(self, data: AsyncIterator[bytes]) -> str:
+        """Lay a file on the memory disk."""
+        folder = Path(self.rings_dir) / "laid"
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{next(self._numbers)}.mkv"
+        try:
+            with path.open("wb") as file:
+                async for piece in data:
+                    file.write(piece)  # on the memory disk
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        path.chmod(0o444)
+        return str(path)
+
+    async def take_away(self, path: str) -> None:
+        """Delete such a file."""
+        await asyncio.to_thread(Path(path).unlink, missing_ok=True)
+
     async def spools(self, under: str) -> list[str]:
         """Names of spools below a folder of spools."""
 

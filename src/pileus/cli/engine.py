@@ -73,10 +73,17 @@ def lane_row(lane: dict[str, Any]) -> dict[str, Any]:
         "failures": lane.get("Failures"),
         "dead": lane.get("Dead"),
         "restarts": lane.get("Restarts") or None,
-        "gated": lane.get("Gated") or None,
+        "gated": _gated(lane),
         "dropped": ", ".join(f"{count} {reason}" for reason, count in drops.items()) or None,
         "reason": lane.get("StateReason"),
     }
+
+
+def _gated(lane: dict[str, Any]) -> str | None:
+    """Pictures in which nothing moved, and sound that was not sent, by reason."""
+    told = [str(lane["Gated"])] if lane.get("Gated") else []
+    told += [f"{ms / 1000:.1f} s {why}" for why, ms in lane.get("GatedMs", {}).items() if ms]
+    return ", ".join(told) or None
 
 
 def _row(engine: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +102,14 @@ def _row(engine: dict[str, Any]) -> dict[str, Any]:
 
 def _input(given: dict[str, Any]) -> str:
     if given["Kind"] == "audio":
-        return f"sound at {given['Rate']:g} Hz"
+        cut = ""
+        if given.get("Cut", "none") != "none":
+            cut = f", cut at {given['Cut']} up to {given['MaxMs'] / 1000:g} s"
+        return f"sound at {given['Rate']:g} Hz{cut}"
+    if given["Kind"] == "segments":
+        return "recorded segments"
+    if given["Kind"] == "results":
+        return f"results of {given['Results']}"
     size = f", {given['Width']} wide" if given.get("Width") else ""
     gate = f", on {given['Gate']}" if given.get("Gate", "none") != "none" else ""
     return f"{given['Rate']:g} pictures/s{size}{gate}"

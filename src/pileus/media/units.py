@@ -10,8 +10,35 @@ SEGMENT_MS = 2000
 """How much of a source one segment holds."""
 
 
+WINDOW_MS = 20
+"""Sound that is cut at silences is judged in windows of this length."""
+CUT_MEMORY_MS = 8000
+"""Of the sound before a window, so much tells whether it is loud."""
+
+
 class SourceError(PileusError):
     """A source cannot be read at all; the text says which and why."""
+
+
+@dataclass(frozen=True)
+class CutSettings:
+    """Where sound is cut at silences (``media/stretches.py``); all three are multiples of 20 ms.
+
+    Attributes:
+        pause_ms: so long nothing is loud between two pieces.
+        least_ms: what is loud for less, from its first to its last loud window, is no piece.
+        most_ms: no piece is longer; so much that :attr:`zone_ms` is at least 400.
+    """
+
+    pause_ms: int = 500
+    least_ms: int = 240
+    most_ms: int = 15_000
+
+    @property
+    def zone_ms(self) -> int:
+        """In every other stretch of the source's clock of this length, unbroken sound is cut once."""
+        left_ms = self.most_ms - 2 * (self.pause_ms + self.least_ms)
+        return left_ms // 3 // WINDOW_MS * WINDOW_MS
 
 
 @dataclass(frozen=True, slots=True)

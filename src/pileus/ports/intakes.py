@@ -64,6 +64,7 @@ class Attach(msgspec.Struct, tag="attach", tag_field="do", kw_only=True):
             too, where nothing has moved for a while; else empty.
         slots: of the ring.
         from_ms: what lies before on the source's clock is left out.
+        pause_ms, least_ms, most_ms: sound is cut at silences (``media/stretches.py``); 0: it is not.
     """
 
     id: str
@@ -73,6 +74,9 @@ class Attach(msgspec.Struct, tag="attach", tag_field="do", kw_only=True):
     gate: str = ""
     slots: int = 64
     from_ms: int = -1
+    pause_ms: int = 0
+    least_ms: int = 0
+    most_ms: int = 0
 
 
 class Detach(msgspec.Struct, tag="detach", tag_field="do", kw_only=True):
@@ -179,6 +183,24 @@ class Chunk(msgspec.Struct, tag="chunk", tag_field="is", kw_only=True):
     record: Any = None
 
 
+class Lull(msgspec.Struct, tag="lull", tag_field="is", kw_only=True):
+    """Sound that is cut at silences has no piece here; pieces and lulls of an input cover it without a hole.
+
+    Attributes:
+        ring: the input's.
+        reason: ``silence``, or ``short`` for a sound that is too short.
+        stream: told of a recording, as with pieces.
+    """
+
+    input: str
+    ring: str
+    start_ms: int
+    stop_ms: int
+    captured_at_ms: int
+    reason: str
+    stream: str = ""
+
+
 class Decoded(msgspec.Struct, tag="decoded", tag_field="is", kw_only=True):
     """A segment's pieces were told, or what was kept at the end."""
 
@@ -215,7 +237,18 @@ class Left(msgspec.Struct, tag="left", tag_field="is", kw_only=True):
 
 
 Told = (
-    Answer | Left | State | Format | Segment | Recording | Chunk | Decoded | Preview | Counts | End
+    Answer
+    | Left
+    | State
+    | Format
+    | Segment
+    | Recording
+    | Chunk
+    | Lull
+    | Decoded
+    | Preview
+    | Counts
+    | End
 )
 
 
@@ -321,6 +354,15 @@ class Intakes(Protocol):
 
     async def drop(self, segment: Segment) -> None:
         """Delete a spooled segment. Idempotent."""
+        ...
+
+    async def lay(self, data: AsyncIterator[bytes]) -> str:
+        """Lay a file below :attr:`rings_dir`, where instances see it; its path. Raises OSError and what ``data``
+        raises, and leaves nothing then."""
+        ...
+
+    async def take_away(self, path: str) -> None:
+        """Delete such a file. Idempotent."""
         ...
 
     async def spools(self, under: str) -> list[str]:

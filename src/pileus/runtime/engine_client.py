@@ -9,6 +9,8 @@ gone when the ring moved on before the engine was done with it.
 A piece may also be data: ``"record"`` in its chunk is what the engine gets where ``"ring"`` is empty, and what
 another engine said of the picture where it is not.
 
+Or it may be a recorded segment: ``"segment"`` in its chunk is the path of a file, there during the call.
+
 ``{"op": "chunks", …, "resume": {"state"} | null}`` of a stream engine → ``{"emitted": […], "consumed": number,
 "checkpoint": {"at_ms", "state"} | null}`` once the engine asks for more; fewer are consumed than were given
 where the ring moved on. What it emitted tells in ``at_ms`` where it had taken the stream.
@@ -27,7 +29,15 @@ from dataclasses import replace
 from typing import Any
 
 from pileus.runtime import engine_sdk, frame_ring
-from pileus.runtime.engine_sdk import EngineContext, EngineStream, Frame, Piece, Record, Sound
+from pileus.runtime.engine_sdk import (
+    EngineContext,
+    EngineStream,
+    Frame,
+    Piece,
+    Record,
+    Segment,
+    Sound,
+)
 from pileus.runtime.errors import Fault
 from pileus.runtime.lambda_context import LambdaContext
 
@@ -85,6 +95,8 @@ class _Rings:
 
     def piece(self, event: dict[str, Any], chunk: dict[str, Any]) -> Piece | None:
         """The piece in place; None where it is gone."""
+        if "segment" in chunk:
+            return _segment(chunk)
         if not event["ring"]:
             return _record(chunk)
         reader = self.reader(event["ring"])
@@ -102,6 +114,11 @@ class _Rings:
 def _record(chunk: dict[str, Any]) -> Record:
     start_ms, stop_ms = chunk["start_ms"], chunk["stop_ms"]
     return Record(chunk["record"], start_ms, stop_ms, chunk["source"], chunk["number"])
+
+
+def _segment(chunk: dict[str, Any]) -> Segment:
+    start_ms, stop_ms = chunk["start_ms"], chunk["stop_ms"]
+    return Segment(chunk["segment"], start_ms, stop_ms, chunk["source"], chunk["number"])
 
 
 def _piece(slot: frame_ring.Slot, chunk: dict[str, Any]) -> Frame | Sound:

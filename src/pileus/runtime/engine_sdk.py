@@ -88,6 +88,31 @@ class Sound:
 
 
 @dataclass(frozen=True)
+class Segment:
+    """A finished segment of the recording, whole.
+
+    Attributes:
+        path: a Matroska file that begins with a keyframe and can be decoded alone; its times are the source's
+            clock. It is there during the call: copy what you keep.
+        start_ms, stop_ms: on the source's clock.
+        source: name of the source.
+        number: counts the segments handed to engines.
+    """
+
+    path: str
+    start_ms: int
+    stop_ms: int
+    source: str
+    number: int
+
+    @property
+    def data(self) -> bytes:
+        """The file's bytes, read anew each time."""
+        with open(self.path, "rb") as file:
+            return file.read()
+
+
+@dataclass(frozen=True)
 class EngineContext:
     """About the call: ``source`` and ``stream`` it works for, ``remaining_ms()`` of its time."""
 
@@ -104,7 +129,7 @@ class Emit(Protocol):
 
 ObjectEngine = Callable[[Sequence[Any], EngineContext], Sequence[Any] | None]
 StreamEngine = Callable[["EngineStream", Emit, EngineContext], None]
-Piece = Frame | Sound | Record
+Piece = Frame | Sound | Record | Segment
 
 
 def object_engine(function: ObjectEngine) -> ObjectEngine:

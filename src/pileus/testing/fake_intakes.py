@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from pileus.ports.intakes import (
     Attach,
@@ -15,6 +15,7 @@ from pileus.ports.intakes import (
     End,
     Finish,
     InletClosed,
+    Lull,
     Open,
     Segment,
     Told,
@@ -117,39 +118,75 @@ class FakeIntake:
         self._told.put_nowait(None)
 
 
-class FakeReplay:
-    """A process that reads a recording: each segment has a piece every ``step_ms``, told as credit allows."""
+Tiles = Callable[[int, int], Iterable[tuple[int, int, bool]]]
+"""Sound that is cut at silences, from a moment to another: starts and stops, and whether it is a piece. The last
+piece may end later."""
 
-    def __init__(self, wanted: Attach, step_ms: int, ring: str) -> None:
+
+class FakeReplay:
+    """A process that reads a recording: each segment has a piece every ``step_ms``, told as credit allows, or what
+    ``tiles`` tells."""
+
+    def __init__(self, wanted: Attach, step_ms: int, ring: str, tiles: Tiles | None = None) -> None:
         self.wanted, self.segments = wanted, list[Segment]()
         self.is_closed = False
+        self._tiles, self._at_ms = tiles, max(0, wanted.from_ms)
         self._step_ms, self._ring = step_ms, ring
         self._number, self._upto, self._from_ms = 0, 0, wanted.from_ms
-        self._ready: list[Chunk | Decoded] = []
+        self._ready: list[Chunk | Lull | Decoded] = []
         self._told: asyncio.Queue[Told | None] = asyncio.Queue()
 
     async def feed(self, segment: Segment, data: AsyncIterator[bytes]) -> None:
         """Its pieces, from the source's clock."""
         assert b"".join([piece async for piece in data])
         self.segments.append(segment)
+        if self._tiles is not None:
+            self._cut(self._tiles, segment)
+            self._ready.append(Decoded())
+            self._go_on()
+            return
         first_ms = -(-segment.start_ms // self._step_ms) * self._step_ms
         for start_ms in range(first_ms, segment.stop_ms + 1, self._step_ms):
             if start_ms + self._step_ms <= self._from_ms:
                 continue
-            self._number += 1
+            self._make(segment, start_ms, start_ms + self._step_ms)
+        self._ready.append(Decoded())
+        self._go_on()
+
+    def _make(self, segment: Segment, start_ms: int, stop_ms: int) -> None:
+        self._number += 1
+        self._ready.append(
+            Chunk(
+                input=self.wanted.id,
+                ring=self._ring,
+                number=self._number,
+                start_ms=start_ms,
+                stop_ms=stop_ms,
+                captured_at_ms=segment.captured_at_ms + start_ms - segment.start_ms,
+                stream=segment.stream,
+            )
+        )
+
+    def _cut(self, tiles: Tiles, segment: Segment) -> None:
+        """Pieces and lulls that end in a segment; a piece under way is kept for the next one."""
+        for start_ms, stop_ms, is_piece in tiles(self._at_ms, segment.stop_ms):
+            if is_piece and stop_ms > segment.stop_ms:
+                return
+            self._at_ms = stop_ms
+            if is_piece:
+                self._make(segment, start_ms, stop_ms)
+                continue
             self._ready.append(
-                Chunk(
+                Lull(
                     input=self.wanted.id,
                     ring=self._ring,
-                    number=self._number,
                     start_ms=start_ms,
-                    stop_ms=start_ms + self._step_ms,
-                    captured_at_ms=segment.captured_at_ms + start_ms - segment.start_ms,
+                    stop_ms=stop_ms,
+                    captured_at_ms=segment.captured_at_ms,
+                    reason="silence",
                     stream=segment.stream,
                 )
             )
-        self._ready.append(Decoded())
-        self._go_on()
 
     def _go_on(self) -> None:
         while self._ready:
@@ -163,6 +200,8 @@ class FakeReplay:
         if isinstance(command, Credit):
             self._upto = max(self._upto, command.upto)
         elif isinstance(command, Finish):
+            if self._tiles is not None and self.segments[-1].stop_ms > self._at_ms:
+                self._make(self.segments[-1], self._at_ms, self.segments[-1].stop_ms)
             self._ready.append(Decoded())
         self._go_on()
 
@@ -182,7 +221,11 @@ class FakeReplay:
 
 
 class FakeIntakes(FakeSpools):
-    """Keeps every process that was started, oldest first. ``step_ms``: distance of pieces of recordings."""
+    """Keeps every process that was started, oldest first. ``step_ms``: distance of pieces of recordings.
+
+    Attributes:
+        tiles: how recorded sound is cut at silences.
+    """
 
     rings_dir = "/rings"
 
@@ -191,6 +234,7 @@ class FakeIntakes(FakeSpools):
         self.started: list[FakeIntake] = []
         self.replays: list[FakeReplay] = []
         self._step_ms = step_ms
+        self.tiles: Tiles | None = None
 
     @property
     def latest(self) -> FakeIntake:
@@ -205,7 +249,8 @@ class FakeIntakes(FakeSpools):
 
     async def replay(self, name: str, wanted: Attach) -> FakeReplay:
         """Start one that reads a recording."""
-        made = FakeReplay(wanted, self._step_ms, f"/rings/replay-{len(self.replays)}")
+        tiles = self.tiles if wanted.most_ms else None
+        made = FakeReplay(wanted, self._step_ms, f"/rings/replay-{len(self.replays)}", tiles)
         self.replays.append(made)
         return made
 

@@ -14,10 +14,13 @@ class FakeSpools:
 
     Attributes:
         written: every segment ever finished, with its spool's name.
+        laid: files that instances see, by path.
     """
 
     def __init__(self) -> None:
         self.written: list[tuple[str, Segment]] = []
+        self.laid: dict[str, bytes] = {}
+        self._laid_count = 0
         self._files: dict[str, tuple[str, Segment, bytes]] = {}
 
     def put(self, spool: str, segment: Segment, data: bytes = b"") -> Segment:
@@ -28,6 +31,10 @@ class FakeSpools:
         self.written.append((spool, made))
         self._files[path] = (spool, made, data)
         return made
+
+    def inherit(self, other: FakeSpools) -> None:
+        """What lies in another one's spools lies here as well: the platform has changed, the disk has not."""
+        self._files |= other._files
 
     async def spooled(self, spool: str) -> list[Segment]:
         """In the order they were finished."""
@@ -49,3 +56,15 @@ class FakeSpools:
     async def clear_spool(self, spool: str) -> None:
         """Take all of a spool away."""
         self._files = {path: each for path, each in self._files.items() if each[0] != spool}
+
+    async def lay(self, data: AsyncIterator[bytes]) -> str:
+        """Keep it in :attr:`laid`."""
+        whole = b"".join([piece async for piece in data])
+        self._laid_count += 1
+        path = f"/rings/laid/{self._laid_count}.mkv"
+        self.laid[path] = whole
+        return path
+
+    async def take_away(self, path: str) -> None:
+        """Forget it."""
+        self.laid.pop(path, None)

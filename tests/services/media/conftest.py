@@ -18,7 +18,7 @@ from pileus.services.media.engines import Engines
 from pileus.services.media.parts import MediaSettings, add_media_parts
 from pileus.testing.compute import package
 from pileus.testing.fake_fetching import FakeFetching
-from pileus.testing.fake_intakes import FakeIntake, FakeIntakes
+from pileus.testing.fake_intakes import FakeIntake, FakeIntakes, Tiles
 from pileus.testing.fake_nodes import Answer, FakeNodes, Program
 from pileus.testing.platform import MemoryPlatform
 
@@ -98,11 +98,16 @@ class Bench:
     programs: dict[str, Program] = field(default_factory=lambda: {"look.look": looking(person)})
     intakes: FakeIntakes = field(default_factory=FakeIntakes)
     server: FakeFetching = field(default_factory=FakeFetching)
+    tiles: Tiles | None = None
+    keeps_spools: bool = False
 
     def prepare(self, platform: MemoryPlatform) -> None:
         """Give a platform, which has not started yet, what runs engines and reads sources."""
         self.nodes = FakeNodes(platform.clock, self.programs)
-        self.intakes = FakeIntakes()
+        before, self.intakes = self.intakes, FakeIntakes()
+        self.intakes.tiles = self.tiles
+        if self.keeps_spools:
+            self.intakes.inherit(before)
         platform.kernel.add_part(LogShipper, LogShipper(platform.kernel))
         platform.kernel.add_part(Fetching, self.server)
         settings = MediaSettings(self.code_dir, "test-boot")
@@ -125,6 +130,10 @@ class Bench:
         await self("CreateSource", **{"Name": "lobby", "Url": "rtsp://h/lobby", **source})
         await self("CreatePipeline", Name="p", Source="lobby", Engines=list(engines))
         await self.passing(10)
+
+    def plays(self, tiles: Tiles) -> None:
+        """What recorded sound that is cut at silences holds, also after a restart."""
+        self.tiles = self.intakes.tiles = tiles
 
     async def passing(self, duration_ms: int) -> None:
         await self.platform.clock.advance(duration_ms)

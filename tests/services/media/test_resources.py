@@ -161,7 +161,7 @@ async def test_a_stack_takes_everything_away(code: Bench) -> None:
         ({"People": {"Code": None}}, "a folder as CodeUri is packed by pileus deploy."),
         ({"People": {"Code": None, "CodeUri": "."}}, "a folder as CodeUri is packed by pileus"),
         ({"People": {"CodeUri": "s3://code/look.zip"}}, "An engine has either Code or CodeUri."),
-        ({"People": {"Input": {}}}, "Input has either Frames or Audio or Records"),
+        ({"People": {"Input": {}}}, "Input has either Frames or Audio or Segments or Records"),
         ({"People": {"Mode": "stream"}}, "A stream engine has one instance for a stream"),
         ({"People": {"Batch": {"Size": "many"}}}, "Batch.Size is a whole number, not 'many'."),
         ({"People": {"Framerate": 5}}, "Framerate is not a property; there are Batch, Code, "),

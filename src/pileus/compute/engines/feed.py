@@ -15,7 +15,7 @@ from pileus.compute.engines.lane import Chunk
 
 HOLE_MS = 1000
 """Segments further apart than this have a hole between them."""
-_ROUNDED_MS = 25
+ROUNDED_MS = 25
 """A piece that reaches so little beyond what is done is done."""
 
 
@@ -80,7 +80,7 @@ class Feed:
         if chunk.stream != self.taken.stream:
             return chunk.stream > self.taken.stream
         is_later = chunk.start_ms > self.taken.ms + self._near_ms
-        return is_later and chunk.stop_ms > self._done_ms + min(self._near_ms / 4, _ROUNDED_MS)
+        return is_later and chunk.stop_ms > self._done_ms + min(self._near_ms / 4, ROUNDED_MS)
 
     @property
     def _near_ms(self) -> float:
@@ -132,6 +132,12 @@ class Feed:
         """What follows the last piece taken must be had from the recording."""
         self.is_behind, self._replayed = True, None
 
+    def lull(self, ring: str, start: Position, stop_ms: int, captured_at_ms: int) -> None:
+        """No piece is there from there to there: only of sound that is cut at silences."""
+
+    def had(self, until: Position) -> None:
+        """The recording has no piece until there: only of sound that is cut at silences."""
+
     def fall_behind_before(self, chunk: Chunk) -> None:
         """From this piece on, which was taken and lost, everything must be had again."""
         self.fall_behind()
@@ -163,6 +169,9 @@ class Feed:
     def finished(self, span: Span) -> None:
         """A segment is finished; nothing is under way until the next one begins."""
         self._finished, self._cut = span, None
+
+    def over(self) -> None:
+        """No further segment comes of this life of the source."""
 
     def gone(self) -> None:
         """The source's process is gone, and with it its ring and the segment under way."""

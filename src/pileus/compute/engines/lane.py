@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -101,6 +101,10 @@ class Batch(msgspec.Struct, frozen=True):
 
     id: int
     entries: tuple[Entry, ...]
+
+    def only(self, numbers: Container[int]) -> Batch:
+        """The same without other chunks."""
+        return Batch(self.id, tuple(each for each in self.entries if each.chunk.number in numbers))
 
     @property
     def chunks(self) -> list[Chunk]:
@@ -229,6 +233,12 @@ class Lane:
         self._again(again, "the engine gave no result for it")
         for entry in again:
             entry.reason = wrong.get(entry.chunk.number, entry.reason)
+
+    def leave_out(self, batch: Batch, reason: str) -> None:
+        """The batch's chunks are nowhere any more."""
+        for entry in batch.entries:
+            if entry.state is not State.FORGOTTEN:
+                self._drop(entry, reason)
 
     def failed(self, batch: Batch, reason: str) -> None:
         """The call failed with all its chunks: one of them may be poison, so each is tried alone."""

@@ -15,7 +15,11 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.video.frame import VideoFrame
 
+from pileus.media import stretches
 from pileus.media.intake.motion import MotionGate
+from pileus.media.stretches import Cutter
+from pileus.media.units import CutSettings
+from pileus.ports import intakes as messages
 from pileus.ports.intakes import Attach, Chunk
 from pileus.runtime.frame_ring import RGB24, S16LE, RingWriter
 
@@ -53,6 +57,32 @@ class Piece:
             start_ms=self.start_ms,
             stop_ms=self.stop_ms,
             captured_at_ms=captured_at_ms,
+            stream=stream,
+        )
+
+
+@dataclass(frozen=True)
+class Lull:
+    """Sound of which there is no piece."""
+
+    input: str
+    ring: Path
+    found: stretches.Lull
+
+    @property
+    def stop_ms(self) -> int:
+        """Where it ends."""
+        return self.found.stop_ms
+
+    def told(self, captured_at_ms: int, stream: str = "") -> messages.Lull:
+        """As lanes hear of it."""
+        return messages.Lull(
+            input=self.input,
+            ring=str(self.ring),
+            start_ms=self.found.start_ms,
+            stop_ms=self.found.stop_ms,
+            captured_at_ms=captured_at_ms,
+            reason=self.found.reason,
             stream=stream,
         )
 
@@ -131,9 +161,8 @@ class SoundPieces:
         self.wanted, self._room = wanted, room
         self._rate = int(wanted.rate)
         self._piece_samples = self._rate * _SOUND_MS // 1000
-        self._ring = RingWriter(
-            folder / f"{wanted.id}-1", wanted.slots, (self._piece_samples + self._rate // 500) * 2
-        )
+        ring = folder / f"{wanted.id}-1"
+        self._ring = RingWriter(ring, wanted.slots, self._samples_max * 2)
         self._resampler = AudioResampler(format="s16", layout="mono", rate=self._rate)
         self._kept: list[Any] = []
         self._kept_samples = 0
@@ -141,7 +170,12 @@ class SoundPieces:
         self._number = 0
         self.gated = 0
 
-    def add(self, frame: AudioFrame, pts_ms: int) -> Iterator[Piece]:
+    @property
+    def _samples_max(self) -> int:
+        """Of a piece."""
+        return self._piece_samples + self._rate // 500
+
+    def add(self, frame: AudioFrame, pts_ms: int) -> Iterator[Piece | Lull]:
         """Take decoded sound; the pieces it completes."""
         expected_ms = None if self._start_ms is None else self._start_ms + self._kept_ms
         if expected_ms is None or abs(expected_ms - pts_ms) > _DRIFT_MS:
@@ -159,7 +193,7 @@ class SoundPieces:
             self._kept_samples -= count
             yield from self._put(joined[:count])
 
-    def finish(self) -> Iterator[Piece]:
+    def finish(self) -> Iterator[Piece | Lull]:
         """What is kept, as a shorter piece."""
         if self._kept_samples:
             joined = numpy.concatenate(self._kept)
@@ -178,23 +212,57 @@ class SoundPieces:
         left = round((_SOUND_MS - into_ms) * self._rate / 1000)
         return left if left > self._rate // 1000 else left + self._piece_samples
 
-    def _put(self, samples: Any) -> Iterator[Piece]:
+    def _put(self, samples: Any) -> Iterator[Piece | Lull]:
         assert self._start_ms is not None
         start_ms, length_ms = self._start_ms, samples.size / self._rate * 1000
         self._start_ms += length_ms
-        if self._start_ms <= self.wanted.from_ms:
-            return
+        yield from self._made(start_ms, start_ms + length_ms, samples)
+
+    def _made(self, start_ms: float, stop_ms: float, samples: Any) -> Iterator[Piece | Lull]:
+        """The next sound, without a hole before it but where :meth:`finish` was called."""
+        if stop_ms > self.wanted.from_ms:
+            yield self._written(round(start_ms), round(stop_ms), samples)
+
+    def _written(self, start_ms: int, stop_ms: int, samples: Any) -> Piece:
+        """Sound in the ring."""
         self._number += 1
         self._room(self._number)
         whole: Any = numpy.ascontiguousarray(samples)
         data = memoryview(whole).cast("B")
-        self._ring.write(self._number, round(start_ms), (self._rate, 0, S16LE), data)
-        stop_ms = round(start_ms + length_ms)
-        yield Piece(self.wanted.id, self._ring.path, self._number, round(start_ms), stop_ms)
+        self._ring.write(self._number, start_ms, (self._rate, 0, S16LE), data)
+        return Piece(self.wanted.id, self._ring.path, self._number, start_ms, stop_ms)
 
     def close(self) -> None:
         """Take the ring away."""
         self._ring.close()
+
+
+class CutSound(SoundPieces):
+    """Mono sound at a rate, in pieces from one silence to the next; lulls tell of the silences."""
+
+    def __init__(self, wanted: Attach, folder: Path, room: Room = _at_once) -> None:
+        super().__init__(wanted, folder, room)
+        settings = CutSettings(wanted.pause_ms, wanted.least_ms, wanted.most_ms)
+        self._cutter = Cutter(self._rate, settings, wanted.from_ms)
+
+    @property
+    def _samples_max(self) -> int:
+        return self._rate * (self.wanted.most_ms + _SOUND_MS) // 1000
+
+    def finish(self) -> Iterator[Piece | Lull]:
+        """The sound ends, or has a hole: so does the piece under way."""
+        yield from super().finish()
+        yield from self._told(self._cutter.finish())
+
+    def _made(self, start_ms: float, stop_ms: float, samples: Any) -> Iterator[Piece | Lull]:
+        yield from self._told(self._cutter.add(start_ms, samples))
+
+    def _told(self, found: Iterator[stretches.Stretch | stretches.Lull]) -> Iterator[Piece | Lull]:
+        for each in found:
+            if isinstance(each, stretches.Stretch):
+                yield self._written(each.start_ms, each.stop_ms, each.samples)
+            else:
+                yield Lull(self.wanted.id, self._ring.path, each)
 
 
 def pixels_of(frame: VideoFrame, width: int, **how: Any) -> Any:
@@ -216,5 +284,6 @@ def _bounded_size(frame: VideoFrame, width: int) -> tuple[int, int]:
 
 def input_of(wanted: Attach, folder: Path, room: Room = _at_once) -> Pictures | SoundPieces:
     """What makes the pieces of ``frames`` or ``audio``; its ring lies in the folder."""
-    kind = Pictures if wanted.kind == "frames" else SoundPieces
-    return kind(wanted, folder, room)
+    if wanted.kind == "frames":
+        return Pictures(wanted, folder, room)
+    return (CutSound if wanted.most_ms else SoundPieces)(wanted, folder, room)

@@ -130,7 +130,9 @@ class Pieces:
                 if timed.is_video and not taker.wants(pts_ms):
                     continue
                 for piece in taker.add(frame, pts_ms):
-                    self._tell(piece.told(captured_at_ms))
+                    # Sound that is cut at silences is told once the silence has lasted.
+                    ago_ms = max(0, pts_ms - piece.stop_ms)
+                    self._tell(piece.told(captured_at_ms - ago_ms))
 
 
 def _place(frame: Any, timed: Timed) -> int:

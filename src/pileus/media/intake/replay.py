@@ -14,9 +14,10 @@ from typing import Any
 
 import av
 from av.audio.codeccontext import AudioCodecContext
+from av.codec.context import Flags2
 from av.error import FFmpegError
 
-from pileus.media.intake.inputs import Pictures, Piece, input_of
+from pileus.media.intake.inputs import Lull, Pictures, Piece, input_of
 from pileus.ports import intakes as messages
 from pileus.ports.intakes import Told
 
@@ -42,6 +43,7 @@ class Replay:
         self._waiting: deque[messages.Command] = deque()
         self._upto = 0
         self._input = input_of(opened.input, Path(opened.rings), self._await_room)
+        self._is_cut = opened.input.most_ms > 0
         self._is_video = isinstance(self._input, Pictures)
         self._hearing: AudioCodecContext | None = None
         self._heard_ms = 0
@@ -97,9 +99,14 @@ class Replay:
         if not found:
             return
         decoder = found[0].codec_context if self._is_video else self._ear(found[0])
+        is_begun = False
         for packet in container.demux(found[0]):
             if packet.size == 0:
                 continue
+            if packet.pts and packet.pts > 0 and not is_begun:
+                # Every segment says how much is to be left out at a beginning, as if the sound began there.
+                decoder.flags2 |= Flags2.skip_manual
+            is_begun = True
             try:
                 yield from decoder.decode(packet)
             except FFmpegError:
@@ -136,8 +143,12 @@ class Replay:
                 self._say(piece)
         self._tell(messages.Decoded())
 
-    def _say(self, piece: Piece) -> None:
+    def _say(self, piece: Piece | Lull) -> None:
         segment = self._segment
         assert segment is not None
-        captured_at_ms = segment.captured_at_ms + max(0, piece.start_ms - segment.start_ms)
+        captured_at_ms = segment.captured_at_ms
+        if isinstance(piece, Piece):
+            # A piece that is cut at a silence is there with its end.
+            at_ms = piece.stop_ms if self._is_cut else piece.start_ms
+            captured_at_ms += max(0, at_ms - segment.start_ms)
         self._tell(piece.told(captured_at_ms, segment.stream))

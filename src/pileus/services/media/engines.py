@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 
 from pileus.compute.calls import Call as ComputeCall
 from pileus.compute.calls import Result, Target
@@ -92,6 +93,14 @@ def _words(payload: bytes) -> str:
         return f"{told.get('errorType', 'Error')}: {told.get('errorMessage', '')}"
     except (orjson.JSONDecodeError, AttributeError):
         return payload[:REASON_MAX].decode(errors="replace")
+
+
+def segments_event(chunks: list[Chunk], source: str, paths: Mapping[int, str]) -> dict[str, Any]:
+    """What an instance is told of segments, which lie at paths that it sees, by number."""
+    told = event_of([replace(each, record=None) for each in chunks], source)
+    for piece in told["chunks"]:
+        piece["segment"] = paths[piece["number"]]
+    return told
 
 
 def event_of(chunks: list[Chunk], source: str, **more: Any) -> dict[str, Any]:

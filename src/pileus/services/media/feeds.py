@@ -22,14 +22,16 @@ from pileus.services.media.replays import Replay, ReplayDied
 
 _log = logging.getLogger("pileus.media")
 _PAUSE_S = 1.0
-_UNSURE_MS = 600_000
+UNSURE_MS = 600_000
 """Segments captured this much before a moment may still be of it: clocks are set."""
 SLOTS = 64
-_SLOTS_KEPT_MAX, _SLOTS_SOUND = 256, 512
+_SLOTS_KEPT_MAX, _SLOTS_SOUND, _SLOTS_CUT = 256, 512, 24
 
 
 def slots_of(wanted: EngineInput, segment_ms: int, *, is_lossless: bool) -> int:
     """Places of a ring. Lanes that miss nothing need what comes while a segment is under way, twice."""
+    if wanted.is_cut:
+        return _SLOTS_CUT
     if not is_lossless:
         return SLOTS
     if wanted.kind == "audio":
@@ -64,12 +66,14 @@ class Taker(Protocol):
 
 
 class LaneFeed(Protocol):
-    """What brings a lane its pieces. ``live``, ``recording``, ``finished`` and ``gone`` are what the source's
+    """What brings a lane its pieces. ``live``, ``lull``, ``recording``, ``finished``, ``over`` and ``gone`` are what the source's
     process tells, the others what the lane says."""
 
     def live(self, chunk: Chunk) -> None: ...
     def recording(self, stream: str, start_ms: int) -> None: ...
     def finished(self, told: messages.Segment) -> None: ...
+    def lull(self, told: messages.Lull, stream: str) -> None: ...
+    def over(self) -> None: ...
     def gone(self) -> None: ...
     def fall_behind_before(self, chunk: Chunk) -> None: ...
     def fall_behind_at(self, begin: Position) -> None: ...
@@ -115,13 +119,27 @@ class SourceFeed:
         if self.feed.is_behind:
             self._news.set()
 
+    def lull(self, told: messages.Lull, stream: str) -> None:
+        """There is no piece for a while."""
+        start = Position(stream, told.start_ms)
+        self.feed.lull(told.ring, start, told.stop_ms, told.captured_at_ms)
+        if self.feed.is_behind:
+            self._news.set()
+
     def recording(self, stream: str, start_ms: int) -> None:
         """A segment has begun."""
         self.feed.cut(stream, start_ms)
+        if self.feed.is_behind:
+            self._news.set()
 
     def finished(self, told: messages.Segment) -> None:
         """A segment is finished; it is stored by now, or waits in the spool."""
         self.feed.finished(Span(told.stream, told.start_ms, told.stop_ms))
+        self._news.set()
+
+    def over(self) -> None:
+        """No further segment comes of this life of the source."""
+        self.feed.over()
         self._news.set()
 
     def gone(self) -> None:
@@ -218,7 +236,7 @@ class SourceFeed:
             prefix = ("segment", self._source)
             from_ms = max(0, self._kept_from_ms)
             if self._kept_from_ms < 0 and source.is_live:
-                from_ms = max(0, source.epoch_ms + self.feed.taken.ms - _UNSURE_MS)
+                from_ms = max(0, source.epoch_ms + self.feed.taken.ms - UNSURE_MS)
             for _, raw in view.state.range(prefix, start=(*prefix, from_ms)):
                 found: Segment = store.SEGMENTS.decode(raw)
                 if self.feed.wants(Span(found.stream, found.start_ms, found.stop_ms)):
@@ -240,9 +258,11 @@ class SourceFeed:
             replay = self._replay
             replay.finish()
         replay.give_credit(self.lane)
-        async for chunk in replay.pieces():
-            if self.feed.is_new(chunk):
-                self._hand(chunk, is_replayed=True)
+        async for piece in replay.pieces():
+            if isinstance(piece, Position):
+                self.feed.had(piece)
+            elif self.feed.is_new(piece):
+                self._hand(piece, is_replayed=True)
             replay.give_credit(self.lane)
 
     async def _replay_of(self, stream: str) -> Replay:
@@ -259,6 +279,9 @@ class SourceFeed:
                 gate=self._input.gate,
                 slots=self._slots,
                 from_ms=self.feed.from_ms if stream == self.feed.taken.stream else -1,
+                pause_ms=self._input.pause_ms,
+                least_ms=self._input.least_ms,
+                most_ms=self._input.most_ms,
             )
             process = await self._intakes.replay(f"recording of {self._source}", wanted)
             self._replay = Replay(process, stream, self._slots)

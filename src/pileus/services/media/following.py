@@ -149,6 +149,8 @@ class Following:
         self._figures.told(told)
         if isinstance(told, messages.Chunk):
             self.lanes.take(told)
+        elif isinstance(told, messages.Lull):
+            self.lanes.lull(told)
         elif isinstance(told, messages.Preview):
             self._previews.take(self._key, told)
         elif isinstance(told, messages.Segment):

@@ -62,6 +62,7 @@ class LaneFigures:
         self.numbers = Numbers()
         self.turns: deque[Turn] = deque()
         self.drops: Counter[str] = Counter()
+        self.lulls_ms: Counter[str] = Counter()
         self.results = self.failures = self.dead = self.restarts = self.gated = 0
         self.reason = ""
         self._lane: object = None
@@ -138,6 +139,11 @@ class LaneFigures:
             self.gated += more
             self.numbers.add(self._dimensions, "Gated", more)
 
+    def lull(self, reason: str, length_ms: int) -> None:
+        """So much of the sound that came live has no piece."""
+        self.lulls_ms[reason] += length_ms
+        self.numbers.add((*self._dimensions, ("Reason", reason)), "GatedTime", length_ms, MS)
+
     def sampled(self, now_ms: int, sample: Sample) -> None:
         """How the lane stands; more than one in a second count as one."""
         self._sample = sample
@@ -184,6 +190,7 @@ class LaneFigures:
             "Dead": self.dead,
             "Restarts": self.restarts,
             "Gated": self.gated,
+            "GatedMs": dict(self.lulls_ms),
             "Drops": dict(self.drops),
         }
         if self._is_over:

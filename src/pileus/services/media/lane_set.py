@@ -7,9 +7,11 @@ from collections.abc import Mapping
 
 import msgspec
 
+from pileus.compute.engines.cut_feed import CutFeed
 from pileus.compute.engines.feed import NOTHING, Feed, Position
 from pileus.compute.engines.lane import NEVER
 from pileus.kernel.calls import ReadCall, StreamCall
+from pileus.media.units import CUT_MEMORY_MS
 from pileus.ports import intakes as messages
 from pileus.ports.intakes import Intake, Intakes
 from pileus.services.media import reading, store
@@ -20,15 +22,17 @@ from pileus.services.media.model import Engine, EngineInput, Pipeline, Segment, 
 from pileus.services.media.replays import chunk_of
 from pileus.services.media.result_feeds import PairedFeed, ResultFeed
 from pileus.services.media.result_log import ResultLog
+from pileus.services.media.segment_feeds import SegmentFeed, SegmentFiles
 from pileus.services.media.stream_lanes import StreamLane
 
 _DRAIN_MS = 30_000
 _MARGIN = 8
 """Places of a ring that may be written over while a piece is on its way to an instance."""
 _WAITING = 32
-_REPLAY_SLOTS, _REPLAY_SLOTS_SOUND = 32, 128
+_REPLAY_SLOTS, _REPLAY_SLOTS_SOUND, _REPLAY_SLOTS_CUT = 32, 128, 8
 _JUST_NOW_MS = 5000
 _OUT_OF_THE_LOG = ("results", "records")
+_NOT_DECODED = frozenset({*_OUT_OF_THE_LOG, "segments"})
 _Wish = tuple[EngineInput, int]
 """What pieces, in how many places."""
 
@@ -76,6 +80,13 @@ class LaneSet:
             if self._inputs.get(self._wish(lane.engine)) == told.input:
                 lane.feed.live(chunk)
 
+    def lull(self, told: messages.Lull) -> None:
+        """Sound has no piece for a while."""
+        for lane in self._lanes.values():
+            if self._inputs.get(self._wish(lane.engine)) == told.input:
+                lane.feed.lull(told, self._stream)
+                lane.figures.lull(told.reason, told.stop_ms - told.start_ms)
+
     def recording(self, start_ms: int) -> None:
         """A segment has begun."""
         self._cut_ms = start_ms
@@ -98,6 +109,8 @@ class LaneSet:
     async def drain(self, *, is_forced: bool) -> None:
         """The stream is over: let lanes finish what lies in the rings, or, where nothing may be left out,
         what was recorded; then tell them the end."""
+        for lane in self._lanes.values():
+            lane.feed.over()
         until_ms = self._call.clock.now_ms() + _DRAIN_MS
         for lane in self._in_order():
             is_patient = lane.engine.when_behind == NEVER
@@ -140,7 +153,7 @@ class LaneSet:
             if lane is None and self._stream:
                 await self._begin(engine, begins_ms, is_earlier=is_earlier)
         wishes = {self._wish(engine) for engine, *_ in wanted.values()}
-        self._align_inputs({wish for wish in wishes if wish[0].kind not in _OUT_OF_THE_LOG})
+        self._align_inputs({wish for wish in wishes if wish[0].kind not in _NOT_DECODED})
 
     def _engines(self, view: ReadCall) -> dict[str, tuple[Engine, int, bool]]:
         """Engines, since when they are wanted, and whether what was before is wanted as well."""
@@ -160,7 +173,7 @@ class LaneSet:
         rings_dir = self._intakes.rings_dir
         is_lossless = engine.when_behind == NEVER
         slots = self._slots(engine)
-        waiting_max = slots * 3 // 4 if is_lossless else _WAITING
+        waiting_max = slots * 3 // 4 if is_lossless else min(_WAITING, slots // 2)
         kind = StreamLane if engine.mode == "stream" else ObjectLane
         lane = kind(self._call, self._source, engine, rings_dir, waiting_max)
         last = await lane.open()
@@ -185,6 +198,11 @@ class LaneSet:
         """What brings a lane its pieces, from behind its last one on, or since it was wanted."""
         engine, records = lane.engine, None
         is_stream = isinstance(lane, StreamLane)
+        if engine.input.kind == "segments" and isinstance(lane, ObjectLane):
+            lane.files = SegmentFiles(self._call, self._intakes)
+            segments = SegmentFeed(self._call, self._source, begin if last == NOTHING else last)
+            segments.lane = lane
+            return segments
         if engine.input.results or engine.input.kind == "records":
             records = ResultFeed(self._call, self._source, engine, is_whole=is_stream)
             await records.open(begin if last == NOTHING else last)
@@ -192,9 +210,9 @@ class LaneSet:
                 records.lane = lane
                 return records
         slots = self._slots(engine)
-        is_sound = engine.input.kind == "audio"
-        feed = Feed(NOTHING, engine.input.step_ms, slots - _MARGIN, is_sound=is_sound)
-        if engine.when_behind == NEVER:
+        is_lossless = engine.when_behind == NEVER
+        feed = _feed(engine.input, slots - _MARGIN)
+        if is_lossless:
             feed.miss_nothing(begins_ms if begins_ms >= 0 else None)
         if self._recorded_ms is not None:
             feed.cut(self._stream, self._recorded_ms)
@@ -207,8 +225,8 @@ class LaneSet:
         elif begin is not None:
             feed.fall_behind_at(begin)
         if last != NOTHING:
-            feed.is_behind = engine.when_behind == NEVER
-        wanted = (engine.input, _REPLAY_SLOTS_SOUND if is_sound else _REPLAY_SLOTS)
+            feed.is_behind = is_lossless
+        wanted = (engine.input, _replay_slots(engine.input))
         frames = SourceFeed(self._call, self._intakes, self._source, wanted, feed)
         frames.lane = lane
         if records is None:
@@ -268,8 +286,25 @@ class LaneSet:
                     width=pieces.width,
                     gate=pieces.gate,
                     slots=slots,
+                    pause_ms=pieces.pause_ms,
+                    least_ms=pieces.least_ms,
+                    most_ms=pieces.most_ms,
                 )
             )
+
+
+def _feed(wanted: EngineInput, recent_max: int) -> Feed:
+    """What decides where pieces come from."""
+    if wanted.is_cut:
+        return CutFeed(recent_max, CUT_MEMORY_MS)
+    return Feed(NOTHING, wanted.step_ms, recent_max, is_sound=wanted.kind == "audio")
+
+
+def _replay_slots(wanted: EngineInput) -> int:
+    """Places of a ring that a recording is read into."""
+    if wanted.is_cut:
+        return _REPLAY_SLOTS_CUT
+    return _REPLAY_SLOTS_SOUND if wanted.kind == "audio" else _REPLAY_SLOTS
 
 
 async def _run(lane: ObjectLane | StreamLane) -> None:

@@ -14,11 +14,19 @@ from pileus.compute.engines.lane import Batch, Chunk, Entry, Lane, LaneSettings,
 from pileus.compute.engines.scaling import EngineScale, Scaler, Seen
 from pileus.kernel.calls import StreamCall
 from pileus.languages.media_results import InvalidResult, checked
-from pileus.services.media.engines import REASON_MAX, CannotRun, EngineFailed, Engines, event_of
+from pileus.services.media.engines import (
+    REASON_MAX,
+    CannotRun,
+    EngineFailed,
+    Engines,
+    event_of,
+    segments_event,
+)
 from pileus.services.media.feeds import LaneFeed
 from pileus.services.media.lane_figures import Sample
 from pileus.services.media.model import Engine
 from pileus.services.media.result_log import LaneLog
+from pileus.services.media.segment_feeds import EXPIRED, SegmentFiles
 
 _PAUSE_S = 1.0
 
@@ -31,9 +39,11 @@ class ObjectLane:
 
     Attributes:
         feed: brings the pieces; set before :meth:`run`.
+        files: of an engine that gets segments.
     """
 
     feed: LaneFeed
+    files: SegmentFiles | None = None
 
     def __init__(
         self, call: StreamCall, source: str, engine: Engine, rings_dir: str, waiting_max: int
@@ -63,9 +73,11 @@ class ObjectLane:
         self.figures = self._log.figures
 
     async def open(self) -> Position:
-        """Find out what was written before: the last piece's start. Raises LogUnavailable."""
+        """Find out what was written before: the last piece's start, or its end where pieces are of any length.
+        Raises LogUnavailable."""
         last = await self._log.open()
-        return Position(last["stream"], last["chunk"]["start_ms"]) if last else NOTHING
+        at = "stop_ms" if self.engine.input.is_whole else "start_ms"
+        return Position(last["stream"], last["chunk"][at]) if last else NOTHING
 
     def take(self, chunk: Chunk, *, is_replayed: bool) -> bool:
         """Take a piece; False where the lane has fallen behind."""
@@ -156,7 +168,24 @@ class ObjectLane:
             self._news.set()
 
     async def _invoke(self, batch: Batch) -> None:
-        event = event_of(batch.chunks, self._source)
+        if self.files is None:
+            await self._ask(batch, event_of(batch.chunks, self._source))
+            return
+        try:
+            paths = await self.files.lay(batch.chunks)
+        except OSError as why:
+            await self._failed(batch, str(why))
+            return
+        try:
+            there = batch.only(paths)
+            numbers = {each.number for each in batch.chunks} - set(paths)
+            self._lane.leave_out(batch.only(numbers), EXPIRED)
+            if paths:
+                await self._ask(there, segments_event(there.chunks, self._source, paths))
+        finally:
+            await self.files.take_away(paths)
+
+    async def _ask(self, batch: Batch, event: dict[str, Any]) -> None:
         try:
             told = await self._engines.invoke(self._call, self.engine, self._rings_dir, event)
         except CannotRun as why:

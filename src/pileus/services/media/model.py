@@ -86,8 +86,9 @@ class EngineInput(msgspec.Struct, frozen=True, kw_only=True):
     """What an engine looks at.
 
     Attributes:
-        kind: ``frames``, ``audio``, ``records``, or ``results`` for what another engine says.
+        kind: ``frames``, ``audio``, ``segments``, ``records``, or ``results`` for what another engine says.
         results: that engine; with frames, what it said of each comes beside them.
+        pause_ms, least_ms, most_ms: sound is cut at silences (``media/stretches.py``); 0: it is not.
     """
 
     kind: str
@@ -95,6 +96,19 @@ class EngineInput(msgspec.Struct, frozen=True, kw_only=True):
     width: int = 0
     gate: str = ""
     results: str = ""
+    pause_ms: int = 0
+    least_ms: int = 0
+    most_ms: int = 0
+
+    @property
+    def is_cut(self) -> bool:
+        """Sound in pieces from one silence to the next."""
+        return self.most_ms > 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Pieces have a length of their own: where one ends, a successor goes on."""
+        return self.is_cut or self.kind == "segments"
 
     @property
     def step_ms(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from pileus.compute.engines.feed import Position
 from pileus.compute.engines.lane import Chunk
 from pileus.ports import intakes as messages
 from pileus.ports.intakes import Credit, Finish, Replaying
@@ -66,8 +67,9 @@ class Replay:
             self._credit = upto
             self._process.send(Credit(upto=upto))
 
-    async def pieces(self) -> AsyncIterator[Chunk]:
-        """What it makes of the segment; ends early once it is abandoned. Raises ReplayDied."""
+    async def pieces(self) -> AsyncIterator[Chunk | Position]:
+        """What it makes of the segment, and until where there is nothing; ends early once it is abandoned.
+        Raises ReplayDied."""
         async for told in self._told:
             if self.is_abandoned:
                 return
@@ -76,6 +78,8 @@ class Replay:
             if isinstance(told, messages.Chunk):
                 self._read, self.ring = told.number, told.ring
                 yield chunk_of(told, told.stream)
+            elif isinstance(told, messages.Lull):
+                yield Position(told.stream, told.stop_ms)
         if not self.is_abandoned:
             raise ReplayDied("the process that reads the recording has ended")
 

@@ -40,7 +40,9 @@ _ENGINE = frozenset(
 )  # fmt: skip
 _PIPELINE = frozenset({"Deliver", "Engines", "From", "Name", "Source"})
 _DELIVER = frozenset({"Bus", "Stream", "SkipEmpty"})
-_INPUTS = ({"Frames"}, {"Audio"}, {"Records"}, {"Results"}, {"Frames", "Results"})
+_INPUTS = (
+    {"Frames"}, {"Audio"}, {"Segments"}, {"Records"}, {"Results"}, {"Frames", "Results"},
+)  # fmt: skip
 _RECORDS = frozenset(
     {"Every", "Format", "Silence", "StartingPosition", "StartingPositionTimestamp", "TimeField"}
 )
@@ -48,12 +50,11 @@ _DEFAULTS = {"Format": "auto", "TimeField": "", "EverySeconds": 0.0, "SilenceSec
 """What an update goes back to where it names them no more."""
 _MEMBERS = {
     "Frames": frozenset({"Rate", "Width"}),
-    "Audio": frozenset({"Rate"}),
+    "Audio": frozenset({"Rate", "Cut", "Pause", "Min", "Max"}),
+    "Segments": frozenset[str](),
     "Records": frozenset[str](),
 }
 _LATEST_MS = 1 << 52
-_WHEN_BEHIND = ("newest", "never")
-"""Of object and stream engines."""
 
 
 def _duration_ms(value: Any, name: str) -> int:
@@ -178,27 +179,31 @@ async def _delete_source(call: StreamCall, request: ResourceRequest) -> None:
 
 
 def _input(given: Mapping[str, Any]) -> dict[str, Any]:
-    """``Input: {Frames: {Rate, Width}}`` or ``{Audio: {Rate}}``, and ``Gate`` beside it; ``{Records: {}}``;
-    ``{Results: engine}``, alone or beside ``Frames``."""
+    """``Input: {Frames: {Rate, Width}}``, ``{Audio: {Rate, Cut, Pause, Min, Max}}`` or ``{Segments: {}}``, and ``Gate``
+    beside it; ``{Records: {}}``; ``{Results: engine}``, alone or beside ``Frames``."""
     inputs = given.get("Input")
     names = set(inputs) if isinstance(inputs, Mapping) else set()
     if not isinstance(inputs, Mapping) or names not in _INPUTS:
         raise errors.invalid(
-            "Input has either Frames or Audio or Records or Results, or Frames and Results."
+            "Input has either Frames or Audio or Segments or Records or Results, or Frames and Results."
         )
     told: dict[str, Any] = {"Gate": given.get("Gate") or "none"}
     if "Results" in inputs:
         told["Results"] = str(inputs["Results"])
-    kind = next((name for name in ("Frames", "Audio", "Records") if name in inputs), "Results")
+    kind = next((name for name in _MEMBERS if name in inputs), "Results")
     told["Kind"] = kind.lower()
     if kind == "Results":
         return told
-    known = _MEMBERS[kind]
-    wanted = _section(inputs, kind, known)
+    wanted = _section(inputs, kind, _MEMBERS[kind])
     if "Rate" in wanted:
         told["Rate"] = _rate(wanted["Rate"])
     if "Width" in wanted:
         told["Width"] = _number(wanted, "Width", 0, f"Input.{kind}.")
+    if "Cut" in wanted:
+        told["Cut"] = str(wanted["Cut"])
+    for name in ("Pause", "Min", "Max"):
+        if name in wanted:
+            told[f"{name}Ms"] = _duration_ms(wanted[name], f"Input.Audio.{name}")
     return told
 
 
@@ -228,7 +233,7 @@ def _engine(request: ResourceRequest) -> dict[str, Any]:
             "TargetLagMs": _duration_ms(scale.get("TargetLag", "1s"), "Scale.TargetLag"),
             "IdleMs": _duration_ms(scale.get("Idle", "1m"), "Scale.Idle"),
         },
-        "WhenBehind": given.get("WhenBehind") or _WHEN_BEHIND[given.get("Mode") == "stream"],
+        "WhenBehind": given.get("WhenBehind") or _when_behind(given),
         "RewindMs": _duration_ms(given.get("Rewind", 0), "Rewind"),
         "MaxAttempts": _number(given, "MaxAttempts", 3),
         "DeadLetter": given.get("DeadLetter") or "",
@@ -239,6 +244,14 @@ def _engine(request: ResourceRequest) -> dict[str, Any]:
     if given.get("Role"):
         wanted["Role"] = given["Role"]
     return wanted
+
+
+def _when_behind(given: Mapping[str, Any]) -> str:
+    """Stream engines get all of a stream; segments and what is said are worth waiting for."""
+    inputs = given.get("Input")
+    told = inputs if isinstance(inputs, Mapping) else {}
+    is_whole = "Segments" in told or "Cut" in (told.get("Audio") or {})
+    return "never" if given.get("Mode") == "stream" or is_whole else "newest"
 
 
 def _code(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -75,6 +75,12 @@ class ResultFeed:
     def finished(self, told: messages.Segment) -> None:
         """The Log is the recording."""
 
+    def lull(self, told: messages.Lull, stream: str) -> None:
+        """No piece of the source is for this lane."""
+
+    def over(self) -> None:
+        """The Log is the recording."""
+
     def gone(self) -> None:
         """The Log stays."""
 
@@ -230,6 +236,13 @@ class PairedFeed:
     def finished(self, told: messages.Segment) -> None:
         """A segment is finished."""
         self._frames.finished(told)
+
+    def lull(self, told: messages.Lull, stream: str) -> None:
+        """Pictures have none."""
+
+    def over(self) -> None:
+        """No further segment comes."""
+        self._frames.over()
 
     def gone(self) -> None:
         """The source's process is gone."""

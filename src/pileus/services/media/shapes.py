@@ -8,6 +8,7 @@ from urllib.parse import quote
 from pileus.kernel.calls import Call
 from pileus.ports.intakes import PUSHED
 from pileus.ports.log import Record
+from pileus.services.media import engine_inputs
 from pileus.services.media.following import Known
 from pileus.services.media.model import (
     CONNECTING,
@@ -120,13 +121,7 @@ def engine(call: Call, record: Engine) -> dict[str, Any]:
         "MemoryMB": record.memory_mb,
         "TimeoutSeconds": record.timeout_s,
         "Environment": record.environment,
-        "Input": {
-            "Kind": record.input.kind,
-            "Rate": record.input.rate,
-            "Width": record.input.width,
-            "Gate": record.input.gate or "none",
-            **({"Results": record.input.results} if record.input.results else {}),
-        },
+        "Input": engine_inputs.shown(record.input),
         "Batch": {"Size": record.batch_size, "WindowMs": record.window_ms},
         "Scale": {
             "Min": record.scale_min,

@@ -9,9 +9,10 @@ from pileus.compute.errors import PackageError
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.kernel.operations import Reply, read, stream
 from pileus.services.media import chains, errors, shapes, store
+from pileus.services.media.engine_inputs import engine_input
 from pileus.services.media.engines import Engines, code_prefix
 from pileus.services.media.limits import LIMITS
-from pileus.services.media.model import Engine, EngineInput
+from pileus.services.media.model import Engine
 from pileus.services.media.streams import Streams
 from pileus.values.arns import Arn, is_arn
 from pileus.values.body import Body, BytesBody
@@ -39,10 +40,10 @@ async def create_engine(call: StreamCall, request: Mapping[str, Any], body: Body
             sha256=code[1],
             size_bytes=code[2],
             created_ms=write.now_ms,
-            input=_input(request["Input"]),
-            when_behind="never" if request["Mode"] == "stream" else "newest",
+            input=engine_input(request["Input"]),
+            when_behind="newest",
         )
-        _apply(write, engine, request)
+        _apply(write, engine, request, is_new=True)
         store.put(write.state, "engine", engine)
         return True  # remembered: what is written once is told from what was not written
 
@@ -63,7 +64,7 @@ async def update_engine(call: StreamCall, request: Mapping[str, Any], body: Body
             engine.blob, engine.sha256, engine.size_bytes = code
         engine.handler = request.get("Handler", engine.handler)
         if "Input" in request:
-            engine.input = _input(request["Input"])
+            engine.input = engine_input(request["Input"])
         _apply(write, engine, request)
         store.put(write.state, "engine", engine)
         chains.check_change(write, engine.name)
@@ -109,25 +110,9 @@ def list_engines(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     return output | ({"NextToken": token} if token else {})
 
 
-def _input(given: Mapping[str, Any]) -> EngineInput:
-    kind, results = given.get("Kind") or "frames", given.get("Results") or ""
-    gate = given.get("Gate") or "none"
-    if kind != "frames" and gate != "none":
-        raise errors.invalid("Input.Gate is for frames; sound and records have none.")
-    if (kind == "results") != bool(results) and kind != "frames":
-        raise errors.invalid(
-            "Input.Results names an engine, for Kind results alone, and for frames beside them."
-        )
-    return EngineInput(
-        kind=kind,
-        rate=given.get("Rate") or (16_000.0 if kind == "audio" else 5.0),
-        width=given.get("Width") or 0,
-        gate="" if gate == "none" else gate,
-        results=results,
-    )
-
-
-def _apply(write: WriteCall, engine: Engine, request: Mapping[str, Any]) -> None:
+def _apply(
+    write: WriteCall, engine: Engine, request: Mapping[str, Any], *, is_new: bool = False
+) -> None:
     engine.role = request.get("Role", engine.role)
     engine.memory_mb = request.get("MemoryMB", engine.memory_mb)
     engine.timeout_s = request.get("TimeoutSeconds", engine.timeout_s)
@@ -140,7 +125,11 @@ def _apply(write: WriteCall, engine: Engine, request: Mapping[str, Any]) -> None
     engine.target_lag_ms = scale.get("TargetLagMs", engine.target_lag_ms)
     engine.idle_ms = scale.get("IdleMs", engine.idle_ms)
     engine.attempts_max = request.get("MaxAttempts", engine.attempts_max)
-    engine.when_behind = request.get("WhenBehind", engine.when_behind)
+    is_behind_never = engine.mode == "stream" or engine.input.is_whole
+    if "WhenBehind" in request:
+        engine.when_behind = request["WhenBehind"]
+    elif is_new and is_behind_never:
+        engine.when_behind = "never"
     if "DeadLetter" in request:
         engine.dead_letter = _dead_letter(request["DeadLetter"])
     engine.rewind_ms = request.get("RewindMs", engine.rewind_ms)
@@ -163,6 +152,15 @@ def _check_mode(engine: Engine) -> None:
         raise errors.invalid(
             "A stream engine has one instance for a stream, which gets pieces one by one: Scale.Max and "
             "Batch.Size are 1."
+        )
+    if engine.mode == "stream" and engine.input.is_whole:
+        raise errors.invalid(
+            "Segments and sound that is cut at silences are for object engines; a stream engine gets the sound "
+            "whole."
+        )
+    if engine.input.kind == "segments" and engine.when_behind != "never":
+        raise errors.invalid(
+            "Segments are recorded, so none is left out: WhenBehind of an engine that gets them is never."
         )
     if engine.mode != "stream" and engine.rewind_ms:
         raise errors.invalid("Rewind is for stream engines; others get each piece for itself.")

@@ -4,6 +4,7 @@ import { byId, make, setText } from "../dom.js";
 import { count, duration, whole } from "../format.js";
 
 const COLUMNS = 9;
+const LULLS = { silence: "silent", short: "of short sounds" };
 
 export class LaneTable {
   #source = null;
@@ -69,6 +70,8 @@ export class LaneTable {
     const state = lane?.Health ?? lane?.State ?? (source?.State === "ENDED" ? "ended" : "waiting");
     const drops = Object.entries({ ...lane?.Drops, "nothing moved": lane?.Gated }).filter(([, many]) => many);
     const left = cell("Left out", lane ? whole(drops.reduce((sum, [, many]) => sum + many, 0)) : "–", "num");
+    const lulls = Object.entries(lane?.GatedMs ?? {}).filter(([, ms]) => ms);
+    if (lulls.length) left.append(make("small", {}, lulls.map(([why, ms]) => `${duration(ms)} ${LULLS[why] ?? why}`).join(", ")));
     left.title = drops.map(([why, many]) => `${whole(many)} ${why}`).join(", ");
     const said = make("span.state", { data: { state } }, state.toLowerCase());
     const status = cell("State", said);
