@@ -13,6 +13,9 @@ from pileus.media.units import SourceError
 
 _QUICK = {"fflags": "nobuffer", "analyzeduration": "500000", "probesize": "100000"}
 """A live picture at once rather than after five seconds of looking."""
+_FEW_PICTURES = "4"
+"""So many pictures tell how many come a second; FFmpeg would wait for twenty or more of what does not say (a
+browser's WebM, fragmented MP4, MPEG-TS)."""
 _HTTP = "http,https,tcp,tls,crypto,data"
 _BY_SCHEME: dict[str, dict[str, str]] = {
     "rtsp": {
@@ -33,11 +36,16 @@ _BY_SCHEME: dict[str, dict[str, str]] = {
     "file": {"protocol_whitelist": "file"},
     "device": {},
     "alsa": {},
-    "rtmp": {"analyzeduration": "1000000", "protocol_whitelist": "rtmp,tcp"},
+    "rtmp": {
+        "analyzeduration": "1000000",
+        "fpsprobesize": _FEW_PICTURES,
+        "protocol_whitelist": "rtmp,tcp",
+    },
     "srt": {},
     # Bytes of a stranger: whatever they say of themselves, nothing else is opened.
     "push": {
         "analyzeduration": "1000000",
+        "fpsprobesize": _FEW_PICTURES,
         "probesize": "1000000",
         "format_whitelist": "matroska,webm,mpegts,mov,mp4,m4a,3gp,3g2,mj2,flv,ogg,wav,aac,mp3",
         "protocol_whitelist": "pipe",
