@@ -192,7 +192,8 @@ class Intake:
             recorder = None
             if self._open.is_recorded:
                 spool = Path(self._open.spool)
-                recorder = Recorder(connection, spool, self._open.segment_ms, self._open.stream)
+                length_ms, stream = self._open.segment_ms, self._open.stream
+                recorder = Recorder(connection, spool, length_ms, stream, self._pieces.picture)
             is_first = True
             try:
                 for timed in connection.packets():
@@ -279,12 +280,8 @@ class Intake:
             self._obey_one(command)
 
     def _obey(self) -> None:
-        while True:
-            try:
-                command = self._commands.get_nowait()
-            except queue.Empty:
-                return
-            self._obey_one(command)
+        while not self._commands.empty():  # this thread alone takes from it
+            self._obey_one(self._commands.get_nowait())
 
     def _obey_one(self, command: messages.Command) -> None:
         if isinstance(command, messages.Stop):

@@ -33,9 +33,11 @@ class MotionGate:
             self._background = luma
             self._held = _HOLD
             return True
-        changed = float(numpy.mean(numpy.abs(luma - self._background) > _STEP))
-        self._background = self._background + (luma - self._background) * _FOLLOW
-        self._held = _HOLD if changed > _PART else self._held - 1
+        luma -= self._background
+        changed = numpy.count_nonzero((luma > _STEP) | (luma < -_STEP))
+        luma *= _FOLLOW
+        self._background += luma
+        self._held = _HOLD if changed > _PART * luma.size else self._held - 1
         return self._held > 0
 
 

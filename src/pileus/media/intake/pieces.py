@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from av.error import FFmpegError
+from av.video.frame import VideoFrame
 
 from pileus.media.intake.dozing import DozingDecoder
 from pileus.media.intake.inputs import Pictures, SoundPieces, input_of
@@ -35,6 +36,9 @@ class Pieces:
     ) -> None:
         self._tell, self._counts, self._now_ms, self._rings = tell, counts, now_ms, rings
         self._inputs: dict[str, Pictures | SoundPieces] = {}
+        self._takers: dict[bool, list[Any]] = {True: [], False: []}
+        """Of pictures, and of sound."""
+        self._ahead: tuple[Timed, Sequence[Any]] | None = None
         self._decoder = DozingDecoder()
         self._previews = Previews(tell)
         self._decoded: dict[bool, Timed] = {}
@@ -47,11 +51,18 @@ class Pieces:
             self._previews.attach(wish)
             return
         self._inputs[wish.id] = input_of(wish, self._rings)
+        self._sort()
 
     def detach(self, name: str) -> None:
         """Nobody wants them any more."""
         if not self._previews.detach(name) and name in self._inputs:
             self._inputs.pop(name).close()
+            self._sort()
+
+    def _sort(self) -> None:
+        for is_video, kind in ((True, Pictures), (False, SoundPieces)):
+            made = [each for each in self._inputs.values() if isinstance(each, kind)]
+            self._takers[is_video] = made
 
     @property
     def gated(self) -> dict[str, int]:
@@ -74,20 +85,36 @@ class Pieces:
         """A packet, in order."""
         if timed.is_video:
             self._previews.add(timed, captured_at_ms)
-        takers = self._takers(timed.is_video)
+        frames = self._decode(timed)
+        self._ahead = None
+        if frames:
+            self._look(frames, timed, captured_at_ms)
+
+    def picture(self, timed: Timed) -> VideoFrame | None:
+        """The picture of a packet that is about to be added, where it is decoded for somebody and comes at
+        once."""
+        frames = self._decode(timed)
+        self._ahead = timed, frames
+        return next((each for each in frames if each.pts == timed.packet.pts), None)
+
+    def _decode(self, timed: Timed) -> Sequence[Any]:
+        """What comes of a packet; nothing where nobody wants it."""
+        if self._ahead is not None and self._ahead[0] is timed:
+            return self._ahead[1]
+        takers = self._takers[timed.is_video]
         is_drawing = timed.is_video and self._previews.is_drawing
         if not takers and not is_drawing:
-            return
+            return ()
         try:
             if timed.is_video:
-                frames = self._see(timed, takers, is_drawing=is_drawing)
+                frames: Sequence[Any] = self._see(timed, takers, is_drawing=is_drawing)
             else:
                 frames = timed.packet.decode()
         except FFmpegError:
             self._counts.packets_damaged += 1
-            return
+            return ()
         self._decoded[timed.is_video] = timed
-        self._look(frames, timed, captured_at_ms)
+        return frames
 
     def end(self) -> None:
         """The connection is over: what decoders held back, and sound that was kept for a whole piece."""
@@ -114,12 +141,8 @@ class Pieces:
                 taker.pass_over(timed.dts_ms)
         return frames
 
-    def _takers(self, is_video: bool) -> list[Any]:
-        kind = Pictures if is_video else SoundPieces
-        return [each for each in self._inputs.values() if isinstance(each, kind)]
-
     def _look(self, frames: Sequence[Any], timed: Timed, captured_at_ms: int) -> None:
-        takers, is_drawing = self._takers(timed.is_video), self._previews.is_drawing
+        takers, is_drawing = self._takers[timed.is_video], self._previews.is_drawing
         for frame in frames:
             # Frames have the packets' clock; the difference to the packet's place is the same.
             pts_ms = timed.pts_ms if frame.pts is None else _place(frame, timed)

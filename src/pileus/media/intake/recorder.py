@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 from av.error import FFmpegError, InvalidDataError
+from av.video.frame import VideoFrame
 
 from pileus.media.intake.packets import Connection, Timed
 from pileus.media.intake.plain_sound import PlainSound
-from pileus.media.intake.stills import still
+from pileus.media.intake.stills import still, still_of
 from pileus.ports.intakes import Segment
 from pileus.values.errors import PileusError
 from pileus.values.spool_names import SpoolName, unfinished_name
@@ -27,6 +29,11 @@ _LONGEST = 10
 one ends without waiting for a keyframe, which only its first successor misses."""
 
 
+def _undecoded(timed: Timed) -> VideoFrame | None:
+    """Nobody has anything decoded."""
+    return None
+
+
 class CannotRecord(PileusError):
     """The spool cannot be written, or Matroska cannot hold the codec."""
 
@@ -35,12 +42,20 @@ class Recorder:
     """Writes the packets of one connection.
 
     ``spool``: a folder, whose owner takes the files away. A finished segment's name tells its times
-    (``SpoolName``): it can be stored by a platform that never heard of it.
+    (``SpoolName``): it can be stored by a platform that never heard of it. ``picture_of``: a packet's picture where
+    somebody has it decoded anyway.
     """
 
-    def __init__(self, connection: Connection, spool: Path, segment_ms: int, stream: str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        spool: Path,
+        segment_ms: int,
+        stream: str,
+        picture_of: Callable[[Timed], VideoFrame | None] = _undecoded,
+    ) -> None:
         self._connection, self._spool, self._segment_ms = connection, spool, segment_ms
-        self._stream = stream
+        self._stream, self._picture_of = stream, picture_of
         self._output: Any = None
         self._plain: PlainSound | None = None
         self._tracks: dict[bool, Any] = {}
@@ -92,7 +107,9 @@ class Recorder:
     def _attach_still(self, timed: Timed) -> None:
         """Of the segment's first picture, or of one shortly before: a keyframe costs as much as several others."""
         if self._still_ms is None or timed.pts_ms - self._still_ms >= _STILL_EVERY_MS:
-            self._still = still(self._connection.video, timed.packet)
+            frame = self._picture_of(timed)
+            video = self._connection.video
+            self._still = still(video, timed.packet) if frame is None else still_of(frame)
             self._still_ms = timed.pts_ms
         if self._still:
             self._output.add_attachment("cover.jpg", "image/jpeg", self._still)

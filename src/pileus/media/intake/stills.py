@@ -30,7 +30,12 @@ def still(video: Any, packet: Packet[Any]) -> bytes:
         frames = decoder.decode(packet) or decoder.decode(None)
     except FFmpegError:
         return b""
-    return jpeg_of(frames[0], STILL_WIDTH_MAX, _QUALITY) if frames else b""
+    return still_of(frames[0]) if frames else b""
+
+
+def still_of(frame: VideoFrame) -> bytes:
+    """A picture that is decoded already."""
+    return jpeg_of(frame, STILL_WIDTH_MAX, _QUALITY)
 
 
 def jpeg_of(frame: VideoFrame, width_max: int, quality: int) -> bytes:
