@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import os
 import signal
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,41 +14,12 @@ from pileus.adapters.local_intakes import LocalIntakes
 from pileus.ports.intakes import Attach, Begin, Chunk, Format, Open, Segment, State
 from tests.conformance.commands import is_ci
 
+from .camera import Camera, has_camera
 from .watched import Watched
 
-PYTHON = "/usr/bin/python3"
-SCRIPT = Path(__file__).with_name("rtsp_camera.py")
-_NEEDED = "import gi; gi.require_version('GstRtspServer', '1.0'); gi.require_version('Gst', '1.0')"
-
-
-def _has_camera() -> bool:
-    if not Path(PYTHON).exists():
-        return False
-    return subprocess.run([PYTHON, "-c", _NEEDED], capture_output=True).returncode == 0
-
-
 pytestmark = pytest.mark.skipif(
-    not is_ci() and not _has_camera(), reason="gir1.2-gst-rtsp-server-1.0 is not installed"
+    not is_ci() and not has_camera(), reason="gir1.2-gst-rtsp-server-1.0 is not installed"
 )
-
-
-class Camera:
-    """The RTSP server's process."""
-
-    def __init__(self, port: int = 0, size: tuple[int, int] = (320, 240)) -> None:
-        command = [PYTHON, str(SCRIPT), str(port), *map(str, size)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
-
-    def signal(self, number: signal.Signals) -> None:
-        os.kill(self._process.pid, number)
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
 
 
 @pytest.fixture
