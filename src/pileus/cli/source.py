@@ -1,4 +1,4 @@
-"""``pileus source``: live media sources."""
+"""``pileus source``: live sources of media and of records."""
 
 from __future__ import annotations
 
@@ -14,18 +14,25 @@ from pileus.deploy.live_media import address, ask, every, span_s
 
 _SEGMENT_S_MIN, _SEGMENT_S_MAX = 0.5, 60
 _GRACE_S_MAX = 7 * 86_400
+_PAGE, _WAIT_S = 100, 15
+_FORMS, _STARTS = ("jsonl", "sse", "json"), ("latest", "trim-horizon")
+_OF_RECORDS = ("records", "form", "time_field", "every", "start")
 _COLUMNS = ("name", "state", "address", "kept", "reason")
 
 
 @click.group("source")
 def command() -> None:
-    """Live media sources: add, list, show, rotate-key, remove.
+    """Live sources, of media or of records: add, list, show, rotate-key, remove.
 
     \b
       pileus source add lobby rtsp://user:password@camera/1
       pileus source add film ./film.mp4
       pileus source add phone --push
       pileus source add stage rtmp://127.0.0.1:1935/live/stage --listen
+      pileus source add sensors --push --records --time-field time
+      pileus source add quakes https://example.org/feed.json --records --every 1m
+      pileus source add clicks kinesis:clicks
+      pileus source records sensors -f
       pileus source list
     """
 
@@ -39,6 +46,11 @@ def command() -> None:
 @click.option("--keep", default="1h", show_default=True, help="Age of recordings; 0: no bound.")
 @click.option("--keep-bytes", type=click.IntRange(min=0), default=0, help="Size of recordings.")
 @click.option("--fast", is_flag=True, help="Read a file as fast as possible, not at its speed.")
+@click.option("--records", is_flag=True, help="It has records (JSON), not pictures or sound.")
+@click.option("--form", type=click.Choice(_FORMS), help="Of records; else as the server says.")
+@click.option("--time-field", default="", help="Member of records that tells their time: at.time")
+@click.option("--every", metavar="SPAN", help="Ask again after it, once all was told.")
+@click.option("--start", type=click.Choice(_STARTS), help="Where a Kinesis stream is begun.")
 @click.option("--off", is_flag=True, help="Do not read it yet.")
 @click.option(
     "--option",
@@ -59,19 +71,22 @@ def add(
     options: Sequence[str],
     fast: bool,
     off: bool,
-    **target: Any,
+    **more: Any,
 ) -> None:
     """Read ADDRESS as source NAME from now on.
 
     ADDRESS is rtsp:, rtsps:, http: or https: (HLS, MJPEG, files), udp:, tcp:, rtmp:, srt:,
-    device:/dev/video0, alsa:default, or the path of a file on the platform's machine. With --push it is told where to send media to.
+    device:/dev/video0, alsa:default, or the path of a file on the platform's machine; of records http:, https: or
+    kinesis:STREAM. With --push it is told where to send media or records to.
     """
     if push == (where is not None):
         raise click.UsageError("either ADDRESS or --push")
+    target, length_s = more, _segment_s(segment)
+    records = _records(where or "", {name: target.pop(name) for name in _OF_RECORDS})
     given = {
-        **({"Push": True} if where is None else {"Url": address(where), "Listen": listen}),
+        **({"Push": True} if where is None else {"Url": _url(where), "Listen": listen}),
         "Options": pairs(options, "--option"),
-        "SegmentSeconds": _segment_s(segment),
+        **({"Records": records} if records is not None else {"SegmentSeconds": length_s}),
         "KeepSeconds": round(span_s(keep, "--keep")),
         "KeepBytes": keep_bytes,
         "Paced": not fast,
@@ -81,6 +96,32 @@ def add(
     click.echo(f"{made['Name']}  {_place(made)}  {made['State'].lower()}")
     if push:
         click.echo(f"key  {made['PushKey']}")
+
+
+def _url(where: str) -> str:
+    return where if _is_stream(where) else address(where)
+
+
+def _is_stream(where: str) -> bool:
+    return where.startswith(("kinesis:", "arn:aws:kinesis:"))
+
+
+def _records(where: str, given: dict[str, Any]) -> dict[str, Any] | None:
+    """``Records`` of a request; None for media."""
+    told: dict[str, Any] = {}
+    if given["form"]:
+        told["Format"] = given["form"]
+    if given["time_field"]:
+        told["TimeField"] = given["time_field"]
+    if given["every"]:
+        told["EverySeconds"] = span_s(given["every"], "--every")
+    if given["start"]:
+        told["StartingPosition"] = given["start"].upper().replace("-", "_")
+    if not (given["records"] or _is_stream(where)):
+        if told:
+            raise click.UsageError("--form, --time-field, --every and --start go with --records")
+        return None
+    return told
 
 
 def _segment_s(text: str) -> float:
@@ -160,10 +201,34 @@ def show(name: str, is_json: bool, **target: Any) -> None:
         click.echo(f"key       {source['PushKey']}")
     if "OldPushKeyUntil" in source:
         click.echo(f"old key   until {source['OldPushKeyUntil']}")
+    if "Records" in source:
+        click.echo(f"kept      {source['RecordsKept']} records")
+        return
     click.echo(
         f"recorded  {recorded['Seconds']:.0f} s in {recorded['Segments']} segments, "
         f"{recorded['Bytes'] / 1e6:.1f} MB"
     )
+
+
+@command.command("records")
+@click.argument("name")
+@click.option("-f", "--follow", "is_followed", is_flag=True, help="Go on until the end, or Ctrl-C.")
+@click.option("--last", type=click.IntRange(0, 1000), help="Only the newest so many.")
+@stage_options
+def records_(name: str, is_followed: bool, last: int | None, **target: Any) -> None:
+    """Show the records of a source as JSON lines, oldest first."""
+    api = open_api(**target)
+    given: dict[str, Any] = {"Source": name, "MaxResults": _PAGE}
+    asked = given if last is None else {**given, "Last": last}
+    while True:
+        told = ask(api, "ListRecords", **asked)
+        for each in told["Records"]:
+            record = json.loads(each["Document"])["record"]
+            click.echo(json.dumps(record, separators=(",", ":"), ensure_ascii=False))
+        if not told["Records"] and (told.get("Complete") or not is_followed):
+            return
+        asked = {**given, "AfterOffset": told["LastOffset"]}
+        asked["WaitSeconds"] = _WAIT_S if is_followed else 0
 
 
 @command.command("rotate-key")

@@ -1,6 +1,7 @@
-"""What engines say, as it is said: server-sent events and WebSockets over ``ListResults``.
+"""What engines say, as it is said, and records as they come: server-sent events and WebSockets over
+``ListResults`` and ``ListRecords``.
 
-``GET /_pileus/media/<account>/<region>/<source>/results?engine=<name>`` with any of ``after=<offset>``,
+``GET /_pileus/media/<account>/<region>/<source>/results?engine=<name>``, or ``…/records``, with any of ``after=<offset>``,
 ``last=<count>``, ``from=<ms>`` and ``to=<ms>`` (the source's clock). Server-sent events
 (https://html.spec.whatwg.org/multipage/server-sent-events.html) have the offset as their id, so that a
 client that lost its connection goes on by itself. A page of results is asked for once the one before it has
@@ -32,21 +33,22 @@ WAIT_S = 15
 """Also how often a reader with nothing new hears that the connection is alive."""
 _RETRY_MS = 1000
 _PAGE = 100
-_PATH = re.compile(r"media/([0-9]{12})/([a-z0-9-]+)/([^/]+)/results")
+_PATH = re.compile(r"media/([0-9]{12})/([a-z0-9-]+)/([^/]+)/(results|records)")
 _NUMBERS = {"after": "AfterOffset", "last": "Last", "from": "FromMs", "to": "ToMs"}
 _ALIVE = b": nothing new\n\n"
 _TOO_MANY = f"{READERS_MAX} readers of results are there already"
 
 
 class Reader(msgspec.Struct, frozen=True):
-    """Which results of which lane a request asks for.
+    """Which results of which lane, or which records, a request asks for.
 
     Attributes:
-        given: members of ``ListResults``.
+        given: members of ``ListResults`` or ``ListRecords``.
     """
 
     account: str
     region: str
+    operation: str
     given: dict[str, Any]
 
 
@@ -60,9 +62,11 @@ def reader_of(request: HttpRequest, name: str) -> Reader | None:
     if found is None:
         return None
     query = query_of(request)
-    if not query.get("engine"):
-        raise ServiceError("ValidationException", "Say whose results: ?engine=<name>.")
-    given: dict[str, Any] = {"Source": found[3], "Engine": query["engine"]}
+    given: dict[str, Any] = {"Source": found[3]}
+    if found[4] == "results":
+        if not query.get("engine"):
+            raise ServiceError("ValidationException", "Say whose results: ?engine=<name>.")
+        given["Engine"] = query["engine"]
     for parameter, member in _NUMBERS.items():
         if parameter in query:
             given[member] = _number(parameter, query[parameter])
@@ -70,7 +74,7 @@ def reader_of(request: HttpRequest, name: str) -> Reader | None:
     if last_id := request.headers.get("last-event-id"):
         given["AfterOffset"] = _number("Last-Event-ID", last_id)
         given.pop("Last", None)
-    return Reader(found[1], found[2], given)
+    return Reader(found[1], found[2], f"List{found[4].capitalize()}", given)
 
 
 def _number(name: str, value: str) -> int:
@@ -170,9 +174,10 @@ class LiveResults:
         )
         is_end = False
         while True:
-            told = (await self._invoke(context, "media", "ListResults", given)).output
+            told = (await self._invoke(context, "media", reader.operation, given)).output
             was_end, is_end = is_end, bool(told.get("Complete"))
-            yield _Page(told["Results"], is_end and not was_end)
+            found = told["Results" if reader.operation == "ListResults" else "Records"]
+            yield _Page(found, is_end and not was_end)
             if is_end and "ToMs" in given:
                 return
             given.pop("Last", None)

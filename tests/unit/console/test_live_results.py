@@ -35,11 +35,13 @@ class Door:
     answers: list[dict[str, Any] | ServiceError]
     asked: list[dict[str, Any]] = field(default_factory=list)
     contexts: list[CallContext] = field(default_factory=list)
+    operations: list[str] = field(default_factory=list)
 
     async def __call__(
         self, context: CallContext, service: str, operation: str, given: Mapping[str, Any], /
     ) -> Any:
-        assert (service, operation) == ("media", "ListResults")
+        assert service == "media"
+        self.operations.append(operation)
         self.asked.append(dict(given))
         self.contexts.append(context)
         if not self.answers:
@@ -64,6 +66,7 @@ async def text(response: HttpResponse, pieces: int) -> str:
 async def test_a_document_is_an_event_with_its_offset() -> None:
     door = Door([said(4, 5), said(), said(7)])
     response = await events(door, "engine=look&after=3&from=200&to=900")
+    assert set(door.operations) == {"ListResults"}
     assert response.header("Content-Type") == "text/event-stream"
     told = await text(response, 3)
     assert told == (
@@ -178,3 +181,13 @@ async def test_readers_are_bounded() -> None:
     assert (await served.handle(request(f"{PATH}?engine=look"))).status == 503
     await streams[0].aclose()  # type: ignore[attr-defined]
     assert (await served.handle(request(f"{PATH}?engine=look"))).status == 200
+
+
+async def test_records_are_told_as_results_are() -> None:
+    told = {"Records": [{"Offset": 4, "Document": '{"n":4}'}], "LastOffset": 4}
+    door = Door([told])
+    path = PATH.replace("results", "records?last=1")
+    response = await console(invoke=door).handle(request(path))
+    assert await text(response, 1) == 'retry: 1000\n\nid: 4\ndata: {"n":4}\n\n'
+    assert door.operations == ["ListRecords"]
+    assert door.asked[0] == {"Source": "lobby", "Last": 1, "MaxResults": 100}
