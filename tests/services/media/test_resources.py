@@ -107,6 +107,29 @@ async def test_the_whole_template_runs(code: Bench) -> None:
     assert len(told["Results"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"Segments": {}}, {"Kind": "segments"}),
+        (
+            {"Audio": {"Rate": 16000, "Cut": "silence", "Pause": "700ms", "Max": "30s"}},
+            {
+                "Kind": "audio", "Rate": 16_000.0, "Width": 0, "Gate": "none",
+                "Cut": "silence", "PauseMs": 700, "MinMs": 240, "MaxMs": 30_000,
+            },
+        ),
+    ],
+)  # fmt: skip
+async def test_pieces_of_any_length(
+    code: Bench, given: dict[str, Any], shown: dict[str, Any]
+) -> None:
+    changes = {"Input": given, "Gate": None, "WhenBehind": None}
+    stack = await change(code, template(People=changes), "CreateStack")
+    assert stack["StackStatus"] == "CREATE_COMPLETE", await reasons(code)
+    engine = await only(code, "Engine")
+    assert (engine["Input"], engine["WhenBehind"]) == (shown, "never")
+
+
 async def test_changes_are_made_in_place(code: Bench) -> None:
     await change(code, template(), "CreateStack")
     before = await only(code, "Engine")
@@ -167,6 +190,8 @@ async def test_a_stack_takes_everything_away(code: Bench) -> None:
         ({"People": {"Framerate": 5}}, "Framerate is not a property; there are Batch, Code, "),
         ({"People": {"Scale": {"Most": 5}}}, "Scale.Most is not a property; there are Idle, Max, "),
         ({"People": {"Input": {"Audio": {"Width": 5}}}}, "Audio.Width is not a property"),
+        ({"People": {"Input": {"Segments": {"Length": 5}}}}, "Segments.Length is not a property"),
+        ({"People": {"Input": {"Audio": {"Pause": "long"}}}}, "Input.Audio.Pause is a duration"),
         ({"Lobby": {"Posh": "x"}}, "Posh is not a property; there are CopyTo, Enabled, "),
         ({"Lobby": {"Listen": "rtmp://127.0.0.1:1935/x"}}, "A source has Pull, Push or Listen."),
         ({"Lobby": {"Push": True}}, "A source is read at its Url or pushed to, not both."),

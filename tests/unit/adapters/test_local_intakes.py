@@ -135,3 +135,25 @@ async def test_a_recording_is_read_again_as_fast_as_it_is_taken(
     await replay.close()
     assert os.listdir(intakes.rings_dir) == []
     await intakes.close()
+
+
+def _held(path: str) -> tuple[bytes, int]:
+    return Path(path).read_bytes(), Path(path).stat().st_mode & 0o777
+
+
+async def test_files_are_laid_where_instances_see_them(intakes: LocalIntakes) -> None:
+    async def data(*, is_broken: bool = False) -> AsyncIterator[bytes]:
+        yield b"one "
+        if is_broken:
+            raise OSError("the disk is away")
+        yield b"two"
+
+    first, second = await intakes.lay(data()), await intakes.lay(data())
+    assert first != second and first.startswith(intakes.rings_dir)
+    assert _held(first) == (b"one two", 0o444)
+    with pytest.raises(OSError, match="away"):
+        await intakes.lay(data(is_broken=True))
+    for path in (first, second, second):
+        await intakes.take_away(path)
+    assert not list(Path(first).parent.iterdir())
+    await intakes.close()

@@ -55,7 +55,7 @@ def test_two_sentences_are_two_stretches_whatever_hums_and_hisses(noise: int) ->
     recipe = "h" * 100 + "x" * 20 + "." * 10 + "x" * 30 + "h" * 20
     found = stretches(cut(said(recipe, noise=noise)))
     assert is_near(found[-2:], [(9800, 12_200), (12_800, 16_200)])
-    assert len(found) == 2 or found[0][1] < CUT_MEMORY_MS
+    assert len(found) == 2 or found[0][1] < CUT_MEMORY_MS + 400
 
 
 def test_a_breath_does_not_cut() -> None:

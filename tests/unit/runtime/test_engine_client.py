@@ -196,3 +196,18 @@ def test_the_sdk_is_there_where_the_platform_is_not(own_modules: None) -> None:
     assert found["object_engine"] is engines.object_engine
     with pytest.raises(ImportError):
         exec("import pileus.kernel", {})
+
+
+def test_an_object_engine_reads_whole_segments(tmp_path: Path) -> None:
+    @engines.object_engine
+    def read(segments: list[engines.Segment], context: engines.EngineContext) -> Any:
+        return [
+            [{"label": f"{each.number} {each.start_ms}-{each.stop_ms} {each.data.decode()}"}]
+            for each in segments
+        ]
+
+    (tmp_path / "1.mkv").write_bytes(b"moving")
+    chunk = {"number": 7, "start_ms": 20, "stop_ms": 40, "source": "lobby"}
+    chunk["segment"] = str(tmp_path / "1.mkv")
+    told = Bench(tmp_path, read).ask(op="chunks", ring="", stream="s", chunks=[chunk])
+    assert told == {"results": [{"number": 7, "result": [{"label": "7 20-40 moving"}]}]}
