@@ -12,6 +12,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pileus.languages import veritone_results
+
 Series = dict[str, Any]
 _SERIES = frozenset({"start_ms", "stop_ms", "words", "objects"})
 _WORD = frozenset({"word", "start_ms", "stop_ms", "confidence"})
@@ -26,14 +28,17 @@ class InvalidResult(ValueError):
 def checked(given: Any, start_ms: int, stop_ms: int) -> list[Series]:
     """What an engine gave for a chunk as series: None, one mapping, a list of objects, a list of series.
 
-    A list of objects (they have a ``label``) is one series over the whole chunk.
+    A list of objects (they have a ``label``) is one series over the whole chunk. A mapping with ``series`` is a
+    document, which may be in the form of Veritone (``veritone_results``).
 
     Raises:
         InvalidResult: it is none of these, or a time, confidence or box is out of its range.
     """
     if given is None:
         return []
-    if isinstance(given, Mapping):
+    if veritone_results.is_document(given):
+        given = veritone_results.series_of(given)
+    elif isinstance(given, Mapping):
         given = [given]
     if not isinstance(given, (list, tuple)):
         raise InvalidResult(f"an engine gives a list or None, not {type(given).__name__}")

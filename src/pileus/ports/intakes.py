@@ -62,6 +62,7 @@ class Attach(msgspec.Struct, tag="attach", tag_field="do", kw_only=True):
         width: of the pictures, in pixels; 0 for the source's own.
         gate: ``motion`` to leave out pictures in which nothing moves, ``keyframes`` to decode only keyframes,
             too, where nothing has moved for a while; else empty.
+        format: of frames: ``jpeg``, or empty for rows of red, green and blue.
         slots: of the ring.
         from_ms: what lies before on the source's clock is left out.
         pause_ms, least_ms, most_ms: sound is cut at silences (``media/stretches.py``); 0: it is not.
@@ -72,6 +73,7 @@ class Attach(msgspec.Struct, tag="attach", tag_field="do", kw_only=True):
     rate: float = 0.0
     width: int = 0
     gate: str = ""
+    format: str = ""
     slots: int = 64
     from_ms: int = -1
     pause_ms: int = 0

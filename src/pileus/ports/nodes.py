@@ -50,6 +50,21 @@ class ImageRoot(msgspec.Struct, frozen=True):
     working_dir: str = ""
 
 
+class HttpProgram(msgspec.Struct, frozen=True):
+    """An engine's program that serves HTTP (``runtime.http_engine``): a custom runtime's bootstrap, a Node.js
+    script (``handler``), or an image's.
+
+    Attributes:
+        port: of 127.0.0.1 inside, at which it listens.
+        ready_s: how long it may take until it is ready.
+        rings_dir: absolute path of the folder below which pieces lie.
+    """
+
+    port: int
+    ready_s: float
+    rings_dir: str
+
+
 class InstanceSpec(msgspec.Struct, frozen=True):
     """Everything a node must know to make one instance.
 
@@ -72,6 +87,7 @@ class InstanceSpec(msgspec.Struct, frozen=True):
             own programs, read-only but for ``/tmp``; ``runtime`` is then ``provided``.
         snapshot: not empty for instances that are copies of one initialised process (SnapStart):
             specs that agree in it are copies of the same one.
+        http: of an engine that speaks HTTP, where ``runtime`` is not one of Python.
     """
 
     name: str
@@ -90,6 +106,7 @@ class InstanceSpec(msgspec.Struct, frozen=True):
     kind: InstanceKind = InstanceKind.FUNCTION
     image: ImageRoot | None = None
     snapshot: str = ""
+    http: HttpProgram | None = None
 
 
 Hold = Callable[[bool], None]

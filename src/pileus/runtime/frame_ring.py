@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 MAGIC = b"PLR1"
-RGB24, S16LE = 1, 2
-"""Kinds: pictures of rows of red, green, blue; mono sound in 16 bits, little endian."""
+RGB24, S16LE, JPEG = 1, 2, 3
+"""Kinds: pictures of rows of red, green, blue; mono sound in 16 bits, little endian; pictures as JPEG files."""
 
 _HEADER_BYTES = 4096
 _HEADER = struct.Struct("<4sIIxxxxQ")  # magic, slots, bytes of a slot's payload, newest number

@@ -109,8 +109,15 @@ def _event_answer(handler: Handler) -> Answer:
     return lambda payload, context: writer.write(handler(documents.read_event(payload), context))
 
 
-def answer_invocations(link: socket.socket, sink: LogSink, answer: Answer) -> None:
-    """Serve the node's frames until it hangs up; what ends the process is raised."""
+def answer_invocations(
+    link: socket.socket, sink: LogSink, answer: Answer, peak_kib: Callable[[], int] | None = None
+) -> None:
+    """Serve the node's frames until it hangs up; what ends the process is raised.
+
+    Args:
+        peak_kib: peak memory of the instance (0: the node measures); this process's own by default.
+    """
+    peak_kib = peak_kib or _peak_kib
     buffer, known_trace = b"", ""
     # Whoever sleeps in a stream socket's recv is also woken when the other side has taken what was
     # sent last, finds nothing and sleeps again: two switches a call. poll looks at why it is woken.
@@ -151,7 +158,7 @@ def answer_invocations(link: socket.socket, sink: LogSink, answer: Answer) -> No
             kind, response = frames.ERROR, json.dumps(report).encode()
         sys.stdout.flush()
         sys.stderr.flush()
-        link.sendall(frames.encode(kind, f"{_peak_kib()}\0{request_id}".encode(), response))
+        link.sendall(frames.encode(kind, f"{peak_kib()}\0{request_id}".encode(), response))
 
 
 def _next_frame(link: socket.socket, buffer: bytes) -> tuple[tuple[bytes, bytes] | None, bytes]:

@@ -148,6 +148,7 @@ class Plan:
             return
         if start["image"]:
             _size_tmp(start["tmp_mb"])
+            _keep_rings(start.get("http"))
             image_root.enter(OLD_ROOT + start["image"]["folder"], start["image"]["layers"])
             return
         linux.bind(OLD_ROOT + start["code_dir"], TASK_DIR)
@@ -198,7 +199,7 @@ class Plan:
         if self.tier == "A":
             if linux.landlock_abi():
                 writable = ["/"] if is_snapshot else _WRITABLE
-                landlock.restrict(["/"], writable)
+                landlock.restrict(["/", *_kept_rings(start.get("http"))], writable)
         elif self.tier == "B":
             shown = [*self.shown, *self.libraries, *start["late_shown"], "/proc"]
             shown += [start["code_dir"], start["layers_dir"], start["runtime_dir"]]
@@ -208,6 +209,17 @@ class Plan:
         program = self.snapshot_program if is_snapshot else self.program
         if program:
             linux.load_seccomp(program)
+
+
+def _keep_rings(http: dict[str, Any] | None) -> None:
+    """Keep the folder of rings open, which the root of an image will not show."""
+    if http:
+        path = OLD_ROOT + http["rings_dir"]
+        http["rings_fd"] = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _kept_rings(http: dict[str, Any] | None) -> list[str]:
+    return [f"/proc/self/fd/{http['rings_fd']}"] if http and http["rings_fd"] >= 0 else []
 
 
 def _size_tmp(size_mb: int) -> None:

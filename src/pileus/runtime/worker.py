@@ -11,6 +11,7 @@ import time
 from typing import Any, NoReturn
 
 from pileus.runtime import (
+    http_engine,
     image_process,
     messages,
     python_client,
@@ -42,17 +43,27 @@ def run(
         if start is None:
             os._exit(0)
         plan.show_code(start)
-        _arrange_descriptors(
-            log, [control.fileno(), link, *(each.fileno() for each in copying or ())]
-        )
+        http = start.get("http")
+        kept = [control.fileno(), link, *(each.fileno() for each in copying or ())]
+        if http and http["rings_fd"] >= 0:
+            kept.append(http["rings_fd"])
+        _arrange_descriptors(log, kept)
         plan.restrict(start, is_snapshot=copying is not None)
-        if start["image"]:
+        if start["image"] and not http:
             _launch(start, control)
-        _enter(start)
+        if start["image"]:
+            os.environ.clear()
+            os.environ.update(start["environment"])
+        else:
+            _enter(start)
+        if http:
+            http_engine.begin(lambda: _become(start, control))
     except BaseException as error:
         messages.send(control, {"event": "failed", "reason": f"{type(error).__name__}: {error}"})
         os._exit(1)
     control.close()
+    if http:
+        http_engine.serve(socket.socket(fileno=link), http)
     if start["command"]:
         _execute(start["command"], -1 if start["speaks_http"] else link)
     if copying:
@@ -83,6 +94,13 @@ def _enter(start: dict[str, Any]) -> None:
     for name in [name for name in sys.modules if name.split(".")[0] == "pileus"]:
         del sys.modules[name]  # ours stay alive by reference; users may have their own
     uniqueness.reseed()
+
+
+def _become(start: dict[str, Any], control: socket.socket) -> NoReturn:
+    """In the child beside which this process asks an engine: its program."""
+    if start["image"]:
+        _launch(start, control)
+    _execute(start["command"], -1)
 
 
 def _launch(start: dict[str, Any], control: socket.socket) -> NoReturn:

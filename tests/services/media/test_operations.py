@@ -97,7 +97,7 @@ async def test_a_refused_address_keeps_its_password_to_itself(bench: Bench) -> N
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"Code": {}}, "Code has neither ZipFile nor S3Bucket and S3Key."),
+        ({"Code": {}}, "Code has neither ZipFile, nor S3Bucket and S3Key, nor ImageUri."),
         ({"Code": {"S3Bucket": "none", "S3Key": "k"}}, "Code cannot be had from S3: "),
         ({"Code": {"ZipFile": b"no zip"}}, "zip"),
         ({"Mode": "stream", "Scale": {"Max": 2}}, "A stream engine has one instance for a stream"),

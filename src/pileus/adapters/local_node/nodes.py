@@ -332,10 +332,11 @@ class LocalNodes:
             raise RuntimeUnavailable(
                 f"sandbox tier {required.value} is required, {capabilities.tier.value} works: {why}"
             )
-        if spec.image is not None and capabilities.tier is not Tier.A:
+        what = "container images" if spec.image else "engines that speak HTTP" if spec.http else ""
+        if what and capabilities.tier is not Tier.A:
             why = "; ".join(capabilities.reasons)
             raise RuntimeUnavailable(
-                f"container images need namespaces (sandbox tier A), and tier "
+                f"{what} need namespaces (sandbox tier A), and tier "
                 f"{capabilities.tier.value} is what works here: {why}"
             )
         if self._trimmer is None:

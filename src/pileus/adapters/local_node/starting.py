@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from pileus.adapters.local_node.fork_server import ForkServer
 from pileus.adapters.local_node.node_interpreters import NodeJs
@@ -46,8 +46,9 @@ def image_message(spec: InstanceSpec, image: ImageRoot, folder: Path) -> dict[st
             "command": list(image.command),
             "working_dir": image.working_dir,
         },
+        "http": _http_message(spec),
         "runtime_api_port": 0,
-        "speaks_http": True,
+        "speaks_http": spec.http is None,
         "tmp_mb": spec.tmp_mb,
     }
 
@@ -93,6 +94,8 @@ def start_message(spec: InstanceSpec, server: ForkServer, tmp_dir: Path) -> dict
     command: list[str] = []
     if node is not None:
         command = _node_command(node, spec, runtime_dir)
+        if spec.http is not None:
+            command = [node.executable, f"{task_dir}/{spec.handler}"]
     elif is_custom:
         command = [_bootstrap(spec, task_dir, layers_dir)]
     return {
@@ -100,18 +103,24 @@ def start_message(spec: InstanceSpec, server: ForkServer, tmp_dir: Path) -> dict
         "command": command,
         "environment": environment,
         "handler": spec.handler,
+        "http": _http_message(spec),
         "image": None,
         "kind": spec.kind.value,
         "layers_dir": spec.layers_dir,
         "python_path": [*own_path, *interpreter.library_path],
         "runtime_api_port": 0,
         "runtime_dir": runtime_dir,
-        "speaks_http": is_custom,
+        "speaks_http": is_custom and spec.http is None,
         "late_shown": server.skeleton.late(spec.shown),
         "task_dir": task_dir,
         "tmp_dir": str(tmp_dir),
         "tmp_mb": spec.tmp_mb,
     }
+
+
+def _http_message(spec: InstanceSpec) -> dict[str, Any] | None:
+    """What the client of an engine that speaks HTTP must know."""
+    return None if spec.http is None else {**asdict(spec.http), "rings_fd": -1}
 
 
 def without_snapshot(spec: InstanceSpec) -> InstanceSpec:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+import simplejpeg
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.video.frame import VideoFrame
@@ -21,7 +22,7 @@ from pileus.media.stretches import Cutter
 from pileus.media.units import CutSettings
 from pileus.ports import intakes as messages
 from pileus.ports.intakes import Attach, Chunk
-from pileus.runtime.frame_ring import RGB24, S16LE, RingWriter
+from pileus.runtime.frame_ring import JPEG, RGB24, S16LE, RingWriter
 
 _DOZE_AFTER_MS = 10_000
 """So long after the last picture that moved only keyframes are of interest."""
@@ -29,6 +30,10 @@ _SOUND_MS = 200
 """Length of a piece of sound; pieces begin at multiples of it, so that a recording has the same ones."""
 _DRIFT_MS = 60
 """Sound that is further from its place than this has a hole or a jump before it."""
+_JPEG_QUALITIES = (85, 60, 30)
+"""Of pictures as files; a lower one where a picture of noise does not fit into its place."""
+_JPEG_BYTES_MIN = 4096
+"""Of a picture's place: the smallest pictures are smaller than their headers."""
 
 Room = Callable[[int], None]
 """Returns once the piece of a number may be written."""
@@ -131,10 +136,14 @@ class Pictures:
         self._passed_ms = pts_ms
         image = pixels_of(frame, self.wanted.width)
         height, width, _ = image.shape
-        ring = self._ring_for(image.nbytes)
+        kind, size_bytes, data = RGB24, image.nbytes, memoryview(image).cast("B")
+        if self.wanted.format == "jpeg":
+            kind, size_bytes = JPEG, max(_JPEG_BYTES_MIN, size_bytes // 2)
+            data = _jpeg(image, size_bytes)
+        ring = self._ring_for(size_bytes)
         self._number += 1
         self._room(self._number)
-        ring.write(self._number, pts_ms, (width, height, RGB24), memoryview(image).cast("B"))
+        ring.write(self._number, pts_ms, (width, height, kind), data)
         stop_ms = round(pts_ms + self._step_ms)
         yield Piece(self.wanted.id, ring.path, self._number, pts_ms, stop_ms)
 
@@ -263,6 +272,17 @@ class CutSound(SoundPieces):
                 yield self._written(each.start_ms, each.stop_ms, each.samples)
             else:
                 yield Lull(self.wanted.id, self._ring.path, each)
+
+
+def _jpeg(image: Any, bytes_max: int) -> memoryview:
+    """A picture as JPEG: a sample takes less than a byte, however little its neighbours resemble it."""
+    for quality in _JPEG_QUALITIES:
+        made = simplejpeg.encode_jpeg(
+            image, quality=quality, colorspace="RGB", colorsubsampling="420"
+        )
+        if len(made) <= bytes_max:
+            break
+    return memoryview(made)
 
 
 def pixels_of(frame: VideoFrame, width: int, **how: Any) -> Any:

@@ -37,10 +37,18 @@ def engine_input(given: Mapping[str, Any]) -> EngineInput:
         width=given.get("Width") or 0,
         gate="" if gate == "none" else gate,
         results=results,
+        format=_format(kind, given),
         pause_ms=cut.pause_ms if cut else 0,
         least_ms=cut.least_ms if cut else 0,
         most_ms=cut.most_ms if cut else 0,
     )
+
+
+def _format(kind: str, given: Mapping[str, Any]) -> str:
+    """``jpeg`` for pictures as files, else empty."""
+    if given.get("Format") and kind != "frames":
+        raise errors.invalid("Input.Format is for frames.")
+    return "jpeg" if given.get("Format") == "jpeg" else ""
 
 
 def _cut(kind: str, rate: float, given: Mapping[str, Any]) -> CutSettings | None:
@@ -87,6 +95,8 @@ def shown(kept: EngineInput) -> dict[str, Any]:
     }
     if kept.results:
         told["Results"] = kept.results
+    if kept.format:
+        told["Format"] = kept.format
     if kept.is_cut:
         told |= {"Cut": "silence", "PauseMs": kept.pause_ms}
         told |= {"MinMs": kept.least_ms, "MaxMs": kept.most_ms}

@@ -15,7 +15,10 @@ from pileus.compute.calls import Result, Target
 from pileus.compute.code_store import CodeStore
 from pileus.compute.engines.lane import Chunk
 from pileus.compute.errors import PackageError
+from pileus.compute.function_images import FunctionImages
 from pileus.compute.host_environment import HostEnvironment
+from pileus.compute.images.catalogue import space_of
+from pileus.compute.images.model import Image
 from pileus.compute.pools import Pools
 from pileus.compute.reports import EXIT_ERROR, OUT_OF_MEMORY, TIMED_OUT, error_type
 from pileus.compute.role_tokens import RoleTokens
@@ -25,6 +28,8 @@ from pileus.kernel.calls import Call, StreamCall
 from pileus.kernel.kernel import Kernel
 from pileus.ports.blobs import BlobNotFound, BlobsUnavailable
 from pileus.ports.nodes import (
+    HttpProgram,
+    ImageRoot,
     InstanceKind,
     InstanceSpec,
     LeaseLost,
@@ -38,6 +43,7 @@ from pileus.values.errors import PileusError, ServiceError
 _log = logging.getLogger("pileus.media")
 _SESSION = "MediaEngine"
 _INIT_S = 120.0
+_IMAGE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _INSTANCE_LOST = frozenset({EXIT_ERROR, OUT_OF_MEMORY, TIMED_OUT})
 REASON_MAX = 2000
 """Characters of a reason that are kept."""
@@ -151,7 +157,9 @@ class Engines:
     pools: Pools
     """Set by ``parts``: pools need :meth:`credentials`, and this needs pools."""
 
-    def __init__(self, kernel: Kernel, code: CodeStore, host: HostEnvironment) -> None:
+    def __init__(
+        self, kernel: Kernel, code: CodeStore, host: HostEnvironment, images: FunctionImages
+    ) -> None:
         self._kernel = kernel
         self._roles = Roles(kernel, "media")
         self.tokens = RoleTokens(self._roles)
@@ -160,6 +168,7 @@ class Engines:
         self._lasting: set[str] = set()
         """Specs of engines whose instances last as long as their stream."""
         self.code = code
+        self.images = images
 
     async def invoke(
         self, call: StreamCall, engine: Engine, rings_dir: str, event: dict[str, Any]
@@ -194,7 +203,12 @@ class Engines:
 
     async def _expect(self, call: StreamCall, engine: Engine, rings_dir: str) -> None:
         try:
-            await self.pools.prepare((await self._target(call, engine, rings_dir)).spec)
+            target = await self._target(call, engine, rings_dir)
+            if target.image is not None:
+                holder = f"{scope_of(call)}/{engine.name} soon"
+                await self.images.unpacked(target.image, holder)
+                self.images.release(holder)
+            await self.pools.prepare(target.spec)
         except _CANNOT as why:
             _log.info("engine %s is not ready for a piece yet: %s", engine.name, _reason(why))
 
@@ -202,22 +216,37 @@ class Engines:
         key = (scope_of(call), engine.name)
         target = self._targets.get(key)
         if target is None or target.revision != engine.revision:
+            image = self._image(engine)
+            if image is None:
+                spec = await self._spec(call, engine, rings_dir)
+            else:
+                spec = self._image_spec(call, engine, rings_dir, image)
             target = Target(
                 scope=key[0],
                 function=engine.name,
                 version="$LATEST",
                 revision=engine.revision,
-                spec=await self._spec(call, engine, rings_dir),
+                spec=spec,
                 role=engine.role,
+                image=image,
             )
             self._targets[key] = target
             if engine.mode == "stream":
                 self._lasting.add(target.spec.name)
         return target
 
-    async def _spec(self, call: StreamCall, engine: Engine, rings_dir: str) -> InstanceSpec:
-        folder = await self.code.folder([engine.blob])
-        environment = {
+    def _image(self, engine: Engine) -> Image | None:
+        """The image that an engine runs; None for one with a package. Raises BlobNotFound."""
+        kept = engine.image
+        if kept is None:
+            return None
+        image = self.images.pinned(space_of(kept.account, kept.region), kept.pin)
+        if image is None:
+            raise BlobNotFound(kept.uri)
+        return image
+
+    def _environment(self, call: StreamCall, engine: Engine) -> dict[str, str]:
+        told = {
             "AWS_DEFAULT_REGION": call.region,
             "AWS_ENDPOINT_URL": self._kernel.endpoint,
             "AWS_REGION": call.region,
@@ -226,21 +255,58 @@ class Engines:
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
             "ORT_DISABLE_TELEMETRY": "1",
+        }
+        if engine.http is not None:
+            told["PORT"] = str(engine.http.port)
+        return {
+            **told,
             **engine.environment,
             "AWS_LAMBDA_LOG_GROUP_NAME": log_group(engine.name),
         }
+
+    async def _spec(self, call: StreamCall, engine: Engine, rings_dir: str) -> InstanceSpec:
+        folder = await self.code.folder([engine.blob])
+        # Other languages have no use for the packages that Python engines see.
+        libraries = () if engine.http else self._host.folders
         return InstanceSpec(
             name=f"{scope_of(call)}/{engine.name}:engine",
-            runtime=self._host.runtime,
+            runtime=engine.runtime or self._host.runtime,
             handler=engine.handler,
             code_dir=str(folder),
-            shown=(*self._host.folders, rings_dir),
-            python_path=self._host.folders,
-            environment=environment,
+            shown=(*libraries, rings_dir),
+            python_path=libraries,
+            environment=self._environment(call, engine),
             memory_mb=engine.memory_mb,
             timeout_s=engine.timeout_s,
             init_timeout_s=_INIT_S,
             kind=InstanceKind.ENGINE,
+            http=_http_program(engine, rings_dir),
+        )
+
+    def _image_spec(
+        self, call: StreamCall, engine: Engine, rings_dir: str, image: Image
+    ) -> InstanceSpec:
+        own, told = image.config, engine.image
+        assert told is not None
+        root = ImageRoot(
+            entrypoint=tuple(told.entrypoint or own.entrypoint),
+            command=tuple(told.command or own.command),
+            working_dir=told.working_dir or own.working_dir,
+        )
+        pairs = (text.partition("=") for text in own.environment)
+        inside = {"PATH": _IMAGE_PATH, **{name: value for name, _, value in pairs}}
+        return InstanceSpec(
+            name=f"{scope_of(call)}/{engine.name}:engine",
+            runtime="provided",
+            handler="",
+            code_dir="",
+            environment={**inside, **self._environment(call, engine)},
+            memory_mb=engine.memory_mb,
+            timeout_s=engine.timeout_s,
+            init_timeout_s=_INIT_S,
+            kind=InstanceKind.ENGINE,
+            image=root,
+            http=_http_program(engine, rings_dir),
         )
 
     async def retire(self, call: StreamCall, name: str) -> None:
@@ -260,6 +326,13 @@ class Engines:
         if target.spec.name in self._lasting:
             return await self.tokens.variables(target.spec.name, target, _SESSION)
         return await self._roles.variables(target, _SESSION)
+
+
+def _http_program(engine: Engine, rings_dir: str) -> HttpProgram | None:
+    http = engine.http
+    if http is None:
+        return None
+    return HttpProgram(port=http.port, ready_s=http.ready_s, rings_dir=rings_dir)
 
 
 def scope_of(call: Call) -> str:

@@ -277,6 +277,7 @@ class SourceFeed:
                 rate=self._input.rate,
                 width=self._input.width,
                 gate=self._input.gate,
+                format=self._input.format,
                 slots=self._slots,
                 from_ms=self.feed.from_ms if stream == self.feed.taken.stream else -1,
                 pause_ms=self._input.pause_ms,

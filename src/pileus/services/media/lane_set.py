@@ -285,6 +285,7 @@ class LaneSet:
                     rate=pieces.rate,
                     width=pieces.width,
                     gate=pieces.gate,
+                    format=pieces.format,
                     slots=slots,
                     pause_ms=pieces.pause_ms,
                     least_ms=pieces.least_ms,

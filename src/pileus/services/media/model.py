@@ -89,6 +89,7 @@ class EngineInput(msgspec.Struct, frozen=True, kw_only=True):
         kind: ``frames``, ``audio``, ``segments``, ``records``, or ``results`` for what another engine says.
         results: that engine; with frames, what it said of each comes beside them.
         pause_ms, least_ms, most_ms: sound is cut at silences (``media/stretches.py``); 0: it is not.
+        format: ``jpeg`` for pictures as files, else empty.
     """
 
     kind: str
@@ -96,6 +97,7 @@ class EngineInput(msgspec.Struct, frozen=True, kw_only=True):
     width: int = 0
     gate: str = ""
     results: str = ""
+    format: str = ""
     pause_ms: int = 0
     least_ms: int = 0
     most_ms: int = 0
@@ -116,10 +118,47 @@ class EngineInput(msgspec.Struct, frozen=True, kw_only=True):
         return 1000 / self.rate if self.kind == "frames" else SOUND_MS
 
 
+class EngineImage(msgspec.Struct, frozen=True, kw_only=True):
+    """A container image that is an engine's code.
+
+    Attributes:
+        uri: as given; ``resolved``: the same by digest.
+        account, region: of the registry that keeps it for this engine, under ``pin``.
+        entrypoint, command, working_dir: in the place of the image's own, where given.
+    """
+
+    uri: str
+    resolved: str
+    account: str
+    region: str
+    pin: str
+    entrypoint: list[str] = []
+    command: list[str] = []
+    working_dir: str = ""
+
+
+class Pin(msgspec.Struct, frozen=True):
+    """Where an image is kept for an engine, or was to be."""
+
+    account: str
+    region: str
+
+
+class EngineHttp(msgspec.Struct, frozen=True, kw_only=True):
+    """How a program that speaks HTTP is reached, and how long it may take until it is ready."""
+
+    port: int = 8080
+    ready_s: int = 60
+
+
 class Engine(msgspec.Struct, kw_only=True):
     """Code that looks at pieces of a source.
 
     Attributes:
+        runtime: of a program that speaks HTTP (``nodejs…``, ``provided…``); empty for the platform's Python
+            and for images.
+        image: in the place of a package, whose ``blob`` is then empty.
+        http: set for programs that speak HTTP: those of images and of other runtimes than Python.
         dead_letter: ARN of the queue that gets what it failed on; empty for none.
     """
 
@@ -146,6 +185,9 @@ class Engine(msgspec.Struct, kw_only=True):
     dead_letter: str = ""
     rewind_ms: int = 0
     revision: str = ""
+    runtime: str = ""
+    image: EngineImage | None = None
+    http: EngineHttp | None = None
 
 
 class Deliver(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from pileus.compute.code_store import CodeStore
+from pileus.compute.function_images import FunctionImages
 from pileus.compute.host_environment import HostEnvironment
 from pileus.compute.log_shipping import LogShipper
 from pileus.compute.pools import Pools, PoolServices, PoolSettings
@@ -48,7 +49,8 @@ def add_media_parts(
     Call it before the kernel starts, and ``engines.pools.close()`` before the nodes close.
     """
     code = CodeStore(kernel.blobs, settings.code_dir, settings.boot_id)
-    engines = Engines(kernel, code, HostEnvironment.own())
+    images = FunctionImages(kernel)
+    engines = Engines(kernel, code, HostEnvironment.own(), images)
     services = PoolServices(
         nodes=nodes,
         clock=kernel.clock,
@@ -56,6 +58,7 @@ def add_media_parts(
         credentials=engines.credentials,
         write_log=kernel.part(LogShipper).write,
         meter=meter_of(kernel, "media"),
+        layers=images,
     )
     limits = ScalingLimits(account_concurrency=_UNBOUNDED, burst_starts=_UNBOUNDED)
     engines.pools = Pools(services, PoolSettings(idle_s=settings.idle_s, limits=limits))

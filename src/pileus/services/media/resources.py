@@ -35,8 +35,9 @@ _SOURCE = frozenset(
      "Options", "Paced", "Pull", "Push", "Records", "Segment"}
 )  # fmt: skip
 _ENGINE = frozenset(
-    {"Batch", "Code", "CodeUri", "DeadLetter", "Environment", "Gate", "Handler", "Input", "MaxAttempts",
-     "MemorySize", "Mode", "Name", "Rewind", "Role", "Scale", "Timeout", "WhenBehind"}
+    {"Batch", "Code", "CodeUri", "DeadLetter", "Environment", "Gate", "Handler", "Http", "ImageConfig",
+     "ImageUri", "Input", "MaxAttempts", "MemorySize", "Mode", "Name", "PackageType", "Rewind", "Role",
+     "Runtime", "Scale", "Timeout", "WhenBehind"}
 )  # fmt: skip
 _PIPELINE = frozenset({"Deliver", "Engines", "From", "Name", "Source"})
 _DELIVER = frozenset({"Bus", "Stream", "SkipEmpty"})
@@ -49,7 +50,7 @@ _RECORDS = frozenset(
 _DEFAULTS = {"Format": "auto", "TimeField": "", "EverySeconds": 0.0, "SilenceSeconds": 60.0}
 """What an update goes back to where it names them no more."""
 _MEMBERS = {
-    "Frames": frozenset({"Rate", "Width"}),
+    "Frames": frozenset({"Rate", "Width", "Format"}),
     "Audio": frozenset({"Rate", "Cut", "Pause", "Min", "Max"}),
     "Segments": frozenset[str](),
     "Records": frozenset[str](),
@@ -199,6 +200,8 @@ def _input(given: Mapping[str, Any]) -> dict[str, Any]:
         told["Rate"] = _rate(wanted["Rate"])
     if "Width" in wanted:
         told["Width"] = _number(wanted, "Width", 0, f"Input.{kind}.")
+    if "Format" in wanted:
+        told["Format"] = str(wanted["Format"])
     if "Cut" in wanted:
         told["Cut"] = str(wanted["Cut"])
     for name in ("Pause", "Min", "Max"):
@@ -221,7 +224,7 @@ def _engine(request: ResourceRequest) -> dict[str, Any]:
     scale = _section(given, "Scale", frozenset({"Min", "Max", "TargetLag", "Idle"}))
     environment = _section(given, "Environment", frozenset({"Variables"})).get("Variables") or {}
     wanted: dict[str, Any] = {
-        "Handler": require(request, "Handler"),
+        **_program(request),
         "Input": _input(given),
         "Batch": {
             "Size": _number(batch, "Size", 1, "Batch."),
@@ -254,9 +257,42 @@ def _when_behind(given: Mapping[str, Any]) -> str:
     return "never" if given.get("Mode") == "stream" or is_whole else "newest"
 
 
+def _program(request: ResourceRequest) -> dict[str, Any]:
+    """What runs the engine: ``Handler`` in Python; ``Runtime`` or an image for programs that speak HTTP."""
+    given = request.properties
+    told: dict[str, Any] = {}
+    for name in ("Handler", "Runtime"):
+        if given.get(name):
+            told[name] = str(given[name])
+    is_image = bool(_image_of(given))
+    if given.get("PackageType") not in (None, "Image" if is_image else "Zip"):
+        raise errors.invalid("PackageType is Image for engines with ImageUri, and Zip for others.")
+    if not is_image and not str(given.get("Runtime", "")).startswith("provided"):
+        told["Handler"] = require(request, "Handler")
+    http = _section(given, "Http", frozenset({"Port", "ReadySeconds"}))
+    if http:
+        told["Http"] = {name: _number(http, name, 0, "Http.") for name in http}
+    parts = frozenset({"EntryPoint", "Command", "WorkingDirectory"})
+    if config := _section(given, "ImageConfig", parts):
+        told["ImageConfig"] = dict(config)
+    return told
+
+
+def _image_of(given: Mapping[str, Any]) -> str:
+    """The name of the image that is the engine's code, or an empty string."""
+    code = given.get("Code")
+    inside = code.get("ImageUri") if isinstance(code, Mapping) else None
+    return str(given.get("ImageUri") or inside or "")
+
+
 def _code(given: Mapping[str, Any]) -> dict[str, Any]:
-    """``Code: {S3Bucket, S3Key}`` or ``{ZipFile}`` (Python, as ``index.py``), or ``CodeUri: s3://bucket/key``."""
+    """``Code: {S3Bucket, S3Key}`` or ``{ZipFile}`` (Python, as ``index.py``), or ``CodeUri: s3://bucket/key``; of
+    images ``Code: {ImageUri}`` or ``ImageUri``."""
     uri, code = given.get("CodeUri"), given.get("Code")
+    if image := _image_of(given):
+        if uri or code not in (None, {"ImageUri": image}):
+            raise errors.invalid("An engine has either ImageUri or Code or CodeUri.")
+        return {"ImageUri": image}
     if uri and code:
         raise errors.invalid("An engine has either Code or CodeUri.")
     if isinstance(code, Mapping):

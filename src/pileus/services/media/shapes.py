@@ -134,7 +134,25 @@ def engine(call: Call, record: Engine) -> dict[str, Any]:
         "DeadLetter": record.dead_letter,
         "RewindMs": record.rewind_ms,
         "CreatedAt": utc(record.created_ms),
+        **_program(record),
     }
+
+
+def _program(record: Engine) -> dict[str, Any]:
+    """What runs it, where that is not Python here."""
+    shown: dict[str, Any] = {"PackageType": "Image" if record.image else "Zip"}
+    if record.runtime:
+        shown["Runtime"] = record.runtime
+    if (http := record.http) is not None:
+        shown["Http"] = {"Port": http.port, "ReadySeconds": http.ready_s}
+    if (image := record.image) is not None:
+        shown |= {"ImageUri": image.uri, "ResolvedImageUri": image.resolved}
+        shown["ImageConfig"] = {
+            "EntryPoint": image.entrypoint,
+            "Command": image.command,
+            "WorkingDirectory": image.working_dir,
+        }
+    return shown
 
 
 def pipeline(call: Call, record: Pipeline) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 ``source, name``               Source
 ``engine, name``               Engine
 ``pipeline, name``             Pipeline
+``pin, name``                  Pin: an image that is kept, or was to be
 ``segment, source, captured_ms``  Segment; the results of engines, and records, are in the Log
 """
 
@@ -15,7 +16,7 @@ from pileus.kernel.calls import Call
 from pileus.kernel.records import RecordCodec
 from pileus.services.media import errors
 from pileus.services.media.limits import LIMITS
-from pileus.services.media.model import Engine, Pipeline, Segment, Source
+from pileus.services.media.model import Engine, Pin, Pipeline, Segment, Source
 from pileus.values.page_tokens import page_token, parse_page_token
 
 CODECS: Mapping[str, RecordCodec[Any]] = {
@@ -26,6 +27,7 @@ CODECS: Mapping[str, RecordCodec[Any]] = {
 SEGMENTS = RecordCodec(Segment)
 RECORDS = "~records"
 """In an engine's place in the names of topics: the source's own records. No engine is called so."""
+PINS = RecordCodec(Pin)
 _MOST = {
     "source": LIMITS.sources_max,
     "engine": LIMITS.engines_max,

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pileus.compute.errors import PackageError
+import msgspec
+
 from pileus.kernel.calls import ReadCall, StreamCall, WriteCall
 from pileus.kernel.operations import Reply, read, stream
-from pileus.services.media import chains, errors, shapes, store
+from pileus.services.media import chains, engine_code, errors, shapes, store
+from pileus.services.media.engine_code import Code
 from pileus.services.media.engine_inputs import engine_input
-from pileus.services.media.engines import Engines, code_prefix
-from pileus.services.media.limits import LIMITS
-from pileus.services.media.model import Engine
+from pileus.services.media.engines import Engines
+from pileus.services.media.model import Engine, EngineHttp, EngineImage
 from pileus.services.media.streams import Streams
 from pileus.values.arns import Arn, is_arn
-from pileus.values.body import Body, BytesBody
-from pileus.values.errors import ServiceError
-
-Code = tuple[str, str, int]
-"""Blob, SHA-256 in Base64, bytes."""
+from pileus.values.body import Body
 
 
 @stream
@@ -28,21 +25,22 @@ async def create_engine(call: StreamCall, request: Mapping[str, Any], body: Body
     if call.remembered() is not None:
         return Reply({"Engine": _shown(call, request["Name"])})
     call.read(lambda view: store.check_new(view.state, "engine", request["Name"]))
-    code = await _store_code(call, request["Code"])
+    code = await engine_code.kept(call, request["Code"])
 
     def step(write: WriteCall) -> bool:
         store.check_new(write.state, "engine", request["Name"])
         engine = Engine(
             name=request["Name"],
             mode=request["Mode"],
-            handler=request["Handler"],
-            blob=code[0],
-            sha256=code[1],
-            size_bytes=code[2],
+            handler="",
+            blob="",
+            sha256="",
+            size_bytes=0,
             created_ms=write.now_ms,
             input=engine_input(request["Input"]),
             when_behind="newest",
         )
+        code.give(engine)
         _apply(write, engine, request, is_new=True)
         store.put(write.state, "engine", engine)
         return True  # remembered: what is written once is told from what was not written
@@ -55,14 +53,15 @@ async def create_engine(call: StreamCall, request: Mapping[str, Any], body: Body
 async def update_engine(call: StreamCall, request: Mapping[str, Any], body: Body | None) -> Reply:
     """Change an engine; its lanes go on with the new one."""
     call.read(lambda view: store.named(view.state, "engine", request["Name"]))
-    code = await _store_code(call, request["Code"]) if request.get("Code") else None
+    code: Code | None = None
+    if request.get("Code"):
+        code = await engine_code.kept(call, request["Code"])
 
-    def step(write: WriteCall) -> str:
+    def step(write: WriteCall) -> dict[str, Any]:
         engine: Engine = store.named(write.state, "engine", request["Name"])
-        replaced = engine.blob if code is not None else ""
+        replaced = {} if code is None else _named_code(engine)
         if code is not None:
-            engine.blob, engine.sha256, engine.size_bytes = code
-        engine.handler = request.get("Handler", engine.handler)
+            code.give(engine)
         if "Input" in request:
             engine.input = engine_input(request["Input"])
         _apply(write, engine, request)
@@ -72,8 +71,7 @@ async def update_engine(call: StreamCall, request: Mapping[str, Any], body: Body
 
     replaced = await call.write(step, once=True)
     await call.part(Streams).engine_changed(call, request["Name"])
-    if replaced:
-        await call.blobs.delete(replaced)
+    await _let_go(call, replaced)
     return Reply({"Engine": _shown(call, request["Name"])})
 
 
@@ -82,17 +80,17 @@ async def delete_engine(call: StreamCall, request: Mapping[str, Any], body: Body
     """Forget an engine that no pipeline has."""
     name = request["Name"]
 
-    def step(write: WriteCall) -> str:
-        engine = store.named(write.state, "engine", name)
+    def step(write: WriteCall) -> dict[str, Any]:
+        engine: Engine = store.named(write.state, "engine", name)
         for pipeline in store.every(write.state, "pipeline"):
             if name in pipeline.engines:
                 raise errors.in_use("engine", name, pipeline.name)
         write.state.delete(("engine", name))
-        return str(engine.blob)
+        return _named_code(engine)
 
-    blob = await call.write(step, once=True)
+    named = await call.write(step, once=True)
     await call.part(Engines).retire(call, name)
-    await call.blobs.delete(blob)
+    await _let_go(call, named)
     return Reply({})
 
 
@@ -110,9 +108,22 @@ def list_engines(call: ReadCall, request: Mapping[str, Any]) -> dict[str, Any]:
     return output | ({"NextToken": token} if token else {})
 
 
+def _named_code(engine: Engine) -> dict[str, Any]:
+    """What an engine names, as a write may remember it."""
+    image = engine.image
+    return {"blob": engine.blob, "image": image and msgspec.structs.asdict(image)}
+
+
+async def _let_go(call: StreamCall, named: Mapping[str, Any]) -> None:
+    if named:
+        image = named["image"]
+        await engine_code.let_go(call, named["blob"], image and EngineImage(**image))
+
+
 def _apply(
     write: WriteCall, engine: Engine, request: Mapping[str, Any], *, is_new: bool = False
 ) -> None:
+    _apply_program(engine, request)
     engine.role = request.get("Role", engine.role)
     engine.memory_mb = request.get("MemoryMB", engine.memory_mb)
     engine.timeout_s = request.get("TimeoutSeconds", engine.timeout_s)
@@ -134,9 +145,59 @@ def _apply(
         engine.dead_letter = _dead_letter(request["DeadLetter"])
     engine.rewind_ms = request.get("RewindMs", engine.rewind_ms)
     _check_mode(engine)
+    _check_program(engine)
     if engine.scale_min > engine.scale_max or not engine.scale_max:
         raise errors.invalid("Scale.Max is at least 1 and not below Scale.Min.")
     engine.revision = write.new_id()
+
+
+def _apply_program(engine: Engine, request: Mapping[str, Any]) -> None:
+    """What runs the engine: Python here, or a program that speaks HTTP."""
+    has_image = engine.image is not None
+    engine.runtime = request.get("Runtime", "" if has_image else engine.runtime)
+    engine.handler = request.get("Handler", "" if has_image else engine.handler)
+    if engine.image is None and not engine.runtime:
+        if request.get("Http"):
+            raise errors.invalid(
+                "Http is for engines that speak it: those with Code.ImageUri, or a Runtime of nodejs or "
+                "provided."
+            )
+        engine.http = None
+    else:
+        http, given = engine.http or EngineHttp(), request.get("Http") or {}
+        engine.http = EngineHttp(
+            port=given.get("Port", http.port), ready_s=given.get("ReadySeconds", http.ready_s)
+        )
+        is_chosen = "Format" in (request.get("Input") or {"Format": ""})
+        if engine.input.kind == "frames" and not is_chosen:
+            engine.input = msgspec.structs.replace(engine.input, format="jpeg")
+    if (config := request.get("ImageConfig")) and engine.image is None:
+        raise errors.invalid("ImageConfig is for engines with Code.ImageUri.")
+    if config is not None and engine.image is not None:
+        engine.image = msgspec.structs.replace(
+            engine.image,
+            entrypoint=list(config.get("EntryPoint") or ()),
+            command=list(config.get("Command") or ()),
+            working_dir=config.get("WorkingDirectory") or "",
+        )
+
+
+def _check_program(engine: Engine) -> None:
+    """Raise ValidationException for what does not go together."""
+    if engine.image is not None and (engine.runtime or engine.handler):
+        raise errors.invalid("An engine with Code.ImageUri has neither Runtime nor Handler.")
+    needs_handler = engine.http is None or engine.runtime.startswith("nodejs")
+    if engine.image is None and needs_handler and not engine.handler:
+        raise errors.invalid("Handler is what an engine in Python or Node.js needs.")
+    if engine.http is not None and engine.mode == "stream":
+        raise errors.invalid(
+            "Engines that speak HTTP are object engines: a request has one piece. Stream engines are written in "
+            "Python."
+        )
+    if engine.http is None and engine.input.format:
+        raise errors.invalid(
+            "Input.Format jpeg is for engines that speak HTTP; engines in Python get arrays."
+        )
 
 
 def _dead_letter(given: str) -> str:
@@ -164,34 +225,6 @@ def _check_mode(engine: Engine) -> None:
         )
     if engine.mode != "stream" and engine.rewind_ms:
         raise errors.invalid("Rewind is for stream engines; others get each piece for itself.")
-
-
-async def _store_code(call: StreamCall, given: Mapping[str, Any]) -> Code:
-    """Keep a package in Blobs, checked; raises ValidationException."""
-    body = await _package(call, given)
-    blob = code_prefix(call) + call.random_bytes(16).hex()
-    try:
-        kept = await call.part(Engines).code.keep(blob, body)
-    except PackageError as problem:
-        raise errors.invalid(str(problem)) from None
-    return blob, kept.sha256, kept.size_bytes
-
-
-async def _package(call: StreamCall, given: Mapping[str, Any]) -> Body:
-    if given.get("ZipFile") is not None:
-        if len(given["ZipFile"]) > LIMITS.code_bytes_max:
-            raise errors.invalid("Code.ZipFile is larger than 50 MiB; put it into a bucket.")
-        return BytesBody(given["ZipFile"])
-    if not (given.get("S3Bucket") and given.get("S3Key")):
-        raise errors.invalid("Code has neither ZipFile nor S3Bucket and S3Key.")
-    wanted = {"Bucket": given["S3Bucket"], "Key": given["S3Key"]}
-    if given.get("S3ObjectVersion"):
-        wanted["VersionId"] = given["S3ObjectVersion"]
-    try:
-        reply = await call.invoke("s3", "GetObject", wanted)
-    except ServiceError as problem:
-        raise errors.invalid(f"Code cannot be had from S3: {problem}") from None
-    return reply.body or BytesBody(b"")
 
 
 def _shown(call: StreamCall, name: str) -> dict[str, Any]:
