@@ -86,6 +86,7 @@ ROOM = Room(
         "lambda",
         "kinesis",
         "dynamodbstreams",
+        "media",
         "secretsmanager",
     ),
     resource_types=(

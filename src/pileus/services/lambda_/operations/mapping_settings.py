@@ -16,6 +16,7 @@ from pileus.services.lambda_.model import Mapping
 from pileus.services.lambda_.names import function_name
 from pileus.services.lambda_.operations import kafka_settings
 from pileus.services.lambda_.queue_source import is_queue, queue_url
+from pileus.services.lambda_.streams import media_results
 from pileus.services.lambda_.streams.model import AT_TIMESTAMP
 from pileus.services.lambda_.streams.reading import stream_arn
 from pileus.values.arns import Arn, is_arn
@@ -26,7 +27,7 @@ _FIFO_BATCH_MAX = 10
 _BATCH_WITHOUT_WINDOW_MAX = 10
 _FILTERS_MAX = 10
 _AGE_MIN_S = 60
-_BATCH_DEFAULTS = {"sqs": 10, "kinesis": 100, "dynamodb": 100}
+_BATCH_DEFAULTS = {"sqs": 10, "kinesis": 100, "dynamodb": 100, "media": 100}
 _OF_STREAMS = (
     "BisectBatchOnFunctionError", "DestinationConfig", "MaximumRecordAgeInSeconds",
     "MaximumRetryAttempts", "ParallelizationFactor", "StartingPosition",
@@ -76,9 +77,21 @@ def _known_service(source: str) -> str:
             "Pileus has no Amazon MSK clusters. A Kafka cluster of your own is an event source with "
             "SelfManagedEventSource."
         )
+    if service == "media":
+        _check_results(source)
     if service not in _BATCH_DEFAULTS:
         raise errors.invalid(f"Pileus does not poll {service} event sources yet.")
     return service
+
+
+def _check_results(source: str) -> None:
+    try:
+        media_results.lane_of(source)
+    except media_results.NotResults:
+        raise errors.invalid(
+            "An event source of media is what an engine says of a source: "
+            "arn:aws:media:<region>:<account>:source/<source>/results/<engine>."
+        ) from None
 
 
 def _begin(call: Call, mapping: Mapping, request: Dictionary[str, Any]) -> None:
@@ -217,6 +230,10 @@ async def check_source(call: StreamCall, mapping: Mapping) -> None:
     service = Arn.parse(mapping.source).service
     if service == "sqs":
         await _check_queue(call, mapping.source, timeout)
+        return
+    if service == "media":
+        if not await media_results.check(call, mapping.source):
+            raise errors.invalid(f"Stream not found: {mapping.source}")
         return
     if service == "dynamodb":
         asked = "dynamodbstreams", "DescribeStream", {"StreamArn": mapping.source}

@@ -18,6 +18,7 @@ from pileus.services.lambda_ import store as mappings
 from pileus.services.lambda_.model import Mapping
 from pileus.services.lambda_.streams import store
 from pileus.services.lambda_.streams.attempts import Runner, note_result, target
+from pileus.services.lambda_.streams.media_results import MediaResults
 from pileus.services.lambda_.streams.model import (
     AT_TIMESTAMP,
     LATEST,
@@ -25,7 +26,7 @@ from pileus.services.lambda_.streams.model import (
     Progress,
     Shard,
 )
-from pileus.services.lambda_.streams.reading import Source, source_of
+from pileus.services.lambda_.streams.reading import DataStream, Source, TableStream
 from pileus.services.lambda_.streams.shard_reading import ShardReader
 from pileus.services.lambda_.streams.under_way import UnderWay
 from pileus.values.arns import Arn
@@ -33,7 +34,7 @@ from pileus.values.errors import ServiceError
 
 _log = logging.getLogger("pileus.sources")
 _IDLE_S = 60.0
-SERVICES = ("kinesis", "dynamodb")
+SERVICES = ("kinesis", "dynamodb", "media")
 T = TypeVar("T")
 
 
@@ -142,6 +143,15 @@ class StreamSources:
 
 def _is_over(known: dict[str, Progress], shard: str) -> bool:
     return shard not in known or known[shard].is_done
+
+
+def source_of(call: StreamCall, mapping: Mapping) -> Source:
+    """The stream that a mapping reads."""
+    service = Arn.parse(mapping.source).service
+    if service == "media":
+        return MediaResults(call, mapping.source)
+    kind = DataStream if service == "kinesis" else TableStream
+    return kind(call, mapping.source)
 
 
 def is_stream(source: str) -> bool:

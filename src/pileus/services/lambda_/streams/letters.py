@@ -19,6 +19,12 @@ from pileus.services.lambda_.streams.model import Letter
 from pileus.values.arns import Arn
 from pileus.values.times import iso8601, utc
 
+_INFO = {
+    "kinesis": "KinesisBatchInfo",
+    "dynamodb": "DDBStreamBatchInfo",
+    "media": "MediaBatchInfo",
+}
+
 
 def tell(call: WriteCall, mapping: Mapping, shard: str, letter: Letter, role: str) -> None:
     """Emit the record of a batch that failed to the mapping's destination, where it has one."""
@@ -81,11 +87,10 @@ def beginning(call: WriteCall, mapping: Mapping, letter: Letter) -> dict[str, An
 
 def _document(call: WriteCall, mapping: Mapping, shard: str, letter: Letter) -> dict[str, Any]:
     document = beginning(call, mapping, letter)
-    is_kinesis = Arn.parse(mapping.source).service == "kinesis"
     records = letter.records
     document["version"] = "1.0"
     document["timestamp"] = iso8601(call.now_ms)
-    document["KinesisBatchInfo" if is_kinesis else "DDBStreamBatchInfo"] = {
+    document[_INFO[Arn.parse(mapping.source).service]] = {
         "shardId": shard,
         "startSequenceNumber": records[0].sequence,
         "endSequenceNumber": records[-1].sequence,

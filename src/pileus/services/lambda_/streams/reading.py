@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import msgspec
 
 from pileus.kernel.calls import StreamCall
-from pileus.services.lambda_.model import Mapping
 from pileus.services.lambda_.streams.model import (
     AT_TIMESTAMP,
     LATEST,
@@ -58,13 +57,6 @@ class Source(Protocol):
     async def retention_ms(self) -> int:
         """How long records stay."""
         ...
-
-
-def source_of(call: StreamCall, mapping: Mapping) -> Source:
-    """The stream that a mapping reads."""
-    if Arn.parse(mapping.source).service == "kinesis":
-        return DataStream(call, mapping.source)
-    return TableStream(call, mapping.source)
 
 
 def stream_arn(source: str) -> str:
