@@ -96,8 +96,18 @@ def _row(engine: dict[str, Any]) -> dict[str, Any]:
         "instances": f"{scale['Min']} to {scale['Max']}",
         "behind": engine["WhenBehind"],
         "memory_mb": engine["MemoryMB"],
-        "handler": engine["Handler"],
+        **_program(engine),
     }
+
+
+def _program(engine: dict[str, Any]) -> dict[str, Any]:
+    """What runs it."""
+    if image := engine.get("ImageUri"):
+        return {"image": image, "http": f"port {engine['Http']['Port']}"}
+    if runtime := engine.get("Runtime"):
+        told = {"runtime": runtime, "http": f"port {engine['Http']['Port']}"}
+        return told | ({"handler": engine["Handler"]} if engine.get("Handler") else {})
+    return {"handler": engine["Handler"]}
 
 
 def _input(given: dict[str, Any]) -> str:
@@ -112,4 +122,5 @@ def _input(given: dict[str, Any]) -> str:
         return f"results of {given['Results']}"
     size = f", {given['Width']} wide" if given.get("Width") else ""
     gate = f", on {given['Gate']}" if given.get("Gate", "none") != "none" else ""
-    return f"{given['Rate']:g} pictures/s{size}{gate}"
+    form = ", as JPEG" if given.get("Format") == "jpeg" else ""
+    return f"{given['Rate']:g} pictures/s{size}{form}{gate}"

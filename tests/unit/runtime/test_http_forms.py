@@ -50,6 +50,11 @@ def test_sound_is_a_file_that_others_can_read() -> None:
         assert file.readframes(9) == b"\x01\x00\x02\x00"
 
 
+def test_a_segment_is_its_file() -> None:
+    told = read(http_forms.form_of("s", CHUNK, None, b"\x1aE\xdf\xa3"))
+    assert (told["chunkMimeType"], told["chunk"]) == (b"video/x-matroska", b"\x1aE\xdf\xa3")
+
+
 def test_data_is_json() -> None:
     told = read(http_forms.form_of("s", CHUNK | {"record": {"a": 1}}, None))
     assert (told["chunkMimeType"], json.loads(told["chunk"])) == (b"application/json", {"a": 1})

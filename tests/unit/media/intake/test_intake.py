@@ -13,9 +13,11 @@ from typing import Any
 import av
 import numpy
 import pytest
+import simplejpeg
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
+from pileus.media.intake.inputs import _jpeg
 from pileus.media.intake.intake import Intake
 from pileus.media.intake.location import locate, redacted
 from pileus.media.intake.packets import Connection
@@ -23,7 +25,7 @@ from pileus.media.intake.recorder import Recorder
 from pileus.media.units import SourceCounts, SourceError
 from pileus.media.upload import Patience
 from pileus.ports import intakes as messages
-from pileus.runtime.frame_ring import RingReader
+from pileus.runtime.frame_ring import JPEG, RingReader
 
 from ..videos import every, picture, write_video
 
@@ -200,6 +202,24 @@ def test_pictures_of_any_width_come_whole(desk: Desk, tmp_path: Path, width: int
     assert slot is not None and slot.width == width
     image = numpy.frombuffer(slot.data, numpy.uint8).reshape(slot.height, width, 3)
     assert abs(image.astype(int) - 16).max() < 12
+
+
+def test_pictures_as_files(desk: Desk, tmp_path: Path) -> None:
+    write_video(tmp_path / "v.mkv", every(40, 2))
+    wanted = messages.Attach(id="p", kind="frames", rate=25, width=32, format="jpeg")
+    desk.run(f"file:{tmp_path}/v.mkv", wanted)
+    (first, _) = desk.of(messages.Chunk)
+    slot = RingReader(first.ring).look(first.number)
+    assert slot is not None and (slot.kind, slot.width) == (JPEG, 32)
+    image = simplejpeg.decode_jpeg(bytes(slot.data))
+    assert image.shape == (slot.height, 32, 3)
+    assert abs(image.astype(int) - 16).max() < 12
+
+
+def test_a_picture_of_noise_fits_into_its_place() -> None:
+    noise = numpy.random.default_rng(1).integers(0, 255, (64, 64, 3), numpy.uint8)
+    assert len(_jpeg(noise, noise.nbytes // 2)) <= noise.nbytes // 2
+    assert len(_jpeg(noise, 3000)) < len(_jpeg(noise, 4000))
 
 
 def test_sound_that_runs_ahead_makes_no_segments_overlap(tmp_path: Path) -> None:
