@@ -5,7 +5,6 @@ Source: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-hand
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from pileus.languages.asl.errors import (
@@ -162,17 +161,8 @@ def _parent_of(turn: Turn, branch: Branch, failure: StateFailure) -> Branch | No
     if turn.state_of(branch).type == "Task":
         turn.emit_aside(parent, "TaskStateAborted")
     _drop(turn, branch)
-    for sibling in [each for each in turn.state.branches.values() if each.parent == parent.id]:
-        if sibling.index >= 0:
-            turn.emit_aside(
-                parent, "MapIterationAborted", {"name": parent.state, "index": sibling.index}
-            )
-        for each in [*_below(turn, sibling), sibling]:
-            kind = turn.state_of(each).type
-            if kind in _WITH_ABORT and each.entered_id:
-                turn.emit_aside(parent, f"{kind}StateAborted")
-            turn.release(each)
-            _drop(turn, each)
+    for sibling in _children(turn, parent):
+        _abort(turn, parent, sibling)
     parent.previous = at
     parent.join = None
     ready = turn.state.ready
@@ -184,10 +174,22 @@ def _drop(turn: Turn, branch: Branch) -> None:
     turn.state.branches.pop(branch.id, None)
 
 
-def _below(turn: Turn, branch: Branch) -> Iterator[Branch]:
-    for child in [each for each in turn.state.branches.values() if each.parent == branch.id]:
-        yield from _below(turn, child)
-        yield child
+def _children(turn: Turn, branch: Branch) -> list[Branch]:
+    return [each for each in turn.state.branches.values() if each.parent == branch.id]
+
+
+def _abort(turn: Turn, parent: Branch, branch: Branch) -> None:
+    """End a branch and all below it; the events follow the one that ``parent`` stands at."""
+    if branch.index >= 0:
+        name = turn.state.branches[branch.parent].state
+        turn.emit_aside(parent, "MapIterationAborted", {"name": name, "index": branch.index})
+    for child in _children(turn, branch):
+        _abort(turn, parent, child)
+    kind = turn.state_of(branch).type
+    if kind in _WITH_ABORT and branch.entered_id:
+        turn.emit_aside(parent, f"{kind}StateAborted")
+    turn.release(branch)
+    _drop(turn, branch)
 
 
 def end_failed(turn: Turn, branch: Branch, failure: StateFailure) -> None:

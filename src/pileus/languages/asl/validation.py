@@ -202,7 +202,8 @@ def _own_assigned(state: Mapping[str, Any]) -> Iterator[str]:
     lists = [
         each
         for field in ("Choices", "Catch")
-        for each in state.get(field, ())
+        if isinstance(state.get(field), list)
+        for each in state[field]
         if isinstance(each, dict)
     ]
     for given in (state, *lists):
