@@ -23,6 +23,7 @@ _COMMANDS = {
     "source": ("pileus.cli.source", "Live media sources: add, list, show, remove."),
     "engine": ("pileus.cli.engine", "Engines on live media: list, show."),
     "pipeline": ("pileus.cli.pipeline", "Engines on sources: list, show, results."),
+    "sfn": ("pileus.cli.sfn", "State machines: validate, graph, test."),
     "image": ("pileus.cli.image", "Container images: import, build, list, export, prune."),
     "env": ("pileus.cli.env", "Environments (stages), each an account of its own."),
     "config": ("pileus.cli.config", "Settings as they are in force."),

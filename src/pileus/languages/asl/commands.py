@@ -50,26 +50,32 @@ class CancelWake(msgspec.Struct, frozen=True, tag=True):
 
 
 class StartMapRun(msgspec.Struct, frozen=True, tag=True):
-    """Begin the child executions of a distributed Map.
+    """Begin the child executions of a distributed Map; ``Run.child_inputs`` makes their inputs.
 
     Attributes:
         map_id: the number of the MapStateStarted event.
         state: the Map's name.
-        block: the processor's number in the program.
-        items: the array, None where an ItemReader is to be asked.
-        config: the fields of the definition that only a distributed Map has, evaluated as far as
-            they are constant.
+        block: the processor's number in the program, which the children begin with.
+        execution_type: of the children.
         concurrency: children at a time, 0 for as many as allowed.
-        input: the state's input, for ItemSelector.
+        items: the array, None where ``reader`` is to be asked.
+        reader, writer: ``ItemReader`` and ``ResultWriter``, their arguments filled in.
+        items_max: how many items are read at most, None for all.
+        tolerated_count, tolerated_percentage: how many children may fail; None for none.
     """
 
     map_id: int
     state: str
     block: int
-    items: list[Any] | None
-    config: dict[str, Any]
-    concurrency: int
-    input: Any
+    execution_type: str
+    concurrency: int = 0
+    items: list[Any] | None = None
+    reader: dict[str, Any] | None = None
+    items_max: int | None = None
+    writer: dict[str, Any] | None = None
+    tolerated_count: int | None = None
+    tolerated_percentage: float | None = None
+    label: str | None = None
 
 
 class CancelMapRun(msgspec.Struct, frozen=True, tag=True):

@@ -12,18 +12,8 @@ from pileus.languages.asl.data_flow import compile_filter_path, compile_number
 from pileus.languages.asl.errors import runtime
 from pileus.languages.asl.frames import Frame, Reader
 from pileus.languages.asl.jsonata import Expression, compile_jsonata
-from pileus.languages.asl.states import Mapping
+from pileus.languages.asl.states import Distribution, Mapping
 from pileus.languages.asl.templates import compile_template
-
-_DISTRIBUTED = (
-    "ItemReader",
-    "ResultWriter",
-    "Label",
-    "ToleratedFailureCount",
-    "ToleratedFailureCountPath",
-    "ToleratedFailurePercentage",
-    "ToleratedFailurePercentagePath",
-)
 
 
 def compile_mapping(given: Fields[str, Any], block: int, *, is_jsonata: bool) -> Mapping:
@@ -34,29 +24,42 @@ def compile_mapping(given: Fields[str, Any], block: int, *, is_jsonata: bool) ->
     """
     processor = given.get("ItemProcessor", given.get("Iterator", {}))
     config = processor.get("ProcessorConfig", {})
-    is_distributed = config.get("Mode") == "DISTRIBUTED"
     # The older spelling of ItemSelector.
     selector = given.get("ItemSelector", None if is_jsonata else given.get("Parameters"))
     batcher = given.get("ItemBatcher", {})
-    compiled = (
-        compile_jsonata(selector, "ItemSelector") if is_jsonata else compile_template(selector)
-    )
-    batch_input = batcher.get("BatchInput")
     return Mapping(
         block,
         None if "ItemReader" in given else _items(given, is_jsonata=is_jsonata),
-        None if selector is None else compiled,
+        _filled(selector, "ItemSelector", is_jsonata=is_jsonata),
         compile_number(given, "MaxConcurrency", is_jsonata=is_jsonata),
         compile_number(batcher, "MaxItemsPerBatch", is_jsonata=is_jsonata),
         compile_number(batcher, "MaxInputBytesPerBatch", is_jsonata=is_jsonata),
-        None
-        if batch_input is None
-        else compile_jsonata(batch_input, "ItemBatcher/BatchInput")
-        if is_jsonata
-        else compile_template(batch_input),
-        {**{key: given[key] for key in _DISTRIBUTED if key in given}, "ProcessorConfig": config}
-        if is_distributed
+        _filled(batcher.get("BatchInput"), "ItemBatcher/BatchInput", is_jsonata=is_jsonata),
+        _distribution(given, config, is_jsonata=is_jsonata)
+        if config.get("Mode") == "DISTRIBUTED"
         else None,
+    )
+
+
+def _filled(template: Any, field: str, *, is_jsonata: bool) -> Reader | None:
+    if template is None:
+        return None
+    return compile_jsonata(template, field) if is_jsonata else compile_template(template)
+
+
+def _distribution(
+    given: Fields[str, Any], config: Fields[str, Any], *, is_jsonata: bool
+) -> Distribution:
+    reader = given.get("ItemReader")
+    reading = {} if reader is None else reader.get("ReaderConfig", {})
+    return Distribution(
+        config["ExecutionType"],
+        _filled(reader, "ItemReader", is_jsonata=is_jsonata),
+        compile_number(reading, "MaxItems", is_jsonata=is_jsonata),
+        _filled(given.get("ResultWriter"), "ResultWriter", is_jsonata=is_jsonata),
+        compile_number(given, "ToleratedFailureCount", is_jsonata=is_jsonata),
+        compile_number(given, "ToleratedFailurePercentage", is_jsonata=is_jsonata),
+        given.get("Label"),
     )
 
 

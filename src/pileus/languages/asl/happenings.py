@@ -86,7 +86,7 @@ def _done(turn: Turn, branch: Branch) -> None:
 def _succeeded(turn: Turn, branch: Branch, resource: Resource, happened: TaskSucceeded) -> None:
     _done(turn, branch)
     try:
-        turn.check_size(happened.output, resource.service.rpartition(":")[2] or resource.arn)
+        turn.check_size(happened.output, resource.told)
     except StateFailure as failure:
         told = _details(resource, error=failure.error, cause=failure.cause)
         turn.emit(branch, _event(resource, "Failed"), told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pileus.languages.asl.commands import StartMapRun
+from pileus.languages.asl.frames import Reader
 from pileus.languages.asl.json_text import encode, size_bytes
 from pileus.languages.asl.leaving import begin_iteration, effective_input
 from pileus.languages.asl.run_state import COMPLETE, Branch, Join
@@ -24,8 +25,8 @@ def start_map(turn: Turn, branch: Branch, state: State) -> bool:
     seen: Any = {"input": branch.input} if state.is_jsonata else data
     items = None if mapping.items is None else mapping.items(seen, turn)
     concurrency = 0 if mapping.concurrency is None else mapping.concurrency(seen, turn)
-    if mapping.distributed is not None:
-        return _start_run(turn, branch, mapping, (items, concurrency, data))
+    if mapping.distribution is not None:
+        return _start_run(turn, branch, mapping, seen, (items, concurrency))
     assert items is not None
     inputs = _inputs(turn, mapping, items, seen)
     if mapping.batch_size is not None or mapping.batch_bytes is not None:
@@ -48,12 +49,14 @@ def start_map(turn: Turn, branch: Branch, state: State) -> bool:
     return False
 
 
-def _inputs(turn: Turn, mapping: Mapping, items: list[Any], seen: Any) -> list[Any] | None:
+def _inputs(
+    turn: Turn, mapping: Mapping, items: list[Any], seen: Any, first: int = 0
+) -> list[Any] | None:
     if mapping.selector is None:
         return None
     inputs = []
     try:
-        for at, item in enumerate(items):
+        for at, item in enumerate(items, first):
             turn.item = (at, item)
             inputs.append(mapping.selector(seen, turn))
     finally:
@@ -81,21 +84,55 @@ def _batches(turn: Turn, mapping: Mapping, items: list[Any], seen: Any) -> list[
 
 
 def _start_run(
-    turn: Turn, branch: Branch, mapping: Mapping, given: tuple[list[Any] | None, int, Any]
+    turn: Turn, branch: Branch, mapping: Mapping, seen: Any, given: tuple[list[Any] | None, int]
 ) -> bool:
-    items, concurrency, data = given
+    distribution = mapping.distribution
+    assert distribution is not None
+    items, concurrency = given
+    command = StartMapRun(
+        turn.state.last_event + 1,
+        branch.state,
+        mapping.block,
+        distribution.execution_type,
+        concurrency,
+        items,
+        _read(turn, distribution.reader, seen),
+        _read(turn, distribution.items_max, seen),
+        _read(turn, distribution.writer, seen),
+        _read(turn, distribution.tolerated_count, seen),
+        _read(turn, distribution.tolerated_percentage, seen),
+        distribution.label,
+    )
     started = turn.emit(branch, "MapStateStarted", {"length": len(items or ())})
     branch.join = Join(started, [], 1, kind="run")
     turn.state.runs[started] = branch.id
-    turn.commands.append(
-        StartMapRun(
-            started,
-            branch.state,
-            mapping.block,
-            items,
-            mapping.distributed or {},
-            concurrency,
-            data,
-        )
-    )
+    turn.commands.append(command)
     return False
+
+
+def _read(turn: Turn, reader: Reader | None, seen: Any) -> Any:
+    return None if reader is None else reader(seen, turn)
+
+
+def child_inputs(turn: Turn, map_id: int, first: int, items: list[Any]) -> list[str]:
+    """The inputs of children of a distributed Map, as JSON; fewer than the items where they are
+    batched.
+
+    Args:
+        first: the index of the first of the items.
+    Raises:
+        StateFailure: an input cannot be made.
+        KeyError: there is no such run.
+    """
+    branch = turn.branch = turn.state.branches[turn.state.runs[map_id]]
+    state = turn.state_of(branch)
+    mapping = state.mapping
+    assert mapping is not None
+    seen: Any = (
+        {"input": branch.input} if state.is_jsonata else effective_input(turn, branch, state)
+    )
+    inputs = _inputs(turn, mapping, items, seen, first)
+    found = items if inputs is None else inputs
+    if mapping.batch_size is not None or mapping.batch_bytes is not None:
+        found = _batches(turn, mapping, found, seen)
+    return [encode(each) for each in found]

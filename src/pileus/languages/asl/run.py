@@ -17,6 +17,7 @@ from pileus.languages.asl.events import WHOLE, Event
 from pileus.languages.asl.failures import end_failed, fail
 from pileus.languages.asl.happenings import take
 from pileus.languages.asl.json_text import decode
+from pileus.languages.asl.maps import child_inputs
 from pileus.languages.asl.run_state import ROOT, Branch, ExecutionContext, Limits, RunState
 from pileus.languages.asl.states import Program
 from pileus.languages.asl.steps import step
@@ -68,6 +69,7 @@ class Run:
         kind: ``STANDARD`` or ``EXPRESS``, whose history has no limit.
         limits: the quotas.
         tokens: makes the tokens of ``waitForTaskToken``.
+        block: what executions begin with: 0, or the processor of a distributed Map.
     """
 
     def __init__(
@@ -76,10 +78,12 @@ class Run:
         kind: str = "STANDARD",
         limits: Limits | None = None,
         tokens: Tokens = _plain_token,
+        block: int = 0,
     ) -> None:
-        self._program = program
+        self.program = program
         self._limits = limits or Limits(history_events=0 if kind == "EXPRESS" else 25_000)
         self._tokens = tokens
+        self._block = block
 
     def begin(
         self, text: str, context: ExecutionContext, now_ms: int, chance: Callable[[], float]
@@ -94,7 +98,7 @@ class Run:
         """
         value = decode(text)
         state = RunState(context, value, branches={}, ready=[])
-        root = Branch(ROOT, 0, self._program.blocks[0].start_at, value, text, 0)
+        root = Branch(ROOT, self._block, self.program.blocks[self._block].start_at, value, text, 0)
         state.branches[ROOT] = root
         state.ready.append(ROOT)
         turn = self._turn(state, now_ms, chance)
@@ -106,9 +110,9 @@ class Run:
         turn.emit(root, "ExecutionStarted", details)
         # The first state follows nothing, in AWS's counting.
         root.previous = 0
-        if self._program.timeout_s is not None:
+        if self.program.timeout_s is not None and not self._block:
             state.last_timer = state.deadline_timer = 1
-            turn.commands.append(WakeAt(1, now_ms + self._program.timeout_s * 1000))
+            turn.commands.append(WakeAt(1, now_ms + self.program.timeout_s * 1000))
         return state, self._drive(turn, STEPS_MAX)
 
     def resume(
@@ -133,8 +137,28 @@ class Run:
         """Go on where an advance was paused."""
         return self._drive(self._turn(state, now_ms, chance), max_steps)
 
+    def child_inputs(
+        self,
+        state: RunState,
+        map_id: int,
+        first: int,
+        items: list[Any],
+        now_ms: int,
+        chance: Callable[[], float],
+    ) -> list[str]:
+        """Inputs of children of a distributed Map, as JSON, by ItemSelector and ItemBatcher.
+
+        Args:
+            map_id: of the StartMapRun.
+            first: the index of the first of the items.
+        Raises:
+            StateFailure: an input cannot be made; the run is to fail with it.
+            KeyError: nobody waits for such a run.
+        """
+        return child_inputs(self._turn(state, now_ms, chance), map_id, first, items)
+
     def _turn(self, state: RunState, now_ms: int, chance: Callable[[], float]) -> Turn:
-        return Turn(self._program, state, self._limits, now_ms, chance, self._tokens)
+        return Turn(self.program, state, self._limits, now_ms, chance, self._tokens)
 
     def _drive(self, turn: Turn, max_steps: int) -> Advance:
         try:

@@ -73,6 +73,26 @@ class Branching(msgspec.Struct, frozen=True):
     assign: Assigner | None = None
 
 
+class Distribution(msgspec.Struct, frozen=True):
+    """What only a distributed Map has.
+
+    Attributes:
+        execution_type: of its children, ``STANDARD`` or ``EXPRESS``.
+        reader, writer: give ``ItemReader`` and ``ResultWriter`` with their arguments filled in.
+        items_max: gives how many items are read at most.
+        tolerated_count, tolerated_percentage: give how many children may fail.
+        label: of its children's state machine.
+    """
+
+    execution_type: str
+    reader: Reader | None = None
+    items_max: Reader | None = None
+    writer: Reader | None = None
+    tolerated_count: Reader | None = None
+    tolerated_percentage: Reader | None = None
+    label: str | None = None
+
+
 class Mapping(msgspec.Struct, frozen=True):
     """What a Map state does beside its processor.
 
@@ -82,8 +102,7 @@ class Mapping(msgspec.Struct, frozen=True):
         selector: makes an iteration's input.
         batch_size, batch_bytes, batch_input: of ItemBatcher.
         concurrency: iterations at a time, 0 for all.
-        distributed: the definition of a distributed Map, None for an inline one.
-        keeps_states: whether iterations are processed in JSONata.
+        distribution: of a distributed Map, None for an inline one.
     """
 
     block: int
@@ -93,7 +112,7 @@ class Mapping(msgspec.Struct, frozen=True):
     batch_size: Reader | None = None
     batch_bytes: Reader | None = None
     batch_input: Reader | None = None
-    distributed: dict[str, Any] | None = None
+    distribution: Distribution | None = None
 
 
 class State(msgspec.Struct):

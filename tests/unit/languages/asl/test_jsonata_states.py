@@ -98,7 +98,8 @@ def test_expressions_that_fail(expression: str, told: str) -> None:
     assert played.events[3].details == failed
 
 
-def test_a_runaway_expression_is_bounded_in_time() -> None:
+def test_a_runaway_expression_is_bounded_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pileus.languages.asl.jsonata.TIME_MAX_MS", 50)
     played = _failing("($f := function($x) { $f($x + 1) }; $f(1))")
     assert played.error == "States.QueryEvaluationError"
     assert "Expression evaluation timeout: Check for infinite loop" in str(played.cause)

@@ -233,3 +233,12 @@ def test_the_sentence_of_a_refusal() -> None:
         str(caught.value)
         == "Invalid State Machine Definition: 'MISSING_END_STATE: Workflow has no terminal state at null'"
     )
+
+
+def test_the_machine_of_a_first_example() -> None:
+    state = {"Type": "Task", "Resource": "ARN of Function.....", "End": True}
+    assert _found(_machine(HelloWorld=state)) == [
+        (SCHEMA, "Value is not a valid resource ARN", "/States/HelloWorld/Resource")
+    ]
+    state["Resource"] = "arn:aws:lambda:us-east-1:123456789012:function:HelloFunction"
+    assert _found(_machine(HelloWorld=state)) == []
