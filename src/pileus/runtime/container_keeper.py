@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from pileus.runtime import container_process, linux, messages
+from pileus.runtime import container_process, container_root, linux, messages
 from pileus.runtime.container_answers import StandIn
 from pileus.runtime.container_blank import Blank
 from pileus.runtime.container_disk import DiskWatch
@@ -42,7 +42,7 @@ class Container:
     def __init__(self, plan: ContainerPlan) -> None:
         self.plan = plan
         self.pid = 0
-        self.output = self.mounts = -1
+        self.output = self.mounts = self.old_root = -1
         self.writer = OutputWriter(plan.folder)
         self.read_position = 0
         self.is_told = False
@@ -56,11 +56,12 @@ class Container:
         self.early_code: int | None = None
         """How it ended before the pipe of its start said whether the program ran."""
 
-    def let_go_of_mounts(self) -> None:
-        """The kernel takes them down now."""
-        if self.mounts >= 0:
-            os.close(self.mounts)
-            self.mounts = -1
+    def let_go(self) -> None:
+        """The kernel takes its mounts down now, and frees what was removed: that takes milliseconds."""
+        for descriptor in (self.mounts, self.old_root):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self.mounts = self.old_root = -1
 
     def state(self) -> dict[str, Any]:
         """What is told and kept."""
@@ -94,6 +95,7 @@ class Keeper:
         self._handlers: dict[int, Callable[[], None]] = {}
         self._poller = select.poll()
         self._executions: dict[int, tuple[int, float]] = {}
+        self._status = -1
         self._look_at = 0.0
         self._disk = DiskWatch(task.folder, task.disk_mb)
         self._is_closing = False
@@ -247,14 +249,17 @@ class Keeper:
 
     def _changed(self, container: Container) -> None:
         path = f"{self.task.folder}/{STATUS}"
-        with open(f"{path}.new", "w") as file:
-            json.dump({"containers": self._states()}, file)
-            file.flush()
-            if container.status != RUNNING:
-                os.fsync(file.fileno())
+        file = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        os.write(file, json.dumps({"containers": self._states()}).encode())
+        if container.status != RUNNING:
+            os.fsync(file)
         os.replace(f"{path}.new", path)
         name = container.plan.name
         self._tell({"event": "state", "container": name, "state": container.state()})
+        # Held until it is replaced and that was told: a disk may be waited for when it becomes free.
+        if self._status >= 0:
+            os.close(self._status)
+        self._status = file
 
     # -- containers -------------------------------------------------------------------------
 
@@ -277,6 +282,10 @@ class Keeper:
         self._poll_output(container)
         status = blank.status
         self._on(status, lambda: self._hear_start(container, status))
+        try:
+            container.old_root = container_root.hold_old_root(plan)
+        except OSError:
+            pass  # what stands against it the container will tell
         try:
             blank.begin(self.task.plain(), asked)
         except OSError as error:
@@ -317,7 +326,7 @@ class Keeper:
         container.status, container.detail = FAILED, detail
         container.ended_ms = _now_ms()
         self._changed(container)
-        container.let_go_of_mounts()
+        container.let_go()
 
     def _signal(self, name: str, number: int) -> None:
         container = self.containers.get(name)
@@ -359,7 +368,7 @@ class Keeper:
         container.code, container.signal = (code, None) if code >= 0 else (None, -code)
         container.status, container.ended_ms = ENDED, _now_ms()
         self._changed(container)
-        container.let_go_of_mounts()
+        container.let_go()
 
     def _execute(self, message: dict[str, Any]) -> None:
         container = self.containers.get(message["container"])

@@ -46,6 +46,17 @@ def stage() -> None:
     _veil_proc(f"{_STAGE}/null")
 
 
+def hold_old_root(plan: ContainerPlan) -> int:
+    """Make the place where the old root passes through, before anything is mounted, and hold it open.
+
+    Some disks are told of every block that becomes free and are waited for; what is held open is freed
+    when it is closed, not when :func:`assemble` removes it.
+    """
+    place = f"{plan.upper_dir}/{plan.old_root}"
+    os.makedirs(place, exist_ok=True)
+    return os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
 def assemble(plan: ContainerPlan) -> None:
     """In the same process: make ``plan`` the root.
 
@@ -55,7 +66,7 @@ def assemble(plan: ContainerPlan) -> None:
     is_root = os.getuid() == 0 and linux.has_initial_users()
     root = _mount_layers(plan)
     sources = [os.path.realpath(mount.source) if mount.source else "" for mount in plan.mounts]
-    os.mkdir(f"{root}/{plan.old_root}")
+    os.makedirs(f"{root}/{plan.old_root}", exist_ok=True)
     linux.pivot_root(root, f"{root}/{plan.old_root}")
     old_root = f"/{plan.old_root}"
     _take_over(old_root, plan.shared_memory_mb)
