@@ -92,8 +92,8 @@ def _data_test(rule: Mapping[str, Any]) -> Rule:
         is_of_type = TYPE_TESTS[name]
         return lambda data, frame: is_of_type(read(data, frame)) is wanted
     if name == "StringMatches":
-        pattern = wildcard_pattern(wanted)
-        return lambda data, frame: _matches(pattern, read(data, frame))
+        matches = wildcard_matcher(wanted)
+        return lambda data, frame: matches(read(data, frame))
     if name.endswith("Path"):
         return _comparison(name[:-4], read, _failing(compile_path(wanted), wanted))
     if name == "BooleanEquals":
@@ -160,17 +160,30 @@ def _against_constant(name: str, read: Reader, wanted: Any) -> Rule:
     return test
 
 
-def wildcard_pattern(text: str) -> re.Pattern[str]:
-    r"""The pattern of StringMatches: ``*`` stands for any characters, ``\*`` and ``\\`` for themselves."""
-    parts = re.findall(r"\\[*\\]|\*|[^*\\]+|\\", text)
-    return re.compile(
-        "".join(
-            ".*" if part == "*" else re.escape(part[-1] if part in ("\\*", "\\\\") else part)
-            for part in parts
-        ),
-        re.DOTALL,
-    )
+def wildcard_matcher(text: str) -> Callable[[Any], bool]:
+    r"""The test of StringMatches: ``*`` stands for any characters, ``\\*`` and ``\\\\`` for themselves.
 
+    Its time grows with the lengths of pattern and text only, however many wildcards there are.
+    """
+    parts = [""]
+    for piece in re.findall(r"\\[*\\]|.", text, re.DOTALL):
+        if piece == "*":
+            parts.append("")
+        else:
+            parts[-1] += piece[-1] if piece in ("\\*", "\\\\") else piece
+    first, *middle, last = parts if len(parts) > 1 else (parts[0], "")
+    if len(parts) == 1:
+        return lambda value: isinstance(value, str) and value == first
 
-def _matches(pattern: re.Pattern[str], value: Any) -> bool:
-    return isinstance(value, str) and pattern.fullmatch(value) is not None
+    def matches(value: Any) -> bool:
+        if not isinstance(value, str) or not value.startswith(first):
+            return False
+        at = len(first)
+        for part in middle:
+            at = value.find(part, at)
+            if at < 0:
+                return False
+            at += len(part)
+        return len(value) - at >= len(last) and value.endswith(last)
+
+    return matches

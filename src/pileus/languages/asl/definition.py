@@ -208,7 +208,8 @@ def _choice(state: State, given: Mapping[str, Any]) -> None:
             choices.append(Branching(rule["Next"], compile_rule(rule), assign=assign))
     state.choices = tuple(choices)
     if "Default" in given:
-        state.default = Branching(given["Default"], None, state.output, state.assign)
+        default = Branching(given["Default"], None, state.output, state.assign)
+        state.choices = (*state.choices, default)
     state.output = state.assign = None
 
 

@@ -18,7 +18,7 @@ from pileus.languages.asl.commands import (
     TaskTimedOut,
     Woken,
 )
-from pileus.languages.asl.errors import HEARTBEAT_TIMEOUT, TIMEOUT, StateFailure
+from pileus.languages.asl.errors import HEARTBEAT_TIMEOUT, TIMEOUT, StateFailure, runtime
 from pileus.languages.asl.events import WHOLE
 from pileus.languages.asl.failures import end, fail
 from pileus.languages.asl.json_text import decode
@@ -94,7 +94,11 @@ def _succeeded(turn: Turn, branch: Branch, resource: Resource, happened: TaskSuc
     details = _details(resource, output=happened.output, outputDetails=WHOLE)
     turn.emit(branch, _event(resource, "Succeeded"), details)
     state = turn.state_of(branch)
-    _go_on(turn, branch, leave_with(turn, branch, state, decode(happened.output)))
+    try:
+        result = decode(happened.output)
+    except ValueError as error:
+        raise runtime(f"The result is no JSON: {error}") from None
+    _go_on(turn, branch, leave_with(turn, branch, state, result))
 
 
 def _failed(turn: Turn, branch: Branch, resource: Resource, happened: TaskFailed) -> None:

@@ -67,6 +67,15 @@ def same(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
+def _key(value: Any) -> tuple[Any, ...]:
+    """What equal values share and others do not, to look them up by."""
+    if isinstance(value, list):
+        return ("array", *map(_key, value))
+    if isinstance(value, dict):
+        return ("object", frozenset((name, _key(each)) for name, each in value.items()))
+    return (isinstance(value, bool), value)
+
+
 def _array_of(_frame: Frame, *values: Any) -> list[Any]:
     return list(values)
 
@@ -97,11 +106,10 @@ def _item(_frame: Frame, array: Any, index: Any) -> Any:
 
 
 def _unique(_frame: Frame, array: Any) -> list[Any]:
-    found: list[Any] = []
+    found: dict[tuple[Any, ...], Any] = {}
     for each in _array(array):
-        if not any(same(each, known) for known in found):
-            found.append(each)
-    return found
+        found.setdefault(_key(each), each)
+    return list(found.values())
 
 
 def _base64_encode(_frame: Frame, text: Any) -> str:

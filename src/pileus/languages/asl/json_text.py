@@ -14,9 +14,12 @@ def decode(text: str | bytes) -> Any:
     """The value of a JSON text.
 
     Raises:
-        ValueError: when it is none.
+        ValueError: when it is none, or nests too deeply.
     """
-    return _decode(text)
+    try:
+        return _decode(text)
+    except RecursionError:
+        raise ValueError("JSON that nests too deeply") from None
 
 
 def encode(value: Any) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
 
-from pileus.languages.asl.errors import InvalidExpression
+from pileus.languages.asl.errors import InvalidExpression, runtime
 from pileus.languages.asl.jsonpath_filters import Filter, compile_filter
 
+FOUND_MAX: Final = 300_000
+"""Values that one path may find on its way; a payload has fewer, but for those that repeat themselves."""
 _VARIABLE = re.compile(r"\$[^\W\d]\w*")
 _NAME = re.compile(r"[^\s.\[\]()'\",:?@$*]+")
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
@@ -219,7 +222,10 @@ def evaluate(steps: tuple[Step, ...], data: Any, root: Any) -> list[Any]:
                 found = [step.apply(each) for each in found]
             continue
         is_many = is_many or not isinstance(step, Key | Index)
-        found = [value for each in found for value in _apply(step, each, root)]
+        every = (value for each in found for value in _apply(step, each, root))
+        found = list(islice(every, FOUND_MAX + 1))
+        if len(found) > FOUND_MAX:
+            raise runtime(f"A path finds more than {FOUND_MAX} values.")
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from pileus.languages.asl.commands import CancelWake, Command, Happened, WakeAt
-from pileus.languages.asl.errors import RUNTIME, StateFailure
+from pileus.languages.asl.errors import RUNTIME, StateFailure, runtime
 from pileus.languages.asl.events import WHOLE, Event
 from pileus.languages.asl.failures import end_failed, fail
 from pileus.languages.asl.happenings import take
@@ -189,6 +189,8 @@ class Run:
                     goes_on = step(turn, branch)
                 except StateFailure as failure:
                     goes_on = fail(turn, branch, failure)
+                except RecursionError:
+                    goes_on = fail(turn, branch, runtime("The data is nested too deeply."))
 
     def _overflow(self, turn: Turn) -> None:
         most = self._limits.history_events

@@ -65,7 +65,7 @@ class Catcher(msgspec.Struct, frozen=True):
 
 
 class Branching(msgspec.Struct, frozen=True):
-    """One rule of a Choice state, or its default."""
+    """One rule of a Choice state, or its default, which has no test."""
 
     next: str
     test: Rule | None = None
@@ -152,7 +152,6 @@ class State(msgspec.Struct):
     error: Reader | None = None
     cause: Reader | None = None
     choices: tuple[Branching, ...] = ()
-    default: Branching | None = None
     blocks: tuple[int, ...] = ()
     mapping: Mapping | None = None
 

@@ -65,8 +65,8 @@ def _choice(turn: Turn, branch: Branch, state: State) -> bool:
     if not state.is_jsonata and state.input is not None:
         data = state.input(raw, turn)
     seen = parts if state.is_jsonata else data
-    for rule in (*state.choices, state.default):
-        if rule is None or not (rule.test is None or rule.test(seen, turn)):
+    for rule in state.choices:
+        if not (rule.test is None or rule.test(seen, turn)):
             continue
         if state.is_jsonata:
             return leave(

@@ -370,3 +370,9 @@ class StateCheck:
             expected, is_right = "String", isinstance(value, str)
         if not is_right:
             self._findings.add(SCHEMA, f"Expected value of type {expected}", location)
+        elif isinstance(value, str) and value.startswith("$."):
+            self._findings.warn(
+                "NO_PATH",
+                f"The value looks like a path, but '{name}' does not end with 'Path'",
+                location,
+            )

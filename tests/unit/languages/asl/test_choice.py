@@ -124,3 +124,23 @@ def test_a_path_to_nothing_ends_the_execution() -> None:
         "And": [{"Variable": "$.gone", "IsPresent": True}, {"Variable": "$.gone", "IsNull": True}]
     }
     assert _route(guarded) == "No"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "is_match"),
+    [
+        ("a*b", "ab", True),
+        ("a*b", "a", False),
+        ("ab*ba", "aba", False),
+        ("*a*", "xay", True),
+        ("*a*b", "ab a", False),
+        ("**", "", True),
+        ("", "", True),
+        ("a\\\\*", "a\\x", True),
+        ("a\\q", "a\\q", True),
+        ("*" + "a*" * 40 + "b", "a" * 20_000, False),
+    ],
+)
+def test_wildcards(pattern: str, text: str, is_match: bool) -> None:
+    rule = {"Variable": "$.v", "StringMatches": pattern}
+    assert _route(rule, {"v": text}) == ("Yes" if is_match else "No")

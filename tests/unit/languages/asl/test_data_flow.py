@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.unit.languages.asl.playing import INVOKE, one, output_of, play, types
+from tests.unit.languages.asl.playing import INVOKE, one, output_of, play, run_of, types
 
-from pileus.languages.asl.commands import Schedule
-from pileus.languages.asl.rehearsal import Answer
+from pileus.languages.asl.commands import Schedule, TaskSucceeded
+from pileus.languages.asl.rehearsal import START_MS, Answer, context_for, rehearse
 
 GIVEN = {"a": {"b": 1}, "list": [1, 2], "s": "x"}
 
@@ -70,10 +70,6 @@ def test_a_result_that_has_no_place() -> None:
 
 
 def test_the_text_of_an_input_that_is_passed_on_stays_as_it_was() -> None:
-    from tests.unit.languages.asl.playing import run_of
-
-    from pileus.languages.asl.rehearsal import rehearse
-
     spaced = '{ "a" : 1.0,\n  "big": 123456789012345678901234567890 }'
     played = rehearse(run_of(one({"Type": "Pass"})), spaced, lambda _n, _c: Answer(), lambda: 0.5)
     assert played.output == spaced
@@ -330,3 +326,33 @@ def test_an_execution_that_takes_too_long() -> None:
     played = play({**one({"Type": "Wait", "Seconds": 60}), "TimeoutSeconds": 5})
     assert (played.status, played.duration_ms) == ("TIMED_OUT", 5000)
     assert types(played.events)[-1] == "ExecutionTimedOut"
+
+
+def test_data_that_nests_too_deeply() -> None:
+    state = {"Type": "Pass", "Parameters": {"deep.$": "States.StringToJson($.s)"}}
+    played = play(one(state), {"s": "[" * 50_000 + "]" * 50_000})
+    assert played.error == "States.Runtime"
+    task = {"Type": "Task", "Resource": INVOKE}
+    run = run_of(one(task))
+    state_now, _ = run.begin("{}", context_for(), START_MS, lambda: 0.5)
+    advance = run.resume(
+        state_now, TaskSucceeded(3, "[" * 50_000 + "]" * 50_000), START_MS, lambda: 0.5
+    )
+    assert (advance.status, advance.error) == ("FAILED", "States.Runtime")
+
+
+def test_a_path_that_finds_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pileus.languages.asl.jsonpath_steps.FOUND_MAX", 1000)
+    deep: Any = 1
+    for _ in range(30):
+        deep = [deep, 1]
+    played = play(one({"Type": "Pass", "Parameters": {"v.$": "$..*..*..*"}}), {"a": deep})
+    assert "A path finds more than 1000 values." in str(played.cause)
+
+
+def test_many_values_are_made_unique_at_once() -> None:
+    value = [*range(20_000), *range(20_000), {"a": [1]}, {"a": [1.0]}]
+    output = output_of(
+        {"Type": "Pass", "Parameters": {"n.$": "States.ArrayLength(States.ArrayUnique($))"}}, value
+    )
+    assert output == {"n": 20_001}
