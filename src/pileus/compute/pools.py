@@ -149,8 +149,8 @@ class Pools:
             RuntimeUnavailable: no interpreter or bootstrap for the runtime.
         """
         gate = self._gate(target)
-        asked_ns = None if call.is_queued else self._clock.mono_ns()
-        reason = gate.enter(target.function, asked_ns, target.version)
+        now_ns = None if call.is_queued else self._clock.mono_ns()
+        reason = gate.enter(target.function, now_ns, target.version)
         if reason:
             self._throttled(target, call, reason)
         try:
@@ -222,8 +222,7 @@ class Pools:
             self._give_back(pool, session)
 
     async def provision(self, target: Target, count: int) -> None:
-        """Keep so many instances of a version from now on, and return when they are there; 0 lets
-        them go as others do.
+        """Keep so many instances of a version, and return when they are there; 0 lets them go.
 
         Raises NoCapacity, RuntimeUnavailable, InitFailed; what there is by then stays.
         """
