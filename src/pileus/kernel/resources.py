@@ -12,7 +12,7 @@ ones within :func:`completing`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,6 +90,30 @@ def completing(resource: Resource) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
+class Declared:
+    """The properties that a type has at AWS, and what becomes of each here.
+
+    Attributes:
+        taken: they do here what they do there, or the room that owns the type refuses them itself.
+        ignored: taken without effect, which does no harm; the stack's events tell.
+        refused: AWS has them and Pileus does not, and a resource without them would be another one.
+    """
+
+    taken: frozenset[str]
+    ignored: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
+
+    def unknown(self, properties: Iterable[str]) -> list[str]:
+        """Of a template's properties, those that the type does not have."""
+        return [n for n in properties if n not in self.taken | self.ignored | self.refused]
+
+
+def declared(taken: str, *, ignored: str = "", refused: str = "") -> Declared:
+    """The same from names with spaces between them."""
+    return Declared(*(frozenset(names.split()) for names in (taken, ignored, refused)))
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceType:
     """How one type is created, updated in place and deleted.
 
@@ -97,6 +121,7 @@ class ResourceType:
         replaced_by: properties whose change needs a new resource ("Update requires: Replacement").
         update: None when any change needs a new resource.
         taggable: the property that takes the stack's tags (a list of Key, Value), if any.
+        properties: which there are; None where the type's own code looks, or takes any.
     """
 
     create: Act
@@ -104,6 +129,7 @@ class ResourceType:
     update: Act | None = None
     replaced_by: frozenset[str] = frozenset()
     taggable: str = ""
+    properties: Declared | None = None
 
     def needs_replacement(self, changed: set[str]) -> bool:
         """True when changing those top-level properties cannot be done in place."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -116,3 +117,13 @@ def test_signed_requests_pass_the_verifier() -> None:
     request = HttpRequest("PUT", "/b/k", "acl=", headers)
     call = Call("s3", "PutObject", "rest-xml", method="PUT")
     assert verifier.verify(request, call, body, int(time.time() * 1000)) is not None
+
+
+def test_the_commands_of_the_figures_are_questions() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "figures.md").read_text()
+    named = {
+        name
+        for line in re.findall(r"`python -m benches ([a-z_ ]+)`", text)
+        for name in line.split()
+    }
+    assert named == set(QUESTIONS)

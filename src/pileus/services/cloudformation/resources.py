@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_Cloud
 from __future__ import annotations
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, declared
 from pileus.services.cloudformation import custom, nested, waiting
 
 
@@ -23,10 +23,21 @@ RESOURCE_TYPES = {
         create=custom.create, update=custom.update, delete=custom.delete
     ),
     "AWS::CloudFormation::Stack": ResourceType(
-        create=nested.create, update=nested.update, delete=nested.delete, taggable="Tags"
+        create=nested.create,
+        update=nested.update,
+        delete=nested.delete,
+        taggable="Tags",
+        properties=declared(
+            "NotificationARNs Parameters Tags TemplateURL TimeoutInMinutes",
+        ),
     ),
     "AWS::CloudFormation::WaitCondition": ResourceType(
-        create=waiting.create_condition, update=waiting.keep, delete=waiting.forget
+        create=waiting.create_condition,
+        update=waiting.keep,
+        delete=waiting.forget,
+        properties=declared(
+            "Count Handle Timeout",
+        ),
     ),
     "AWS::CloudFormation::WaitConditionHandle": ResourceType(
         create=waiting.create_handle, update=waiting.keep, delete=waiting.forget

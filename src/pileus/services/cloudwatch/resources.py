@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, require
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, declared, require
 
 _INTEGERS = ("EvaluationPeriods", "DatapointsToAlarm", "Period")
 _TAGS = "Tags"
@@ -116,6 +116,14 @@ RESOURCE_TYPES = {
         delete=_delete_alarm,
         replaced_by=frozenset({"AlarmName"}),
         taggable=_TAGS,
+        properties=declared(
+            "ActionConfiguration ActionsEnabled AlarmActions AlarmDescription AlarmName "
+            "ComparisonOperator DatapointsToAlarm Dimensions EvaluateLowSampleCountPercentile "
+            "EvaluationCriteria EvaluationInterval EvaluationPeriods EvaluationWindow "
+            "ExtendedStatistic InsufficientDataActions MetricName Metrics Namespace OKActions "
+            "Period Statistic Tags Threshold ThresholdMetricId TreatMissingData Unit "
+            "WarmUpConfiguration",
+        ),
     ),
     "AWS::CloudWatch::CompositeAlarm": ResourceType(
         create=_create_composite,
@@ -123,11 +131,20 @@ RESOURCE_TYPES = {
         delete=_delete_alarm,
         replaced_by=frozenset({"AlarmName"}),
         taggable=_TAGS,
+        properties=declared(
+            "ActionConfiguration ActionsEnabled ActionsSuppressor "
+            "ActionsSuppressorExtensionPeriod ActionsSuppressorWaitPeriod AlarmActions "
+            "AlarmDescription AlarmName AlarmRule InsufficientDataActions OKActions Tags",
+        ),
     ),
     "AWS::CloudWatch::Dashboard": ResourceType(
         create=_put_dashboard,
         update=_put_dashboard,
         delete=_delete_dashboard,
         replaced_by=frozenset({"DashboardName"}),
+        properties=declared(
+            "DashboardBody DashboardName",
+            ignored="Tags",
+        ),
     ),
 }

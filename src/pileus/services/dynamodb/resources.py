@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing, tags_gone
+from pileus.kernel.resources import (
+    Resource,
+    ResourceRequest,
+    ResourceType,
+    completing,
+    declared,
+    tags_gone,
+)
 from pileus.values.errors import ServiceError
 
 _CREATED = (
@@ -163,5 +170,14 @@ RESOURCE_TYPES = {
         delete=_delete,
         replaced_by=frozenset({"TableName", "KeySchema", "LocalSecondaryIndexes"}),
         taggable="Tags",
+        properties=declared(
+            "AttributeDefinitions BillingMode DeletionProtectionEnabled "
+            "GlobalSecondaryIndexes KeySchema KinesisStreamSpecification "
+            "LocalSecondaryIndexes ProvisionedThroughput SSESpecification StreamSpecification "
+            "TableClass TableName Tags TimeToLiveSpecification",
+            ignored="ContributorInsightsSpecification OnDemandThroughput "
+            "PointInTimeRecoverySpecification ResourcePolicy WarmThroughput",
+            refused="ImportSourceSpecification VectorIndexes",
+        ),
     )
 }

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from pileus.kernel.calls import StepCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing, declared
 from pileus.services.ecr.shapes import tag_map
 
 _GENERATED_LENGTH = 256
@@ -114,6 +114,11 @@ RESOURCE_TYPES = {
         delete=_delete,
         replaced_by=frozenset({"RepositoryName", "EncryptionConfiguration"}),
         taggable="Tags",
+        properties=declared(
+            "EmptyOnDelete EncryptionConfiguration ImageScanningConfiguration "
+            "ImageTagMutability ImageTagMutabilityExclusionFilters LifecyclePolicy "
+            "RepositoryName RepositoryPolicyText Tags",
+        ),
     )
 }
 """Types by name."""

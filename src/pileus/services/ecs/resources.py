@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.calls import StepCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing, require
+from pileus.kernel.resources import (
+    Resource,
+    ResourceRequest,
+    ResourceType,
+    completing,
+    declared,
+    require,
+)
 from pileus.values.errors import ServiceError
 
 _POLL_S = 0.25
@@ -200,9 +207,21 @@ RESOURCE_TYPES = {
         delete=_delete_cluster,
         replaced_by=frozenset({"ClusterName"}),
         taggable="Tags",
+        properties=declared(
+            "CapacityProviders ClusterName ClusterSettings Configuration "
+            "DefaultCapacityProviderStrategy ServiceConnectDefaults Tags",
+        ),
     ),
     "AWS::ECS::TaskDefinition": ResourceType(
-        create=_create_definition, delete=_delete_definition, taggable="Tags"
+        create=_create_definition,
+        delete=_delete_definition,
+        taggable="Tags",
+        properties=declared(
+            "ContainerDefinitions Cpu EnableFaultInjection EphemeralStorage ExecutionRoleArn "
+            "Family InferenceAccelerators IpcMode Memory NetworkMode PidMode "
+            "PlacementConstraints ProxyConfiguration RequiresCompatibilities RuntimePlatform "
+            "Tags TaskRoleArn Volumes",
+        ),
     ),
     "AWS::ECS::Service": ResourceType(
         create=_create_service,
@@ -212,5 +231,16 @@ RESOURCE_TYPES = {
             {"Cluster", "LaunchType", "SchedulingStrategy", "ServiceName", "Role"}
         ),
         taggable="Tags",
+        properties=declared(
+            "AvailabilityZoneRebalancing CapacityProviderStrategy Cluster "
+            "DeploymentConfiguration DeploymentController DesiredCount EnableECSManagedTags "
+            "EnableExecuteCommand ForceNewDeployment HealthCheckGracePeriodSeconds LaunchType "
+            "LoadBalancers NetworkConfiguration PlacementConstraints PlacementStrategies "
+            "PlatformVersion PropagateTags Role SchedulingStrategy "
+            "ServiceConnectConfiguration ServiceName ServiceRegistries Tags TaskDefinition "
+            "VolumeConfigurations VpcLatticeConfigurations",
+            ignored="Monitoring",
+            refused="GatewayConnectors",
+        ),
     ),
 }

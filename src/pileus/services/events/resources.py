@@ -11,7 +11,14 @@ from typing import Any
 import orjson
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing, tags_gone
+from pileus.kernel.resources import (
+    Resource,
+    ResourceRequest,
+    ResourceType,
+    completing,
+    declared,
+    tags_gone,
+)
 
 _RULE_MEMBERS = ("Description", "ScheduleExpression", "State", "EventBusName", "RoleArn")
 _NUMBERS = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds")
@@ -150,6 +157,10 @@ RESOURCE_TYPES = {
         update=_update_rule,
         delete=_delete_rule,
         replaced_by=frozenset({"Name", "EventBusName"}),
+        properties=declared(
+            "Description EventBusName EventPattern Name RoleArn ScheduleExpression State Tags "
+            "Targets",
+        ),
     ),
     "AWS::Events::EventBus": ResourceType(
         create=_create_bus,
@@ -157,11 +168,20 @@ RESOURCE_TYPES = {
         delete=_delete_bus,
         replaced_by=frozenset({"Name"}),
         taggable="Tags",
+        properties=declared(
+            "DeadLetterConfig Description Name Policy Tags",
+            ignored="KmsKeyIdentifier LogConfig",
+            refused="EventSourceName",
+        ),
     ),
     "AWS::Events::Archive": ResourceType(
         create=_create_archive,
         update=_update_archive,
         delete=_delete_archive,
         replaced_by=frozenset({"ArchiveName", "SourceArn"}),
+        properties=declared(
+            "ArchiveName Description EventPattern RetentionDays SourceArn",
+            ignored="KmsKeyIdentifier",
+        ),
     ),
 }

@@ -11,7 +11,14 @@ from typing import Any
 import orjson
 
 from pileus.kernel.calls import StepCall, StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing, require
+from pileus.kernel.resources import (
+    Resource,
+    ResourceRequest,
+    ResourceType,
+    completing,
+    declared,
+    require,
+)
 from pileus.values.errors import ServiceError
 
 
@@ -166,6 +173,11 @@ RESOURCE_TYPES = {
         delete=_delete_stream,
         replaced_by=frozenset({"Name"}),
         taggable="Tags",
+        properties=declared(
+            "DesiredShardLevelMetrics MaxRecordSizeInKiB Name RetentionPeriodHours ShardCount "
+            "StreamEncryption StreamModeDetails Tags",
+            ignored="RecordDistributionStrategy WarmThroughputMiBps",
+        ),
     ),
     "AWS::Kinesis::StreamConsumer": ResourceType(
         create=_create_consumer,
@@ -173,11 +185,17 @@ RESOURCE_TYPES = {
         delete=_delete_consumer,
         replaced_by=frozenset({"ConsumerName", "StreamARN"}),
         taggable="Tags",
+        properties=declared(
+            "ConsumerName StreamARN Tags",
+        ),
     ),
     "AWS::Kinesis::ResourcePolicy": ResourceType(
         create=_put_policy,
         update=_put_policy,
         delete=_delete_policy,
         replaced_by=frozenset({"ResourceArn"}),
+        properties=declared(
+            "ResourceArn ResourcePolicy",
+        ),
     ),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, declared
 from pileus.values.errors import ServiceError
 
 _COPIED = ("DeviceName", "KmsKeyId", "MediaType")
@@ -68,5 +68,9 @@ RESOURCE_TYPES = {
         update=_update,
         delete=_delete,
         replaced_by=frozenset({"Name", "KmsKeyId"}),
+        properties=declared(
+            "DataRetentionInHours DeviceName KmsKeyId MediaType Name Tags",
+            ignored="StreamStorageConfiguration",
+        ),
     ),
 }

@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing, tags_gone
+from pileus.kernel.resources import (
+    Resource,
+    ResourceRequest,
+    ResourceType,
+    completing,
+    declared,
+    tags_gone,
+)
 from pileus.services.lambda_ import errors, snapstart
 from pileus.services.lambda_.names import function_name
 from pileus.services.lambda_.snapshots import Snapshots
@@ -353,38 +360,92 @@ RESOURCE_TYPES = {
         delete=_delete_function,
         replaced_by=frozenset({"FunctionName", "PackageType"}),
         taggable="Tags",
+        properties=declared(
+            "Architectures Code CodeSigningConfigArn DeadLetterConfig Description "
+            "DurableConfig Environment EphemeralStorage FunctionName Handler ImageConfig "
+            "Layers LoggingConfig MemorySize PackageType ReservedConcurrentExecutions Role "
+            "Runtime SnapStart Tags Timeout TracingConfig VpcConfig",
+            ignored="KmsKeyArn PublishToLatestPublished RecursiveLoop RuntimeManagementConfig",
+            refused="CapacityProviderConfig FileSystemConfigs FunctionScalingConfig TenancyConfig",
+        ),
     ),
     "AWS::Lambda::CodeSigningConfig": ResourceType(
         create=_put_code_signing,
         update=_put_code_signing,
         delete=_delete_code_signing,
         taggable="Tags",
+        properties=declared(
+            "AllowedPublishers CodeSigningPolicies Description Tags",
+        ),
     ),
-    "AWS::Lambda::Version": ResourceType(create=_create_version, delete=_delete_version),
+    "AWS::Lambda::Version": ResourceType(
+        create=_create_version,
+        delete=_delete_version,
+        properties=declared(
+            "CodeSha256 Description FunctionName ProvisionedConcurrencyConfig",
+            ignored="RuntimePolicy",
+            refused="FunctionScalingConfig",
+        ),
+    ),
     "AWS::Lambda::Alias": ResourceType(
         create=_put_alias,
         update=_put_alias,
         delete=_delete_alias,
         replaced_by=frozenset({"FunctionName", "Name"}),
+        properties=declared(
+            "Description FunctionName FunctionVersion Name ProvisionedConcurrencyConfig "
+            "RoutingConfig",
+        ),
     ),
-    "AWS::Lambda::Permission": ResourceType(create=_add_permission, delete=_remove_permission),
+    "AWS::Lambda::Permission": ResourceType(
+        create=_add_permission,
+        delete=_remove_permission,
+        properties=declared(
+            "Action EventSourceToken FunctionName FunctionUrlAuthType InvokedViaFunctionUrl "
+            "Principal PrincipalOrgID SourceAccount SourceArn",
+        ),
+    ),
     "AWS::Lambda::Url": ResourceType(
         create=_put_url,
         update=_put_url,
         delete=_delete_url,
         replaced_by=frozenset({"Qualifier", "TargetFunctionArn"}),
+        properties=declared(
+            "AuthType Cors InvokeMode Qualifier TargetFunctionArn",
+        ),
     ),
     "AWS::Lambda::EventSourceMapping": ResourceType(
         create=_create_mapping,
         update=_update_mapping,
         delete=_delete_mapping,
         replaced_by=frozenset({"EventSourceArn", *_START}),
+        properties=declared(
+            "BatchSize BisectBatchOnFunctionError DestinationConfig Enabled EventSourceArn "
+            "FilterCriteria FunctionName FunctionResponseTypes LoggingConfig "
+            "MaximumBatchingWindowInSeconds MaximumRecordAgeInSeconds MaximumRetryAttempts "
+            "ParallelizationFactor ProvisionedPollerConfig ScalingConfig "
+            "SelfManagedEventSource SelfManagedKafkaEventSourceConfig "
+            "SourceAccessConfigurations StartingPosition StartingPositionTimestamp Tags "
+            "Topics TumblingWindowInSeconds",
+            ignored="KmsKeyArn MetricsConfig",
+            refused="AmazonManagedKafkaEventSourceConfig DocumentDBEventSourceConfig Queues",
+        ),
     ),
     "AWS::Lambda::EventInvokeConfig": ResourceType(
         create=_put_invoke_config,
         update=_put_invoke_config,
         delete=_delete_invoke_config,
         replaced_by=frozenset({"FunctionName", "Qualifier"}),
+        properties=declared(
+            "DestinationConfig FunctionName MaximumEventAgeInSeconds MaximumRetryAttempts "
+            "Qualifier",
+        ),
     ),
-    "AWS::Lambda::LayerVersion": ResourceType(create=_create_layer, delete=_delete_layer),
+    "AWS::Lambda::LayerVersion": ResourceType(
+        create=_create_layer,
+        delete=_delete_layer,
+        properties=declared(
+            "CompatibleArchitectures CompatibleRuntimes Content Description LayerName LicenseInfo",
+        ),
+    ),
 }

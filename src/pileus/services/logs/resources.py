@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing, require
+from pileus.kernel.resources import (
+    Resource,
+    ResourceRequest,
+    ResourceType,
+    completing,
+    declared,
+    require,
+)
 
 
 def _tags(properties: Mapping[str, Any]) -> dict[str, str]:
@@ -157,18 +164,38 @@ RESOURCE_TYPES = {
         delete=_delete_group,
         replaced_by=frozenset({"LogGroupName", "LogGroupClass", "KmsKeyId"}),
         taggable="Tags",
+        properties=declared(
+            "DeletionProtectionEnabled KmsKeyId LogGroupClass LogGroupName RetentionInDays Tags",
+            ignored="BearerTokenAuthenticationEnabled FieldIndexPolicies ResourcePolicyDocument",
+            refused="DataProtectionPolicy",
+        ),
     ),
-    "AWS::Logs::LogStream": ResourceType(create=_create_stream, delete=_delete_stream),
+    "AWS::Logs::LogStream": ResourceType(
+        create=_create_stream,
+        delete=_delete_stream,
+        properties=declared(
+            "LogGroupName LogStreamName",
+        ),
+    ),
     "AWS::Logs::MetricFilter": ResourceType(
         create=_put_metric_filter,
         update=_put_metric_filter,
         delete=_delete_metric_filter,
         replaced_by=frozenset({"LogGroupName", "FilterName"}),
+        properties=declared(
+            "ApplyOnTransformedLogs EmitSystemFieldDimensions FieldSelectionCriteria "
+            "FilterName FilterPattern LogGroupName MetricTransformations",
+        ),
     ),
     "AWS::Logs::SubscriptionFilter": ResourceType(
         create=_put_subscription,
         update=_put_subscription,
         delete=_delete_subscription,
         replaced_by=frozenset({"LogGroupName", "FilterName"}),
+        properties=declared(
+            "ApplyOnTransformedLogs DestinationArn Distribution FieldSelectionCriteria "
+            "FilterName FilterPattern LogGroupName RoleArn",
+            ignored="EmitSystemFields",
+        ),
     ),
 }

@@ -15,7 +15,14 @@ from typing import Any
 import orjson
 
 from pileus.kernel.calls import StepCall, StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing, require
+from pileus.kernel.resources import (
+    Resource,
+    ResourceRequest,
+    ResourceType,
+    completing,
+    declared,
+    require,
+)
 from pileus.services.s3 import templates
 from pileus.services.s3.operations.configuration_operations import DEFAULT_ENCRYPTION
 from pileus.values.context import DEFAULT_REGION
@@ -317,6 +324,9 @@ RESOURCE_TYPES = {
         update=_put_policy,
         delete=_delete_policy,
         replaced_by=frozenset({"Bucket"}),
+        properties=declared(
+            "Bucket PolicyDocument",
+        ),
     ),
     "Pileus::S3::BucketNotification": ResourceType(
         create=_put_notification,

@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.calls import ReadCall, StreamCall
-from pileus.kernel.resources import PartlyCreated, Resource, ResourceRequest, ResourceType, require
+from pileus.kernel.resources import (
+    PartlyCreated,
+    Resource,
+    ResourceRequest,
+    ResourceType,
+    declared,
+    require,
+)
 from pileus.services.sagemaker import store
 from pileus.services.sagemaker.limits import LIMITS
 from pileus.services.sagemaker.model import FAILED, UNDER_WAY, Endpoint
@@ -188,6 +195,10 @@ RESOURCE_TYPES = {
         delete=_delete_model,
         replaced_by=_replaced_by(_MODEL, "ModelName"),
         taggable="Tags",
+        properties=declared(
+            "Containers EnableNetworkIsolation ExecutionRoleArn InferenceExecutionConfig "
+            "ModelName PrimaryContainer Tags VpcConfig",
+        ),
     ),
     "AWS::SageMaker::EndpointConfig": ResourceType(
         create=_create_config,
@@ -195,6 +206,12 @@ RESOURCE_TYPES = {
         delete=_delete_config,
         replaced_by=_replaced_by(_CONFIG, "EndpointConfigName"),
         taggable="Tags",
+        properties=declared(
+            "AsyncInferenceConfig DataCaptureConfig EnableNetworkIsolation EndpointConfigName "
+            "ExecutionRoleArn ExplainerConfig KmsKeyId ProductionVariants "
+            "ShadowProductionVariants Tags VpcConfig",
+            ignored="MetricsConfig",
+        ),
     ),
     "AWS::SageMaker::Endpoint": ResourceType(
         create=_create_endpoint,
@@ -202,5 +219,10 @@ RESOURCE_TYPES = {
         delete=_delete_endpoint,
         replaced_by=frozenset({"EndpointName"}),
         taggable="Tags",
+        properties=declared(
+            "DeploymentConfig EndpointConfigName EndpointName "
+            "ExcludeRetainedVariantProperties RetainAllVariantProperties "
+            "RetainDeploymentConfig Tags",
+        ),
     ),
 }

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from pileus.kernel.calls import StepCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, require
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, declared, require
 from pileus.services.secretsmanager import errors, passwords
 from pileus.values.errors import ServiceError
 
@@ -169,17 +169,28 @@ RESOURCE_TYPES = {
         delete=_delete_secret,
         replaced_by=frozenset({"Name"}),
         taggable="Tags",
+        properties=declared(
+            "Description GenerateSecretString KmsKeyId Name ReplicaRegions SecretString Tags Type",
+        ),
     ),
     "AWS::SecretsManager::ResourcePolicy": ResourceType(
         create=_put_policy,
         update=_put_policy,
         delete=_delete_policy,
         replaced_by=frozenset({"SecretId"}),
+        properties=declared(
+            "BlockPublicPolicy ResourcePolicy SecretId",
+        ),
     ),
     "AWS::SecretsManager::RotationSchedule": ResourceType(
         create=_put_schedule,
         update=_put_schedule,
         delete=_delete_schedule,
         replaced_by=frozenset({"SecretId"}),
+        properties=declared(
+            "HostedRotationLambda RotateImmediatelyOnUpdate RotationLambdaARN RotationRules "
+            "SecretId",
+            refused="ExternalSecretRotationMetadata ExternalSecretRotationRoleArn",
+        ),
     ),
 }

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing, declared
 
 _SERVICE = "pinpoint-sms-voice-v2"
 
@@ -69,5 +69,10 @@ RESOURCE_TYPES = {
         delete=_delete,
         replaced_by=frozenset({"IsoCountryCode", "NumberType", "NumberCapabilities"}),
         taggable="Tags",
+        properties=declared(
+            "IsoCountryCode NumberCapabilities NumberType Tags TwoWay",
+            ignored="DeletionProtectionEnabled MandatoryKeywords OptOutListName OptionalKeywords "
+            "SelfManagedOptOutsEnabled",
+        ),
     )
 }

@@ -11,7 +11,14 @@ from typing import Any
 import orjson
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, completing, tags_gone
+from pileus.kernel.resources import (
+    Resource,
+    ResourceRequest,
+    ResourceType,
+    completing,
+    declared,
+    tags_gone,
+)
 from pileus.services.sns.model import SUBSCRIPTION_ATTRIBUTES, TOPIC_ATTRIBUTES
 
 
@@ -116,14 +123,32 @@ RESOURCE_TYPES = {
         delete=_delete_topic,
         replaced_by=frozenset({"TopicName", "FifoTopic"}),
         taggable="Tags",
+        properties=declared(
+            "ArchivePolicy ContentBasedDeduplication DisplayName FifoThroughputScope "
+            "FifoTopic KmsMasterKeyId SignatureVersion Subscription Tags TopicName "
+            "TracingConfig",
+            ignored="DeliveryStatusLogging MaximumMessageSize",
+            refused="DataProtectionPolicy",
+        ),
     ),
     "AWS::SNS::Subscription": ResourceType(
         create=_subscribe,
         update=_update_subscription,
         delete=_unsubscribe,
         replaced_by=frozenset({"TopicArn", "Protocol", "Endpoint"}),
+        properties=declared(
+            "DeliveryPolicy Endpoint FilterPolicy FilterPolicyScope Protocol "
+            "RawMessageDelivery RedrivePolicy SubscriptionRoleArn TopicArn",
+            ignored="Region",
+            refused="ReplayPolicy",
+        ),
     ),
     "AWS::SNS::TopicPolicy": ResourceType(
-        create=_put_policy, update=_put_policy, delete=_delete_policy
+        create=_put_policy,
+        update=_put_policy,
+        delete=_delete_policy,
+        properties=declared(
+            "PolicyDocument Topics",
+        ),
     ),
 }

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, declared
 from pileus.services.sqs.model import SETTABLE
 
 
@@ -96,8 +96,20 @@ RESOURCE_TYPES = {
         delete=_delete_queue,
         replaced_by=frozenset({"QueueName", "FifoQueue"}),
         taggable="Tags",
+        properties=declared(
+            "ContentBasedDeduplication DeduplicationScope DelaySeconds FifoQueue "
+            "FifoThroughputLimit KmsDataKeyReusePeriodSeconds KmsMasterKeyId "
+            "MaximumMessageSize MessageRetentionPeriod QueueName "
+            "ReceiveMessageWaitTimeSeconds RedriveAllowPolicy RedrivePolicy "
+            "SqsManagedSseEnabled Tags VisibilityTimeout",
+        ),
     ),
     "AWS::SQS::QueuePolicy": ResourceType(
-        create=_put_policy, update=_put_policy, delete=_delete_policy
+        create=_put_policy,
+        update=_put_policy,
+        delete=_delete_policy,
+        properties=declared(
+            "PolicyDocument Queues",
+        ),
     ),
 }

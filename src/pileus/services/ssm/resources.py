@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.calls import StreamCall
-from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, require
+from pileus.kernel.resources import Resource, ResourceRequest, ResourceType, declared, require
 
 _COPIED = ("Type", "Value", "Description", "AllowedPattern", "Tier", "Policies", "DataType")
 
@@ -63,5 +63,8 @@ RESOURCE_TYPES = {
         update=_update,
         delete=_delete,
         replaced_by=frozenset({"Name", "Type"}),
+        properties=declared(
+            "AllowedPattern DataType Description Name Policies Tags Tier Type Value",
+        ),
     )
 }

@@ -11,6 +11,7 @@ from pileus.languages.cfn import TemplateError, difference
 from pileus.services.cloudformation import store
 from pileus.services.cloudformation.engine import changes
 from pileus.services.cloudformation.engine.failing import cancel_others
+from pileus.services.cloudformation.engine.property_names import objection, remark
 from pileus.services.cloudformation.engine.work import Work, attempt, told
 from pileus.services.cloudformation.model import Mode, Operation, StackResource, Step
 from pileus.services.cloudformation.values import KnownResources, with_tags
@@ -33,6 +34,7 @@ class _Aim:
     needs: list[str]
     type: str
     tags: dict[str, str]
+    remark: str
 
 
 async def ensure(work: Work, step: Step) -> None:
@@ -45,6 +47,10 @@ async def ensure(work: Work, step: Step) -> None:
     is_new = step.mode in ("create", "replace")
     request = _request(work, step, record)
     call = work.step_call(record.type, step)
+    against = objection(handler, record.type, step.logical_id, step.properties)
+    if against is not None:
+        await work.call.write(lambda c: _fail(c, work, step, against))
+        return
     if is_new:
         made, error = await attempt(handler.create(call, request))
     else:
@@ -111,6 +117,7 @@ async def _begin(work: Work, step: Step) -> bool:
         needs=sorted(resolved.needs[step.logical_id]),
         type=resource.type,
         tags=work.stack.wanted.tags,
+        remark=remark(work.handler(resource.type), resource.type, properties),
     )
     mode = _mode(work, records.get(step.logical_id), aim)
     imported = frozenset(work.outside.imported)
@@ -157,7 +164,7 @@ def _note(
         record.attempted = aim.properties
     _take_over(record, aim)
     status = "CREATE_IN_PROGRESS" if mode == "create" else "UPDATE_IN_PROGRESS"
-    reason = _REPLACING if mode == "replace" else ""
+    reason = " ".join(filter(None, (_REPLACING if mode == "replace" else "", aim.remark)))
     changes.set_resource_status(call, work.stack, operation, record, status, reason)
     store.put_resource(call.state, work.uuid, record)
     step.state, step.mode = "started", mode

@@ -12,6 +12,7 @@ from pileus.kernel.resources import ResourceType
 from pileus.languages.cfn import ResolvedTemplate
 from pileus.services.cloudformation.asking import Outside
 from pileus.services.cloudformation.comparison import handler_of, type_of
+from pileus.services.cloudformation.engine.property_names import PropertiesInvalid
 from pileus.services.cloudformation.model import Operation, Stack, Step
 from pileus.services.cloudformation.proposals import principal_of
 from pileus.values.context import CallContext
@@ -72,6 +73,8 @@ def failure_of(error: Exception, resource_type: str) -> tuple[str, str]:
 
 def told(error: Exception, resource_type: str, operation: Operation, step: Step) -> str:
     """The reason in an event, in the form of AWS's resource handlers."""
+    if isinstance(error, PropertiesInvalid):
+        return str(error)
     code, sentence = failure_of(error, resource_type)
     if is_own_type(resource_type):
         return sentence
