@@ -138,6 +138,36 @@ def test_kill_9_of_the_platform_loses_and_repeats_nothing(imaged: Looking) -> No
     check(imaged.told(30), 30)
 
 
+_FUNCTION = """
+import base64
+
+def handler(event, context):
+    found = []
+    for record in event["Records"]:
+        media = record["media"]
+        size = media["width"] * media["height"] * 3
+        pixels = base64.b64decode(media["data"])
+        assert len(pixels) == size, (len(pixels), media["contentType"])
+        found.append([{"label": "shade", "confidence": sum(pixels) / size / 255}])
+    return found
+"""
+
+
+def test_an_ordinary_function_sees_every_picture(looking: Looking) -> None:
+    functions = looking.platform.client("lambda")
+    role = looking.platform.add_role("engines")
+    functions.create_function(
+        FunctionName="shades", Runtime="python3.11", Role=role, Handler="app.handler", Timeout=60,
+        Code={"ZipFile": zipped({"app.py": _FUNCTION})},
+    )  # fmt: skip
+    frames = {"Kind": "frames", "Rate": 5, "Format": "rgb"}
+    given = {"Name": "shade", "Mode": "object", "Input": frames, "WhenBehind": "oldest"}
+    made = looking.media.create_engine(Function="shades", Batch={"Size": 4}, **given)["Engine"]
+    assert made["Function"] == "shades"
+    looking.look(20)
+    check(looking.told(20), 20)
+
+
 def zipped(files: dict[str, str]) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:

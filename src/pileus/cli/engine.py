@@ -102,6 +102,8 @@ def _row(engine: dict[str, Any]) -> dict[str, Any]:
 
 def _program(engine: dict[str, Any]) -> dict[str, Any]:
     """What runs it."""
+    if function := engine.get("Function"):
+        return {"function": function}
     if image := engine.get("ImageUri"):
         return {"image": image, "http": f"port {engine['Http']['Port']}"}
     if runtime := engine.get("Runtime"):

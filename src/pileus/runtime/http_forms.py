@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pileus.runtime import frame_ring
@@ -25,7 +26,7 @@ class Form(NamedTuple):
     content_type: str
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """What is posted as ``chunk``, and the fields that describe it."""
 
     data: bytes
@@ -44,10 +45,7 @@ def form_of(
         slot: where it lies in a ring; None for a piece that is data, or a segment.
         segment: the bytes of a recorded segment (Matroska).
     """
-    if segment is not None:
-        part = _Part(segment, "chunk.mkv", {"chunkMimeType": "video/x-matroska"})
-    else:
-        part = _data(chunk) if slot is None else _media(slot)
+    part = part_of(chunk, slot, segment)
     fields = {
         "source": str(chunk["source"]),
         "stream": stream,
@@ -61,20 +59,29 @@ def form_of(
     return _multipart(fields, part)
 
 
-def _data(chunk: dict[str, Any]) -> _Part:
+def part_of(
+    chunk: Mapping[str, Any], slot: frame_ring.Slot | None, segment: bytes | None = None
+) -> Part:
+    """What a piece holds; arguments as of :func:`form_of`."""
+    if segment is not None:
+        return Part(segment, "chunk.mkv", {"chunkMimeType": "video/x-matroska"})
+    return _data(chunk) if slot is None else _media(slot)
+
+
+def _data(chunk: Mapping[str, Any]) -> Part:
     data = json.dumps(chunk["record"]).encode()
-    return _Part(data, "chunk.json", {"chunkMimeType": "application/json"})
+    return Part(data, "chunk.json", {"chunkMimeType": "application/json"})
 
 
-def _media(slot: frame_ring.Slot) -> _Part:
+def _media(slot: frame_ring.Slot) -> Part:
     if slot.kind == frame_ring.S16LE:
         told = {"chunkMimeType": "audio/wav", "sampleRate": str(slot.width)}
-        return _Part(_wave(slot), "chunk.wav", told)
+        return Part(_wave(slot), "chunk.wav", told)
     size = {"width": str(slot.width), "height": str(slot.height)}
     if slot.kind == frame_ring.JPEG:
-        return _Part(bytes(slot.data), "chunk.jpg", {"chunkMimeType": "image/jpeg", **size})
+        return Part(bytes(slot.data), "chunk.jpg", {"chunkMimeType": "image/jpeg", **size})
     told = {"chunkMimeType": "application/octet-stream", "pixelFormat": "rgb24", **size}
-    return _Part(bytes(slot.data), "chunk.rgb", told)
+    return Part(bytes(slot.data), "chunk.rgb", told)
 
 
 def _wave(slot: frame_ring.Slot) -> bytes:
@@ -88,7 +95,7 @@ def _wave(slot: frame_ring.Slot) -> bytes:
     return head + bytes(slot.data)
 
 
-def _multipart(fields: dict[str, str], part: _Part) -> Form:
+def _multipart(fields: dict[str, str], part: Part) -> Form:
     """``multipart/form-data`` (RFC 7578), with a boundary that occurs in none of it."""
     boundary = _BOUNDARY
     while boundary.encode() in part.data or any(boundary in each for each in fields.values()):

@@ -35,6 +35,10 @@ class Code:
         engine.image = self.image
 
 
+NONE = Code("", 0)
+"""Of an engine that calls a function."""
+
+
 async def kept(call: StreamCall, given: Mapping[str, Any]) -> Code:
     """Keep what a request names; raises ValidationException."""
     if given.get("ImageUri"):

@@ -87,12 +87,12 @@ def _answer(result: Result) -> dict[str, Any]:
     """What an instance told. Raises EngineFailed."""
     if result.function_error:
         is_lost = error_type(result.payload) in _INSTANCE_LOST
-        raise EngineFailed(_words(result.payload), is_lost=is_lost)
+        raise EngineFailed(words_of(result.payload), is_lost=is_lost)
     told: dict[str, Any] = orjson.loads(result.payload)
     return told
 
 
-def _words(payload: bytes) -> str:
+def words_of(payload: bytes) -> str:
     """The reason of an error document."""
     try:
         told = orjson.loads(payload)
@@ -198,6 +198,8 @@ class Engines:
 
         What fails here fails again, and is told, at the first piece.
         """
+        if engine.function:
+            return
         name = f"making engine {engine.name} ready"
         call.spawn(name, self._expect(call, engine, rings_dir))
 

@@ -14,6 +14,7 @@ from pileus.compute.engines.lane import Batch, Chunk, Entry, Lane, LaneSettings,
 from pileus.compute.engines.scaling import EngineScale, Scaler, Seen
 from pileus.kernel.calls import StreamCall
 from pileus.languages.media_results import InvalidResult, checked
+from pileus.services.media import function_calls
 from pileus.services.media.engines import (
     REASON_MAX,
     CannotRun,
@@ -187,7 +188,10 @@ class ObjectLane:
 
     async def _ask(self, batch: Batch, event: dict[str, Any]) -> None:
         try:
-            told = await self._engines.invoke(self._call, self.engine, self._rings_dir, event)
+            if self.engine.function:
+                told = await function_calls.ask(self._call, self.engine, event)
+            else:
+                told = await self._engines.invoke(self._call, self.engine, self._rings_dir, event)
         except CannotRun as why:
             await self._failed(batch, str(why))
         except EngineFailed as why:

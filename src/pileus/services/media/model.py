@@ -158,6 +158,7 @@ class Engine(msgspec.Struct, kw_only=True):
         runtime: of a program that speaks HTTP (``nodejs…``, ``provided…``); empty for the platform's Python
             and for images.
         image: in the place of a package, whose ``blob`` is then empty.
+        function: name or ARN of the Lambda function that is called in the place of code; else empty.
         http: set for programs that speak HTTP: those of images and of other runtimes than Python.
         dead_letter: ARN of the queue that gets what it failed on; empty for none.
     """
@@ -186,6 +187,7 @@ class Engine(msgspec.Struct, kw_only=True):
     rewind_ms: int = 0
     revision: str = ""
     runtime: str = ""
+    function: str = ""
     image: EngineImage | None = None
     http: EngineHttp | None = None
 

@@ -35,9 +35,9 @@ _SOURCE = frozenset(
      "Options", "Paced", "Pull", "Push", "Records", "Segment"}
 )  # fmt: skip
 _ENGINE = frozenset(
-    {"Batch", "Code", "CodeUri", "DeadLetter", "Environment", "Gate", "Handler", "Http", "ImageConfig",
-     "ImageUri", "Input", "MaxAttempts", "MemorySize", "Mode", "Name", "PackageType", "Rewind", "Role",
-     "Runtime", "Scale", "Timeout", "WhenBehind"}
+    {"Batch", "Code", "CodeUri", "DeadLetter", "Environment", "Function", "Gate", "Handler", "Http",
+     "ImageConfig", "ImageUri", "Input", "MaxAttempts", "MemorySize", "Mode", "Name", "PackageType",
+     "Rewind", "Role", "Runtime", "Scale", "Timeout", "WhenBehind"}
 )  # fmt: skip
 _PIPELINE = frozenset({"Deliver", "Engines", "From", "Name", "Source"})
 _DELIVER = frozenset({"Bus", "Stream", "SkipEmpty"})
@@ -260,6 +260,11 @@ def _when_behind(given: Mapping[str, Any]) -> str:
 def _program(request: ResourceRequest) -> dict[str, Any]:
     """What runs the engine: ``Handler`` in Python; ``Runtime`` or an image for programs that speak HTTP."""
     given = request.properties
+    if given.get("Function"):
+        for name in ("Handler", "Runtime", "Http", "ImageConfig", "ImageUri", "Code", "CodeUri"):
+            if given.get(name):
+                raise errors.invalid(f"An engine has either Function or {name}.")
+        return {"Function": str(given["Function"])}
     told: dict[str, Any] = {}
     for name in ("Handler", "Runtime"):
         if given.get(name):
@@ -321,18 +326,20 @@ async def _create_engine(call: StreamCall, request: ResourceRequest) -> Resource
     given = {
         "Name": name,
         "Mode": request.properties.get("Mode") or "object",
-        "Code": _code(request.properties),
         **_engine(request),
     }
+    if not request.properties.get("Function"):
+        given["Code"] = _code(request.properties)
     await call.invoke("media", "CreateEngine", given)
     return _made(call, "engine", name)
 
 
 async def _update_engine(call: StreamCall, request: ResourceRequest) -> Resource:
     given = {"Name": request.physical_id, **_engine(request)}
-    code = _code(request.properties)
-    if code != _code(request.old_properties):
-        given["Code"] = code
+    if not request.properties.get("Function"):
+        code = _code(request.properties)
+        if request.old_properties.get("Function") or code != _code(request.old_properties):
+            given["Code"] = code
     await call.invoke("media", "UpdateEngine", given)
     return _made(call, "engine", request.physical_id)
 

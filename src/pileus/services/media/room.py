@@ -22,7 +22,7 @@ def _resource_arn(context: CallContext, operation: str, input: Mapping[str, Any]
 ROOM = Room(
     package="pileus.services.media",
     services=("media",),
-    uses=("s3", "sts", "logs", "kinesis", "events", "sqs"),
+    uses=("s3", "sts", "logs", "kinesis", "events", "sqs", "lambda"),
     resource_types=(
         "Pileus::Media::Source",
         "Pileus::Media::Engine",

@@ -140,6 +140,8 @@ def engine(call: Call, record: Engine) -> dict[str, Any]:
 
 def _program(record: Engine) -> dict[str, Any]:
     """What runs it, where that is not Python here."""
+    if record.function:
+        return {"Function": record.function}
     shown: dict[str, Any] = {"PackageType": "Image" if record.image else "Zip"}
     if record.runtime:
         shown["Runtime"] = record.runtime

@@ -90,7 +90,8 @@ def _check_results(source: str) -> None:
     except media_results.NotResults:
         raise errors.invalid(
             "An event source of media is what an engine says of a source: "
-            "arn:aws:media:<region>:<account>:source/<source>/results/<engine>."
+            "arn:aws:media:<region>:<account>:source/<source>/results/<engine>. Pictures and sound reach a "
+            "function as an engine's: Pileus::Media::Engine with Function."
         ) from None
 
 

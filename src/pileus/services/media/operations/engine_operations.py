@@ -25,7 +25,12 @@ async def create_engine(call: StreamCall, request: Mapping[str, Any], body: Body
     if call.remembered() is not None:
         return Reply({"Engine": _shown(call, request["Name"])})
     call.read(lambda view: store.check_new(view.state, "engine", request["Name"]))
-    code = await engine_code.kept(call, request["Code"])
+    function = request.get("Function") or ""
+    if function and request.get("Code"):
+        raise errors.invalid("An engine has either Code or Function.")
+    code = engine_code.NONE
+    if not function:
+        code = await engine_code.kept(call, request.get("Code") or {})
 
     def step(write: WriteCall) -> bool:
         store.check_new(write.state, "engine", request["Name"])
@@ -39,6 +44,7 @@ async def create_engine(call: StreamCall, request: Mapping[str, Any], body: Body
             created_ms=write.now_ms,
             input=engine_input(request["Input"]),
             when_behind="newest",
+            function=function,
         )
         code.give(engine)
         _apply(write, engine, request, is_new=True)
@@ -59,6 +65,11 @@ async def update_engine(call: StreamCall, request: Mapping[str, Any], body: Body
 
     def step(write: WriteCall) -> dict[str, Any]:
         engine: Engine = store.named(write.state, "engine", request["Name"])
+        if bool(engine.function) != bool(request.get("Function", engine.function)) or (
+            engine.function and code is not None
+        ):
+            raise errors.invalid("An engine of a function stays one; make another for code.")
+        engine.function = request.get("Function", engine.function)
         replaced = {} if code is None else _named_code(engine)
         if code is not None:
             code.give(engine)
@@ -152,7 +163,13 @@ def _apply(
 
 
 def _apply_program(engine: Engine, request: Mapping[str, Any]) -> None:
-    """What runs the engine: Python here, or a program that speaks HTTP."""
+    """What runs the engine: Python here, a function, or a program that speaks HTTP."""
+    if engine.function:
+        for name in ("Handler", "Runtime", "Http", "ImageConfig", "Environment", "Role"):
+            if request.get(name):
+                raise errors.invalid(f"{name} is for engines with Code; a function has its own.")
+        _choose_format(engine, request)
+        return
     has_image = engine.image is not None
     engine.runtime = request.get("Runtime", "" if has_image else engine.runtime)
     engine.handler = request.get("Handler", "" if has_image else engine.handler)
@@ -168,9 +185,7 @@ def _apply_program(engine: Engine, request: Mapping[str, Any]) -> None:
         engine.http = EngineHttp(
             port=given.get("Port", http.port), ready_s=given.get("ReadySeconds", http.ready_s)
         )
-        is_chosen = "Format" in (request.get("Input") or {"Format": ""})
-        if engine.input.kind == "frames" and not is_chosen:
-            engine.input = msgspec.structs.replace(engine.input, format="jpeg")
+        _choose_format(engine, request)
     if (config := request.get("ImageConfig")) and engine.image is None:
         raise errors.invalid("ImageConfig is for engines with Code.ImageUri.")
     if config is not None and engine.image is not None:
@@ -182,8 +197,19 @@ def _apply_program(engine: Engine, request: Mapping[str, Any]) -> None:
         )
 
 
+def _choose_format(engine: Engine, request: Mapping[str, Any]) -> None:
+    """Pictures are files for those who are not in Python, unless they choose otherwise."""
+    is_chosen = "Format" in (request.get("Input") or {"Format": ""})
+    if engine.input.kind == "frames" and not is_chosen:
+        engine.input = msgspec.structs.replace(engine.input, format="jpeg")
+
+
 def _check_program(engine: Engine) -> None:
     """Raise ValidationException for what does not go together."""
+    if engine.function and engine.mode == "stream":
+        raise errors.invalid("Functions are object engines: an invocation has its pieces only.")
+    if engine.function:
+        return
     if engine.image is not None and (engine.runtime or engine.handler):
         raise errors.invalid("An engine with Code.ImageUri has neither Runtime nor Handler.")
     needs_handler = engine.http is None or engine.runtime.startswith("nodejs")
@@ -196,7 +222,7 @@ def _check_program(engine: Engine) -> None:
         )
     if engine.http is None and engine.input.format:
         raise errors.invalid(
-            "Input.Format jpeg is for engines that speak HTTP; engines in Python get arrays."
+            "Input.Format jpeg is for functions and engines that speak HTTP; those in Python get arrays."
         )
 
 
