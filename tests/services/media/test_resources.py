@@ -238,3 +238,49 @@ async def test_a_mistake_in_records(code: Bench, lobby: dict[str, Any], words: s
     people = {"Input": {"Records": {}}, "Gate": None}
     await change(code, template(Lobby=lobby, People=people), "CreateStack")
     assert words in await reasons(code)
+
+
+async def test_an_engine_in_another_language(code: Bench) -> None:
+    others = {"Runtime": "nodejs20.x", "Handler": "look.js", "Http": {"Port": "9000"}}
+    stack = await change(code, template(People={**others, "Gate": None}), "CreateStack")
+    assert stack["StackStatus"] == "CREATE_COMPLETE", await reasons(code)
+    made = await only(code, "Engine")
+    assert (made["Runtime"], made["Http"]) == ("nodejs20.x", {"Port": 9000, "ReadySeconds": 60})
+    assert made["Input"]["Format"] == "jpeg"
+    # Without them it is an engine in Python again.
+    stack = await change(code, template())
+    assert stack["StackStatus"] == "UPDATE_COMPLETE", await reasons(code)
+    changed = await only(code, "Engine")
+    assert not {"Runtime", "Http"} & set(changed) and "Format" not in changed["Input"]
+
+
+async def test_a_function_as_an_engine(code: Bench) -> None:
+    function = {"Function": "cats", "Handler": None, "Code": None}
+    stack = await change(code, template(People=function), "CreateStack")
+    assert stack["StackStatus"] == "CREATE_COMPLETE", await reasons(code)
+    assert (await only(code, "Engine"))["Function"] == "cats"
+    stack = await change(code, template(People={**function, "Function": "dogs"}))
+    assert stack["StackStatus"] == "UPDATE_COMPLETE", await reasons(code)
+    assert (await only(code, "Engine"))["Function"] == "dogs"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"Function": "f", "Handler": None}, "An engine has either Function or Code."),
+        (
+            {"ImageUri": "app:1", "Handler": None},
+            "An engine has either ImageUri or Code or CodeUri.",
+        ),
+        ({"PackageType": "Image"}, "PackageType is Image for engines with ImageUri"),
+        ({"Http": {"Path": "/"}}, "Http.Path is not a property"),
+        ({"Http": {"Port": 9000}}, "Http is for engines that speak it"),
+        ({"Runtime": "ruby3.3"}, "must satisfy regular expression pattern"),
+    ],
+)
+async def test_engines_whose_program_is_none(
+    code: Bench, given: dict[str, Any], words: str
+) -> None:
+    stack = await change(code, template(People=given), "CreateStack")
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert words in await reasons(code)

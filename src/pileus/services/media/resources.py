@@ -55,6 +55,7 @@ _MEMBERS = {
     "Segments": frozenset[str](),
     "Records": frozenset[str](),
 }
+_HTTP = {"Port": 8080, "ReadySeconds": 60}
 _LATEST_MS = 1 << 52
 
 
@@ -265,20 +266,22 @@ def _program(request: ResourceRequest) -> dict[str, Any]:
             if given.get(name):
                 raise errors.invalid(f"An engine has either Function or {name}.")
         return {"Function": str(given["Function"])}
-    told: dict[str, Any] = {}
-    for name in ("Handler", "Runtime"):
-        if given.get(name):
-            told[name] = str(given[name])
     is_image = bool(_image_of(given))
+    told: dict[str, Any] = {}
+    if given.get("Handler"):
+        told["Handler"] = str(given["Handler"])
+    # What a template names no more goes back to what it is without.
+    told["Runtime"] = str(given.get("Runtime") or "")
     if given.get("PackageType") not in (None, "Image" if is_image else "Zip"):
         raise errors.invalid("PackageType is Image for engines with ImageUri, and Zip for others.")
     if not is_image and not str(given.get("Runtime", "")).startswith("provided"):
         told["Handler"] = require(request, "Handler")
-    http = _section(given, "Http", frozenset({"Port", "ReadySeconds"}))
-    if http:
-        told["Http"] = {name: _number(http, name, 0, "Http.") for name in http}
+    http = _section(given, "Http", frozenset(_HTTP))
+    if http or is_image or told["Runtime"]:
+        told["Http"] = {name: _number(http, name, _HTTP[name], "Http.") for name in _HTTP}
     parts = frozenset({"EntryPoint", "Command", "WorkingDirectory"})
-    if config := _section(given, "ImageConfig", parts):
+    config = _section(given, "ImageConfig", parts)
+    if config or is_image:
         told["ImageConfig"] = dict(config)
     return told
 
