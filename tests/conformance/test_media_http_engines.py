@@ -17,6 +17,7 @@ from tests.conformance.live import LivePlatform
 from tests.conformance.test_media_live import check, platform, results, write_shades
 
 __all__ = ["platform"]
+_ROOT = Path(__file__).parents[2]
 IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/bright:1"
 
 
@@ -176,6 +177,33 @@ def zipped(files: dict[str, str]) -> bytes:
             info.external_attr = 0o755 << 16
             archive.writestr(info, text)
     return packed.getvalue()
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+def test_the_documentations_example(looking: Looking) -> None:
+    section = (_ROOT / "docs" / "media.md").read_text().partition("### In any language\n")[2]
+    program = section.partition("```js\n")[2].partition("```")[0]
+    engine = section.partition("```yaml\n")[2].splitlines()[0]
+    folder = looking.folder / "app"
+    folder.mkdir()
+    (folder / "shades.js").write_text(program)
+    write_shades(looking.folder / "v.mkv", 5)
+    source = f'{{Name: lobby, Pull: "file:{looking.folder}/v.mkv"}}'
+    pipeline = "{Source: !Ref Lobby, Engines: [!Ref Shades]}"
+    resources = [
+        f"  Lobby: {{Type: Pileus::Media::Source, Properties: {source}}}",
+        engine,
+        f"  P: {{Type: Pileus::Media::Pipeline, Properties: {pipeline}}}",
+    ]
+    (folder / "app.yaml").write_text("\n".join(["Resources:", *resources, ""]))
+    commands = Commands(looking.platform, folder, looking.folder / "cache")
+    commands.pileus("deploy", "--template", "app.yaml", "--stack-name", "news")
+    (made,) = looking.media.list_engines()["Engines"]
+    assert made["Runtime"] == "nodejs20.x"
+    found = results(looking.media, lambda found: len(found) >= 1, engine=made["Name"])
+    assert labels(found)[0].startswith("64x48 at ")
+    shown = commands.pileus("engine", "show", made["Name"]).out
+    assert "nodejs20.x" in shown and "as JPEG" in shown
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
