@@ -60,6 +60,7 @@ class FakeMedia(FakeRooms):
         self.began_ms = 0
         self.recorded = _recorded(clip)
         self.sources: dict[str, dict[str, Any]] = {"lobby": _source("lobby")}
+        self.records: dict[str, list[dict[str, Any]]] = {}
         self.pipelines: dict[str, dict[str, Any]] = {
             "news": {"Name": "news", "Source": "lobby", "Engines": ["persons"]}
         }
@@ -134,6 +135,33 @@ class FakeMedia(FakeRooms):
     def _media_DeletePipeline(self, given: Any) -> dict[str, Any]:
         del self.pipelines[given["Name"]]
         return {}
+
+    def add_records(self, name: str) -> None:
+        """A source of records whose records the test puts in."""
+        records = {"SilenceSeconds": 60.0}
+        self.sources[name] = {**_source(name), "Records": records, "RecordsKept": 0}
+        self.records[name] = []
+
+    def put_record(self, name: str, record: Any) -> None:
+        """One more."""
+        kept = self.records[name]
+        chunk = {"start_ms": len(kept), "stop_ms": len(kept) + 1, "captured_at_ms": self.now_ms()}
+        kept.append({"source": name, "stream": "s", "chunk": chunk, "record": record})
+        self.sources[name]["RecordsKept"] = len(kept)
+
+    async def _media_ListRecords(self, given: Any) -> dict[str, Any]:
+        kept = self.records[given["Source"]]
+        first = given.get("AfterOffset", -1) + 1
+        if given.get("Last"):
+            first = max(0, len(kept) - given["Last"])
+        if given.get("WaitSeconds") and first >= len(kept):
+            await asyncio.sleep(0.05)
+        found = kept[first : first + given.get("MaxResults", 100)]
+        told = [
+            {"Offset": at, "Document": orjson.dumps(each).decode()}
+            for at, each in enumerate(found, first)
+        ]
+        return {"Records": told, "LastOffset": first + len(found) - 1}
 
     # -- what is seen and recorded ------------------------------------------------------------
 

@@ -152,6 +152,43 @@ def parse_head(webm: bytes) -> tuple[str, int]:
         return context.name, context.height
 
 
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+async def test_records_are_shown_in_the_place_of_the_picture(
+    shown: Shown, width: int, height: int
+) -> None:
+    page, platform = shown
+    await page.size(width, height, phone=width < 600, scale=2 if width < 600 else 1)
+    platform.media.add_records("sensors")
+    card = "[...document.querySelectorAll('#wall button')].find((b) => b.textContent.includes('sensors'))"
+    await page.wait_for(f"{card}?.textContent.includes('no record yet')")
+    await page.evaluate(f"{card}.click()")
+    await page.wait_for(
+        "document.querySelector('#picture-words').textContent === 'No record has come yet.'"
+    )
+    for n in range(130):
+        platform.media.put_record("sensors", {"sensor": "<b>door</b>", "celsius": n, "is": [n]})
+    await page.wait_for(
+        "document.querySelector('#records li')?.textContent.includes('celsius 129')"
+    )
+    assert await page.evaluate("document.querySelectorAll('#records li').length") == 100
+    assert "sensor <b>door</b>" in await text(page, "#records li code")
+    platform.media.put_record("sensors", 7)
+    await page.wait_for("document.querySelector('#records li code')?.textContent === '7'")
+    await page.wait_for(
+        "document.querySelector('#stage-chips').textContent.includes('131 records')"
+    )
+    await page.wait_for(f"{card}.querySelector('code').textContent === '7'")
+    visible = "(() => { const { width, height } = document.querySelector('#records').getBoundingClientRect(); return width > 300 && height > 150; })()"
+    assert await page.evaluate(visible)
+    assert await page.evaluate("document.documentElement.scrollWidth") == width
+    assert await page.evaluate("window.checks.wide()") == []
+    if folder := os.environ.get("PILEUS_SCREENSHOTS"):
+        await page.screenshot(Path(folder) / f"records-{width}.png", whole=True)
+    await page.evaluate("document.querySelector('#wall button').click()")
+    await page.wait_for(HAS_BOXES)
+    assert await page.evaluate("document.querySelector('#records').hidden")
+
+
 async def test_a_source_is_removed_with_what_looks_at_it(shown: Shown) -> None:
     page, platform = shown
     await page.wait_for(HAS_BOXES)

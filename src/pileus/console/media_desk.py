@@ -93,6 +93,11 @@ async def _source(asker: Asker, listed: Mapping[str, Any]) -> dict[str, Any]:
     described = await asker.ask("media", "DescribeSource", Name=listed["Name"])
     source = dict(described.get("Source", listed))
     source.pop("PushKey", None)
+    if "Records" in source:
+        kept = await asker.ask("media", "ListRecords", Source=listed["Name"], Last=1)
+        for each in kept.get("Records", ()):
+            source["NewestRecord"] = orjson.loads(each["Document"])["record"]
+        return source
     found = await asker.ask("media", "ListSegments", Source=listed["Name"], Last=1)
     if segments := found.get("Segments"):
         source["Newest"] = segments[0]

@@ -276,6 +276,8 @@ async def test_engines_and_sources_must_fit(bench: Bench) -> None:
         await bench("UpdateSource", Name="camera", Records={})
     with pytest.raises(ServiceError):
         await bench.platform.kernel.part(Pushes).offer(HERE, "v=0")
+    with pytest.raises(ServiceError):
+        await bench("WatchSource", Source="lobby")
 
 
 async def test_deleting_forgets_records(bench: Bench) -> None:
@@ -305,3 +307,22 @@ async def test_a_change_while_somebody_pushes(bench: Bench) -> None:
         await taking
     told = await push(bench, lines({"n": 2}))
     assert told["LastOffset"] == 1
+
+
+async def test_who_came_with_an_old_key_is_cut_off(bench: Bench) -> None:
+    await bench("CreateSource", Name="lobby", Push=True, Records={})
+    pushes = bench.platform.kernel.part(Pushes)
+    publishing = await pushes.publish(HERE, (await source(bench))["PushKey"])
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield lines({"n": 1})
+        await asyncio.Event().wait()
+
+    taking = asyncio.ensure_future(publishing.take(endless()))
+    await bench.passing(10)
+    await bench("RotatePushKey", Name="lobby")
+    await bench.passing(10)
+    with pytest.raises(ServiceError) as caught:
+        await taking
+    assert caught.value.code == "AccessDeniedException"
+    assert [each["record"] for each in await listed(bench)] == [{"n": 1}]

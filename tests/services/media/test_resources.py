@@ -211,12 +211,13 @@ async def test_a_mistake_is_told_in_a_sentence(
 async def test_a_source_of_records_and_an_engine_on_it(code: Bench) -> None:
     records = {"TimeField": "at", "Silence": "5m"}
     lobby = {"Push": True, "Records": records, "Pull": None, "Segment": None}
-    people = {"Input": {"Records": {}}, "Gate": None}
+    people = {"Input": {"Records": {}}, "Gate": None, "WhenBehind": None}
     stack = await change(code, template(Lobby=lobby, People=people), "CreateStack")
     assert stack["StackStatus"] == "CREATE_COMPLETE"
     made = await only(code, "Source")
     assert made["Records"] == {"TimeField": "at", "SilenceSeconds": 300.0}
-    assert (await only(code, "Engine"))["Input"]["Kind"] == "records"
+    made = await only(code, "Engine")
+    assert (made["Input"]["Kind"], made["WhenBehind"]) == ("records", "never")
     at = {"Records": {"StartingPosition": "AT_TIMESTAMP"}, "Segment": None}
     at["Records"]["StartingPositionTimestamp"] = "2026-11-22T00:00:00Z"
     whole = template(Lobby={**at, "Pull": "kinesis:s"}, People=people)

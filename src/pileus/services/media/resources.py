@@ -251,11 +251,11 @@ def _engine(request: ResourceRequest) -> dict[str, Any]:
 
 
 def _when_behind(given: Mapping[str, Any]) -> str:
-    """Stream engines get all of a stream; segments and what is said are worth waiting for."""
+    """Stream engines get all of a stream; segments, records and what is said are worth waiting for."""
     inputs = given.get("Input")
     told = inputs if isinstance(inputs, Mapping) else {}
-    is_whole = "Segments" in told or "Cut" in (told.get("Audio") or {})
-    return "never" if given.get("Mode") == "stream" or is_whole else "newest"
+    is_worth_it = not {"Segments", "Records"}.isdisjoint(told) or "Cut" in (told.get("Audio") or {})
+    return "never" if given.get("Mode") == "stream" or is_worth_it else "newest"
 
 
 def _program(request: ResourceRequest) -> dict[str, Any]:

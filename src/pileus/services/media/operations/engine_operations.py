@@ -147,7 +147,8 @@ def _apply(
     engine.target_lag_ms = scale.get("TargetLagMs", engine.target_lag_ms)
     engine.idle_ms = scale.get("IdleMs", engine.idle_ms)
     engine.attempts_max = request.get("MaxAttempts", engine.attempts_max)
-    is_behind_never = engine.mode == "stream" or engine.input.is_whole
+    is_worth_it = engine.input.is_whole or engine.input.kind == "records"
+    is_behind_never = engine.mode == "stream" or is_worth_it
     if "WhenBehind" in request:
         engine.when_behind = request["WhenBehind"]
     elif is_new and is_behind_never:

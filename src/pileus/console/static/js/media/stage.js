@@ -2,10 +2,11 @@
 
 import { drawBoxes } from "../boxes.js";
 import { byId, fitCanvas, make, setText, token } from "../dom.js";
-import { duration } from "../format.js";
+import { count, duration } from "../format.js";
 import { H264Stream, JpegStream } from "../streams.js";
 import { PresentationClock } from "../timing.js";
 import { Recording } from "./recording.js";
+import { RecordList } from "./records.js";
 import { STATE_WORDS } from "./wall.js";
 
 const canvas = byId("canvas");
@@ -29,6 +30,7 @@ export class Stage {
   #recalled = new Set();
   #offsetMs = 0;
   #segments = [];
+  #records = new RecordList();
   results = null;
 
   constructor(desk, moved) {
@@ -68,7 +70,8 @@ export class Stage {
   get state() {
     const { pts } = this;
     return {
-      source: this.#name, pts, isLive: this.isLive, mode: this.isLive ? this.#stream?.name ?? "" : "recording",
+      source: this.#name, pts, isLive: this.isLive, records: this.#records.count,
+      mode: this.isLive ? this.#stream?.name ?? "" : "recording",
       skipped: this.#stream?.skipped ?? 0, delayMs: this.#shownAfterMs, rate: this.#clock?.rate ?? 1,
       ...(pts === null || !this.results ? { boxes: [], exact: false, tags: [] } : this.results.at(pts)),
     };
@@ -82,10 +85,17 @@ export class Stage {
     this.#recalled.clear();
     byId("picture-empty").hidden = false;
     setText(byId("stage-title"), name ?? "No source");
-    if (name !== null) this.#watch("VideoDecoder" in window ? H264Stream : JpegStream);
+    if (name === null) return;
+    if (this.desk.source(name)?.Records) this.#showRecords();
+    else this.#watch("VideoDecoder" in window ? H264Stream : JpegStream);
+  }
+
+  #showRecords() {
+    this.#records.show(this.desk.path(this.#name, "records"));
   }
 
   #leave() {
+    this.#records.show(null);
     this.#stream?.close();
     this.#picture?.close();
     this.#recording?.close();
@@ -247,7 +257,14 @@ export class Stage {
     const now = performance.now();
     while (this.#frameTimes.length && this.#frameTimes[0] < now - 3000) this.#frameTimes.shift();
     const { boxes, exact, tags, delayMs, mode, skipped } = this.state;
-    if (source && this.isLive && !this.#picture) {
+    const hasRecords = Boolean(source?.Records);
+    if (hasRecords && !this.#records.isShown) {
+      // It was not known yet when it was chosen.
+      this.#leave();
+      this.#showRecords();
+    }
+    if (hasRecords && this.#records.count) byId("picture-empty").hidden = true;
+    else if (source && this.isLive && !this.#picture) {
       this.#say(waiting(source), source.StateReason ?? "");
       this.#poster(source);
     }
@@ -258,7 +275,10 @@ export class Stage {
     byId("play").querySelector("path").setAttribute("d", isStill ? PLAY_SIGN : PAUSE_SIGN);
     byId("sound").hidden = this.isLive || !source?.Format?.Audio;
     byId("sound").setAttribute("aria-pressed", String(!video.muted));
+    canvas.hidden = hasRecords;
     const chips = tags.map((tag) => [tag, "tag"]);
+    if (hasRecords && source.State !== "LIVE") chips.push([STATE_WORDS[source.State] ?? "gone", "late"]);
+    if (hasRecords) chips.push([count(source.RecordsKept ?? 0, "record")]);
     if (boxes.length) chips.push([exact ? "Boxes of this frame" : "Boxes between frames", "exact"]);
     if (this.#picture && source?.State !== "LIVE") chips.push([STATE_WORDS[source?.State] ?? "gone", "late"]);
     else if (this.#picture) chips.push([`${duration(delayMs)} behind`], [`${(this.#frameTimes.length / 3).toFixed(0)} /s`]);
@@ -271,7 +291,8 @@ export class Stage {
   }
 }
 
-function waiting({ State, Newest }) {
+function waiting({ State, Newest, Records }) {
+  if (Records && (State === "LIVE" || State === "ENDED")) return "No record has come yet.";
   if (State === "ENDED") return Newest ? "The source has ended. Play shows its recording." : "The source has ended.";
   if (State === "LIVE") return "Waiting for a keyframe.";
   return { CONNECTING: "Connecting.", STOPPED: "The source is switched off.", STALLED: "The source is silent." }[State] ?? "The source cannot be read now.";

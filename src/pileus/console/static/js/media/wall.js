@@ -2,6 +2,7 @@
 
 import { byId, make, setText } from "../dom.js";
 import { count } from "../format.js";
+import { lineOf } from "./records.js";
 
 const WORDS_SHOWN = 10;
 export const STATE_WORDS = {
@@ -64,11 +65,12 @@ export class Wall {
     const image = make("img", { alt: "", width: 320, height: 180 });
     const state = make("span.state");
     const said = make("span.said");
+    const record = make("code", { hidden: true });
     const button = make("button", {
       type: "button", aria: { pressed: String(name === this.#chosen) }, on: { click: () => this.choose(name) },
-    }, make("span.still", {}, image, state), make("b", {}, name), said);
+    }, make("span.still", {}, image, record, state), make("b", {}, name), said);
     const item = make("li", {}, button);
-    const card = { item, button, image, state, said, still: "" };
+    const card = { item, button, image, record, state, said, still: "" };
     image.addEventListener("load", () => image.classList.add("is-there"));
     this.#cards.set(name, card);
     byId("wall").append(item);
@@ -79,6 +81,8 @@ export class Wall {
     card.state.dataset.state = source.State;
     card.button.title = source.StateReason ?? "";
     setText(card.state, STATE_WORDS[source.State] ?? source.State);
+    card.record.hidden = !source.Records;
+    setText(card.record, source.NewestRecord === undefined ? "no record yet" : lineOf(source.NewestRecord));
     setText(card.said, said || (source.State === "FAILED" || source.State === "STALLED" ? source.StateReason ?? "" : "nothing seen or said"));
     const still = source.Newest ? this.desk.path(source.Name, `recording/${source.Newest.SegmentId}.jpg`) : "";
     if (still && still !== card.still) {
