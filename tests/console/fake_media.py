@@ -275,6 +275,7 @@ def _recorded(clip: Clip) -> list[messages.Segment]:
         opened = messages.Open(url=f"file:{path}", spool=folder, rings=folder, is_paced=False)
         patience = Patience(lambda: 0, lambda: 0.0, lambda _: None, 0.0)
         commands: queue.SimpleQueue[messages.Command] = queue.SimpleQueue()
+        commands.put(messages.Begin())
         Intake(opened, commands, told.append, patience, lambda: 0.5).run()
         segments = [each for each in told if isinstance(each, messages.Segment)]
         for each in segments:
