@@ -87,8 +87,13 @@ def test_all_engines_at_once(
 
     for engine, rate in (("objects", 5), ("faces", 2), ("moderation", 1)):
         until(lambda engine=engine, rate=rate: has_seen(engine, rate), media.list_lanes)
-    for engine in ("transcript", "tracks"):
-        until(lambda engine=engine: has_ended(engine), media.list_lanes)
+    until(lambda: has_ended("tracks"), media.list_lanes)
+
+    def is_written() -> bool:
+        told = media.list_results(Source="studio", Engine="transcript", Last=1)
+        return bool(told.get("Complete"))
+
+    until(is_written, media.list_lanes)
     check_words(told("transcript"), make_film)
     check_pictures(told)
     subtitles = run(

@@ -37,7 +37,7 @@ _EDGE_MS = 200
 _TELL_MS = 1000
 """A lull that goes on is told in pieces of this length."""
 _SMOOTH = 5
-_MEMORY = CUT_MEMORY_MS // WINDOW_MS
+_MEMORY = CUT_MEMORY_MS // WINDOW_MS - 2 * _SMOOTH
 _ABOVE_DB, _LEAST_DB, _UNKNOWN_DB, _NOTHING_DB = 6.0, -55.0, -50.0, -96.0
 _STEP_DB = 1.5
 """Levels closer than this are one when the quietest is looked for: a decoder's rounding must not decide."""

@@ -173,7 +173,9 @@ class CutFeed(Feed):
         """Go live, where a seam of what is live lies at what was had last; None where there is none yet."""
         new = [chunk for chunk in self._recent if self.is_new(chunk)]
         has_seam = self._has_seam(self._recent)
-        if not (has_seam or self._is_all_replayed()) or len(new) > self._join_max:
+        if not (has_seam or self._is_all_replayed()):
+            return None
+        if len(new) > self._join_max and not self._is_over:
             return None
         if not has_seam and self._cut is not None:
             self._note_hole(self._cut.ms)
