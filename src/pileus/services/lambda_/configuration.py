@@ -20,6 +20,8 @@ from pileus.values.times import iso8601
 _NEED_HANDLER_AND_RUNTIME = (
     "Runtime and Handler are mandatory parameters for functions created with deployment packages."
 )
+_LEVEL = "INFO"
+_NOT_BUILT = ("CapacityProviderConfig", "FileSystemConfigs", "TenancyConfig")
 
 
 def check(request: Mapping[str, Any], latest: Configuration | None = None) -> None:
@@ -27,6 +29,9 @@ def check(request: Mapping[str, Any], latest: Configuration | None = None) -> No
     is, for a change."""
     snapstart.check(latest, request)
     _check_sizes(request)
+    for name in _NOT_BUILT:
+        if request.get(name):
+            raise errors.invalid(f"Pileus does not run functions with {name} yet.")
     runtime = request.get("Runtime")
     if runtime and not runtimes.is_run(runtime):
         raise errors.invalid(f"Pileus does not run functions of the runtime {runtime} yet.")
@@ -153,6 +158,10 @@ def apply(
         configuration.log_group = logging.get("LogGroup") or configuration.log_group
         configuration.log_format = logging.get("LogFormat") or configuration.log_format
         configuration.log_level = logging.get("ApplicationLogLevel") or configuration.log_level
+        system = logging.get("SystemLogLevel") or configuration.system_log_level
+        configuration.system_log_level = system
+    if (key := request.get("KMSKeyArn")) is not None:
+        configuration.kms_key = key
 
 
 def log_group(function: str, configuration: Configuration) -> str:
@@ -185,6 +194,7 @@ def shown(
         **snapstart.shown(configuration),
         "LoggingConfig": {
             "LogFormat": configuration.log_format,
+            **_levels_shown(configuration),
             "LogGroup": log_group(function.name, configuration),
         },
     }
@@ -199,9 +209,21 @@ def shown(
         output["DeadLetterConfig"] = {"TargetArn": configuration.dead_letter}
     if configuration.durable is not None:
         output["DurableConfig"] = durable_shown(configuration.durable)
+    if configuration.kms_key:
+        output["KMSKeyArn"] = configuration.kms_key
     if configuration.vpc:
         output["VpcConfig"] = {"VpcId": "", **configuration.vpc}
     return output
+
+
+def _levels_shown(configuration: Configuration) -> dict[str, str]:
+    """Lines in JSON have levels, INFO where none is asked for."""
+    if configuration.log_format != "JSON":
+        return {}
+    return {
+        "ApplicationLogLevel": configuration.log_level or _LEVEL,
+        "SystemLogLevel": configuration.system_log_level or _LEVEL,
+    }
 
 
 def _kind_shown(call: Call, configuration: Configuration) -> dict[str, Any]:

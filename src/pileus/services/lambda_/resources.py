@@ -65,6 +65,14 @@ def _chosen(properties: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, 
     return {name: _typed(name, properties[name]) for name in names if name in properties}
 
 
+def _settings(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """What a function's configuration holds, in the API's names."""
+    given = _chosen(properties, _SETTINGS)
+    if "KmsKeyArn" in properties:
+        given["KMSKeyArn"] = properties["KmsKeyArn"]
+    return given
+
+
 def _code(properties: Mapping[str, Any]) -> dict[str, Any]:
     """FunctionCode; inline text becomes a zip with ``index.py``, as CloudFormation makes it."""
     code = dict(properties["Code"])
@@ -86,7 +94,7 @@ async def _create_function(call: StreamCall, request: ResourceRequest) -> Resour
     name = properties.get("FunctionName") or request.generated_name(64)
     tags = {tag["Key"]: tag["Value"] for tag in properties.get("Tags") or ()}
     given = {"FunctionName": name, "Code": _code(properties), "Tags": tags}
-    await call.invoke("lambda", "CreateFunction", {**given, **_chosen(properties, _SETTINGS)})
+    await call.invoke("lambda", "CreateFunction", {**given, **_settings(properties)})
     made = _function(call, name)
     with completing(made):
         await _reserve(call, name, {}, properties)
@@ -110,10 +118,10 @@ async def _update_function(call: StreamCall, request: ResourceRequest) -> Resour
     name, old, new = request.physical_id, request.old_properties, request.properties
     if old.get("Code") != new.get("Code"):
         await call.invoke("lambda", "UpdateFunctionCode", {"FunctionName": name, **_code(new)})
-    before, after = _chosen(old, _SETTINGS), _chosen(new, _SETTINGS)
+    before, after = _settings(old), _settings(new)
     change = {key: value for key, value in after.items() if before.get(key) != value}
     empty = {"Environment": {"Variables": {}}, "Layers": [], "Description": "",
-             "ImageConfig": {},
+             "ImageConfig": {}, "KMSKeyArn": "",
              "DeadLetterConfig": {"TargetArn": ""}, "Timeout": 3, "MemorySize": 128,
              "SnapStart": {"ApplyOn": "None"}}  # fmt: skip
     change.update(
@@ -362,10 +370,10 @@ RESOURCE_TYPES = {
         taggable="Tags",
         properties=declared(
             "Architectures Code CodeSigningConfigArn DeadLetterConfig Description "
-            "DurableConfig Environment EphemeralStorage FunctionName Handler ImageConfig "
+            "DurableConfig Environment EphemeralStorage FunctionName Handler ImageConfig KmsKeyArn "
             "Layers LoggingConfig MemorySize PackageType ReservedConcurrentExecutions Role "
             "Runtime SnapStart Tags Timeout TracingConfig VpcConfig",
-            ignored="KmsKeyArn PublishToLatestPublished RecursiveLoop RuntimeManagementConfig",
+            ignored="PublishToLatestPublished RecursiveLoop RuntimeManagementConfig",
             refused="CapacityProviderConfig FileSystemConfigs FunctionScalingConfig TenancyConfig",
         ),
     ),
