@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from pileus.languages.asl.commands import CancelWake, Command, Happened, WakeAt
+from pileus.languages.asl.commands import CancelWake, Command, Happened, StartMapRun, WakeAt
 from pileus.languages.asl.errors import RUNTIME, StateFailure, runtime
 from pileus.languages.asl.events import WHOLE, Event
 from pileus.languages.asl.failures import end_failed, fail
@@ -156,6 +156,12 @@ class Run:
             KeyError: nobody waits for such a run.
         """
         return child_inputs(self._turn(state, now_ms, chance), map_id, first, items)
+
+    def for_children(self, command: StartMapRun) -> Run:
+        """What advances the children of a distributed Map."""
+        most = 0 if command.execution_type == "EXPRESS" else self._limits.history_events or 25_000
+        limits = msgspec.structs.replace(self._limits, history_events=most)
+        return Run(self.program, limits=limits, tokens=self._tokens, block=command.block)
 
     def _turn(self, state: RunState, now_ms: int, chance: Callable[[], float]) -> Turn:
         return Turn(self.program, state, self._limits, now_ms, chance, self._tokens)

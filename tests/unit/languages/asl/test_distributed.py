@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from tests.unit.languages.asl.playing import one, previous, run_of, types
+from tests.unit.languages.asl.playing import INVOKE, one, play, previous, run_of, types
 
 from pileus.languages.asl.commands import (
     CancelMapRun,
@@ -14,12 +14,13 @@ from pileus.languages.asl.commands import (
     MapRunFailed,
     MapRunStarted,
     MapRunSucceeded,
+    Schedule,
     StartMapRun,
     Stopped,
 )
 from pileus.languages.asl.errors import StateFailure
 from pileus.languages.asl.events import Event
-from pileus.languages.asl.rehearsal import START_MS, context_for
+from pileus.languages.asl.rehearsal import START_MS, Answer, context_for
 from pileus.languages.asl.run import Advance, Run
 from pileus.languages.asl.run_state import RunState, decode_state, encode_state
 
@@ -147,3 +148,53 @@ def test_a_stopped_execution_stops_its_run() -> None:
     assert done.commands == [CancelMapRun(3)]
     assert (done.status, events[-1].type) == ("ABORTED", "ExecutionAborted")
     assert events[-1].details == {"error": "E", "cause": "why"}
+
+
+def _failing_for_two(_name: str, command: Schedule) -> Answer:
+    return Answer(error="E") if command.arguments == "2" else Answer(int(command.arguments) * 10)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({}, "FAILED"),
+        ({"ToleratedFailureCount": 1}, "SUCCEEDED"),
+        ({"ToleratedFailurePercentage": 40}, "SUCCEEDED"),
+        ({"ToleratedFailurePercentage": 20}, "FAILED"),
+        ({"ToleratedFailureCount": 0, "ToleratedFailurePercentage": 99}, "FAILED"),
+    ],
+)
+def test_a_rehearsal_plays_the_children(fields: dict[str, Any], status: str) -> None:
+    state = _map(**fields)
+    state["ItemProcessor"]["States"]["I"] = {"Type": "Task", "Resource": INVOKE, "End": True}
+    played = play(one(state), [1, 2, 3], _failing_for_two)
+    assert played.status == status
+    assert played.path == ["S", "I", "I", "I"]
+    if status == "SUCCEEDED":
+        assert played.output == "[10,30]"
+    else:
+        assert played.error == "States.ExceedToleratedFailureThreshold"
+        assert played.cause == "The specified tolerated failure threshold was exceeded"
+
+
+def test_a_rehearsal_asks_for_what_a_reader_would_read() -> None:
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"MaxItems": 2},
+        "Parameters": {"Key.$": "$.k"},
+    }
+    writer = {
+        "Resource": "arn:aws:states:::s3:putObject",
+        "Parameters": {"Bucket": "b", "Prefix": "p"},
+    }
+    asked: list[str] = []
+
+    def answer(_name: str, command: Schedule) -> Answer:
+        asked.append(command.arguments)
+        return Answer([1, 2, 3])
+
+    played = play(one(_map(ItemReader=reader, ResultWriter=writer)), {"k": "x"}, answer)
+    assert asked == ['{"Key":"x"}']
+    assert played.path == ["S", "I", "I"]
+    assert played.output is not None
+    assert '"ResultWriterDetails":{"Bucket":"b","Key":"p/3/manifest.json"}' in played.output
