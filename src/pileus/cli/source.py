@@ -28,7 +28,7 @@ def command() -> None:
       pileus source add lobby rtsp://user:password@camera/1
       pileus source add film ./film.mp4
       pileus source add phone --push
-      pileus source add stage rtmp://127.0.0.1:1935/live/stage --listen
+      pileus source add stage "rtmp://127.0.0.1:1935/live/stage?key=secret" --listen
       pileus source add sensors --push --records --time-field time
       pileus source add quakes https://example.org/feed.json --records --every 1m
       pileus source add clicks kinesis:clicks

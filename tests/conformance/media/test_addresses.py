@@ -17,7 +17,7 @@ import av
 import pytest
 
 from pileus.adapters.local_intakes import LocalIntakes
-from pileus.ports.intakes import Attach, Begin, Chunk, End, Format, Open, Segment, State
+from pileus.ports.intakes import Attach, Begin, Chunk, End, Format, Open, Segment, State, Stop
 from tests.conformance.commands import is_ci
 from tests.unit.media.videos import every, picture, write_video
 
@@ -205,6 +205,17 @@ async def test_what_comes_by_udp(read: Any, tmp_path: Path) -> None:
     assert "live" in seen.states and seen.of(Segment)
 
 
+@pytest.mark.skipif(
+    not Path("/usr/share/alsa/alsa.conf").exists(), reason="libasound2-data is not installed"
+)
+async def test_a_sound_device_by_its_name(read: Any) -> None:
+    """``null`` is there on every machine, and gives silence."""
+    seen = await read("alsa:null")
+    await seen.until(lambda: "live" in seen.states)
+    (shape,) = seen.of(Format)
+    assert (shape.video, shape.audio, shape.sample_rate) == ("", "pcm_s16le", 48_000)
+
+
 def publish(url: str, form: str, data: bytes) -> None:
     """PyAV as publisher."""
     with (
@@ -256,6 +267,60 @@ async def test_publishers_by_rtmp_come_and_go(read: Any, tmp_path: Path, client:
     assert seen.states.count("live") == 2 and "failed" not in seen.states
     assert len(seen.of(Chunk)) >= 148
     assert "Waits for a publisher" in seen.of(State)[0].reason
+
+
+async def test_who_publishes_by_rtmp_names_stream_and_key(read: Any, tmp_path: Path) -> None:
+    path = tmp_path / "v.mkv"
+    write_video(path, every(40, 50), codec="libx264", key_every=25)
+    place = f"rtmp://127.0.0.1:{free_port()}/live/"
+    seen = await read(f"{place}stage?key=open-sesame", is_listening=True)
+    await seen.until(lambda: "connecting" in seen.states)
+    data = path.read_bytes()
+    for wrong in ("stage", "stage?key=close-sesame", "another?key=open-sesame"):
+        while True:
+            with pytest.raises(OSError) as refused:
+                await asyncio.to_thread(publish, place + wrong, "flv", data)
+            if not isinstance(refused.value, ConnectionRefusedError):
+                break  # it listens by now, and has refused this one by name
+            await asyncio.sleep(0.1)
+    assert "live" not in seen.states and not seen.of(Chunk)
+    await asyncio.to_thread(publish, f"{place}stage?key=open-sesame", "flv", data)
+    await seen.until(lambda: "stalled" in seen.states and len(seen.of(Chunk)) >= 49)
+    assert "open-sesame" not in repr(seen.told)
+    await seen.until(lambda: seen.states.count("connecting") == 2)
+    seen.intake.send(Stop())  # also one that waits for a publisher hears of its end
+    await seen.until(lambda: seen.states[-1] == "ended")
+
+
+@needs_ffmpeg
+async def test_as_obs_publishes_by_rtmp(read: Any, tmp_path: Path) -> None:
+    """B-frames and AAC with metadata before them, by a stream key behind the server's address; then HEVC, which
+    only enhanced RTMP can tell."""
+    url = f"rtmp://127.0.0.1:{free_port()}/live/stage?key=open-sesame"
+    seen = await read(url, is_listening=True)
+    await ffmpeg_encodes(url)
+    await seen.until(lambda: seen.states.count("stalled") == 1)
+    path = tmp_path / "v.mkv"
+    write_video(path, every(40, 50), codec="libx265", key_every=25)
+    await pyav(path, "flv", url)
+    await seen.until(lambda: seen.states.count("stalled") == 2)
+    told = [(each.video, each.width, each.audio) for each in seen.of(Format)]
+    assert told == [("h264", 320, "aac"), ("hevc", 64, "")]
+    assert all(each.pictures for each in seen.of(Segment))
+
+
+async def ffmpeg_encodes(url: str) -> None:
+    """Three seconds of a test picture and a tone as OBS encodes them; again while it is refused."""
+    for _ in range(_TRIES_MAX):
+        process = await asyncio.create_subprocess_exec(
+            "ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25",
+            "-f", "lavfi", "-i", "sine=frequency=440", "-t", "3", "-c:v", "libx264", "-preset", "veryfast",
+            "-pix_fmt", "yuv420p", "-b:v", "500k", "-bf", "2", "-g", "50", "-c:a", "aac", "-f", "flv", url,
+        )  # fmt: skip
+        if await process.wait() == 0:
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail(f"ffmpeg could not publish to {url}")
 
 
 @needs_ffmpeg

@@ -9,7 +9,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -19,10 +19,14 @@ from pileus.media.upload import Patience
 from pileus.ports.intakes import Command, Open, Replay, Stop, Told
 
 _OUT = 1
+_ALSA_SETTINGS = Path("/usr/share/alsa/alsa.conf")
+"""Without them no sound device has a name; the library that comes with PyAV looks where it was built."""
 
 
 def main() -> int:
     """Read until the source or standard input ends; the process's exit status."""
+    if _ALSA_SETTINGS.exists():
+        os.environ.setdefault("ALSA_CONFIG_PATH", str(_ALSA_SETTINGS))
     commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
     decoder = msgspec.json.Decoder(Command)
     encoder = msgspec.json.Encoder()
@@ -31,27 +35,19 @@ def main() -> int:
         sys.stderr.write("the first command opens a source or a recording\n")
         return 2
 
-    def listen(is_deaf: Callable[[], bool]) -> None:
-        """Pass commands on; ``is_deaf``: FFmpeg waits for a publisher and cannot be told to stop."""
+    def listen() -> None:
         for line in sys.stdin.buffer:
-            command = decoder.decode(line)
-            commands.put(command)
-            if isinstance(command, Stop) and is_deaf():
-                os._exit(0)
+            commands.put(decoder.decode(line))
         commands.put(Stop())  # the platform is gone: nobody wants this any more
-        if is_deaf():
-            os._exit(0)
-
-    def begin_to_listen(is_deaf: Callable[[], bool]) -> None:
-        threading.Thread(target=listen, args=(is_deaf,), name="commands", daemon=True).start()
 
     def tell(what: Told) -> None:
         line = memoryview(encoder.encode(what) + b"\n")
         while line:
             line = line[os.write(_OUT, line) :]
 
+    listening = threading.Thread(target=listen, name="commands", daemon=True)
     if isinstance(first, Replay):
-        begin_to_listen(lambda: False)
+        listening.start()
         Recorded(first, commands, tell, sys.stderr.write).run()
         return 0
     patience = Patience(
@@ -61,7 +57,7 @@ def main() -> int:
         away_s_max=0.0,
     )
     intake = Intake(first, commands, tell, patience, random.random)
-    begin_to_listen(lambda: intake.is_listening)
+    listening.start()
     intake.run()
     while not isinstance(commands.get(), Stop):
         pass  # the last pieces are still being looked at

@@ -13,6 +13,7 @@ from pileus.media.intake.packets import Connection, Stalled, Timed
 from pileus.media.intake.pieces import Pieces
 from pileus.media.intake.program import Program
 from pileus.media.intake.recorder import CannotRecord, Recorder
+from pileus.media.intake.rtmp_listener import RtmpListener
 from pileus.media.intake.whip import WhipPublisher
 from pileus.media.units import SourceCounts, SourceError
 from pileus.media.upload import Patience
@@ -21,7 +22,6 @@ from pileus.ports.intakes import Told
 from pileus.values.errors import PileusError
 
 OPEN_S_MAX = 10.0
-LISTEN_S_MAX = 86_400.0
 _PAUSE_FIRST_S, _PAUSE_LAST_S = 0.5, 30.0
 _COUNTS_EVERY_S = 5.0
 _STOP_POLL_S = 0.2
@@ -36,10 +36,7 @@ class _CutOff(Exception):
 
 
 class Intake:
-    """One source. ``chance`` gives numbers from 0 to 1, for the jitter of pauses.
-
-    ``is_listening``: FFmpeg waits for a publisher, and hears of nothing else; nothing is under way.
-    """
+    """One source. ``chance`` gives numbers from 0 to 1, for the jitter of pauses."""
 
     def __init__(
         self,
@@ -55,7 +52,6 @@ class Intake:
         self._pieces = Pieces(tell, self._counts, patience.now_ms, Path(opened.rings))
         self._connections = 0
         self._was_endless = self._is_stopped = False
-        self.is_listening = False
         self._last_ms = opened.origin_ms - 1
         self._began_s: float | None = None
         self._told_s = patience.mono_s()
@@ -114,18 +110,24 @@ class Intake:
 
     def _connect_once(self, location: Location) -> bool:
         """Read one connection to its end; whether that is the source's as well."""
-        if not location.command:
+        if not location.command and not location.is_listening:
             return self._connect(location) or not location.is_live
-        with Program(location, self._open.stall_s, self._goes_on) as program:
+        with self._reader(location) as reader:
             try:
-                self._connect(dataclasses.replace(location, file=program))
+                self._connect(dataclasses.replace(location, file=reader))
             except SourceError:
                 self._check_stopped()
-                program.check()
+                reader.check()
                 raise
             self._check_stopped()
-            program.check()
+            reader.check()
         return False
+
+    def _reader(self, location: Location) -> Program | RtmpListener:
+        """What is read in the place of an address."""
+        if location.command:
+            return Program(location, self._open.stall_s, self._goes_on)
+        return RtmpListener(location, self._open.stall_s, self._patience.mono_s, self._goes_on)
 
     def _run_pushed(self, location: Location) -> None:
         """One publisher after another, while each was cut off and the next comes soon."""
@@ -179,11 +181,8 @@ class Intake:
     def _connect(self, location: Location) -> bool:
         """Read one connection to its end; whether the source states that there is no more."""
         origin_ms = self._origin_ms()
-        open_s = LISTEN_S_MAX if location.is_listening else OPEN_S_MAX
-        timeouts_s = (open_s, max(self._open.stall_s, location.silence_s))
-        self.is_listening = location.is_listening and not location.command
+        timeouts_s = (OPEN_S_MAX, max(self._open.stall_s, location.silence_s))
         with Connection(location, self._counts, origin_ms, timeouts_s) as connection:
-            self.is_listening = False
             if connection.is_finite and self._was_endless:
                 return True  # what was live has come to its end, and was seen
             self._was_endless = not connection.is_finite

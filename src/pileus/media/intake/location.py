@@ -119,7 +119,7 @@ def locate(
     if parts.scheme == "srt":
         return _by_program(url, is_listening=is_listening)
     if is_listening:
-        options["listen"] = "1"
+        return _listening(url)
     is_http = parts.scheme in ("http", "https")
     return Location(
         url,
@@ -130,6 +130,20 @@ def locate(
         is_listening=is_listening,
         may_end=is_http,
         silence_s=_PLAYLIST_S if parts.path.endswith(".m3u8") else 0.0,
+    )
+
+
+def _listening(url: str) -> Location:
+    """RTMP publishers, whom we hear ourselves: FFmpeg lets anybody in."""
+    if "/" not in urlsplit(url).path.strip("/"):
+        raise SourceError(f"{redacted(url)} names no application and stream (/live/stage).")
+    return Location(
+        url,
+        redacted(url).partition("?")[0],
+        True,
+        "flv",
+        dict(_BY_SCHEME["push"]),
+        is_listening=True,
     )
 
 

@@ -334,7 +334,11 @@ def test_only_what_moves_passes_the_gate(desk: Desk, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("url", "words"),
-    [("http://h:80/x", "rtmp: and srt: only"), ("rtmp://h/live/x", "no host and port")],
+    [
+        ("http://h:80/x", "rtmp: and srt: only"),
+        ("rtmp://h/live/x", "no host and port"),
+        ("rtmp://h:1935/stage", "no application and stream"),
+    ],
 )
 def test_addresses_that_nobody_can_publish_to(url: str, words: str) -> None:
     with pytest.raises(SourceError, match=words):
@@ -345,6 +349,8 @@ def test_a_passphrase_is_in_no_shown_address() -> None:
     location = locate("srt://h:9000?passphrase=open-sesame", is_listening=True)
     assert location.shown == "srt://h:9000"
     assert location.target.endswith("&mode=listener")
+    location = locate("rtmp://h:1935/live/stage?key=open-sesame", is_listening=True)
+    assert location.shown == "rtmp://h:1935/live/stage"
 
 
 REFUSED = [
