@@ -28,6 +28,7 @@ QUESTIONS = (
     "media_engines",
     "media_cameras",
     "media_lag",
+    "media_soak",
     "start_up",
 )
 LATEST = Path(__file__).with_name("latest.json")
