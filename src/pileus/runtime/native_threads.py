@@ -11,7 +11,7 @@ import os
 import struct
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 _OF_SYSTEM = (
     "libc.so",
@@ -24,9 +24,9 @@ _OF_SYSTEM = (
     "libpython",
 )
 _STACK_BYTES_MAX = 64 * 1024
-_LOOKS_MAX = 20
+_LOOKS_MAX = 400
 _PAUSE_S = 0.005
-"""A pool that was made a moment ago still looks for work before it sleeps."""
+"""A pool that was made a moment ago still looks for work before it sleeps: so often, all threads together."""
 _WORD = struct.calcsize("P")
 
 
@@ -37,11 +37,14 @@ def names(known: Collection[int]) -> list[str]:
         known: kernel ids of the threads that have names already.
     """
     own = _name("self")
+    looks = iter(range(_LOOKS_MAX))
     told = []
     for task in sorted(os.listdir("/proc/self/task"), key=int):
         if int(task) not in known:
             name = _name(f"self/task/{task}")
-            told.append(_library(task) or "of a native library" if name in ("", own) else name)
+            told.append(
+                _library(task, looks) or "of a native library" if name in ("", own) else name
+            )
     return told
 
 
@@ -53,10 +56,10 @@ def _name(task: str) -> str:
         return ""
 
 
-def _library(task: str) -> str:
+def _library(task: str, looks: Iterator[int]) -> str:
     """The first library on its stack that is none of the system's; empty where it cannot be seen."""
     try:
-        fields = _stopped_at(task)
+        fields = _stopped_at(task, looks)
         with open("/proc/self/maps") as file:
             lines = file.read().splitlines()
     except OSError:
@@ -81,19 +84,20 @@ def _library(task: str) -> str:
     return ""
 
 
-def _stopped_at(task: str) -> list[str]:
+def _stopped_at(task: str, looks: Iterator[int]) -> list[str]:
     """What the kernel tells of the system call in which a thread waits, as soon as it does.
+
+    Args:
+        looks: what is left of them.
 
     Raises OSError.
     """
-    fields: list[str] = []
-    for _ in range(_LOOKS_MAX):
+    while True:
         with open(f"/proc/self/task/{task}/syscall") as file:
             fields = file.read().split()
-        if len(fields) > 1:
-            break
+        if len(fields) > 1 or next(looks, None) is None:
+            return fields
         time.sleep(_PAUSE_S)
-    return fields
 
 
 def _is_of_system(path: str) -> bool:

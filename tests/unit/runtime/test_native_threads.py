@@ -51,7 +51,8 @@ os._exit(0)
 
 def test_of_others_nothing_is_made_up() -> None:
     text = _printed("""
-threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+import _thread
+_thread.start_new_thread(time.sleep, (600,))
 print(told("of a native library"), flush=True)
 os._exit(0)
 """)
