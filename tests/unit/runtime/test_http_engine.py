@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -184,6 +187,30 @@ def test_pictures_come_out_of_the_ring_and_may_be_gone(program: Make, tmp_path: 
     assert b"abcde3" in server.asked[0]
     event["ring"] = str(tmp_path / "none")
     assert json.loads(engine.answer(json.dumps(event).encode(), CONTEXT))["results"][1]["gone"]
+
+
+_BESIDE = """
+import os, signal, sys, time
+from pileus.runtime import http_engine
+
+http_engine.begin(lambda: {})
+while True:
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "status"),
+    [
+        ("os._exit(7)", 7),
+        ("os._exit(0)", 0),
+        ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM),
+        ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
+    ],
+)
+def test_this_process_ends_as_its_program_does(program: str, status: int) -> None:
+    source = _BESIDE.replace("{}", program)
+    assert subprocess.run([sys.executable, "-c", source], timeout=60).returncode == status
 
 
 def test_a_body_is_read_no_further_than_asked(program: Make) -> None:
