@@ -69,7 +69,7 @@ def begin(platform: LivePlatform, film: Path) -> Any:
     media = platform.client("media", read_timeout=60)
     for name, wanted in (("hear", _CUT), ("archive", {"Kind": "segments"})):
         media.create_engine(
-            Name=name, Mode="object", Handler=f"engine.{name}", Input=wanted, MemoryMB=512,
+            Name=name, Mode="object", Handler=f"engine.{name}", Input=wanted, MemoryMB=512, MaxAttempts=9,
             Code={"ZipFile": zipped(engine=_ENGINES)},
         )  # fmt: skip
     for source in ("calm", "lobby"):

@@ -14,6 +14,7 @@ import pytest
 from av.audio.frame import AudioFrame
 
 from pileus.media.intake.replay import Replay
+from pileus.media.units import CUT_MEMORY_MS
 from pileus.ports import intakes as messages
 from pileus.ports.intakes import Attach, Chunk, Lull, Segment
 from pileus.runtime.frame_ring import RingReader
@@ -34,22 +35,28 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def write_speech(path: Path, sound: Any, codec: str = "aac") -> None:
-    """A grey picture and a mono sound of 16 kHz, at 48 kHz in stereo."""
-    wide = numpy.repeat(sound, 3).astype(numpy.float32) / 32768
+    """Five pictures a second and a sound: AAC at 48 kHz in stereo, or ``pcm_s16le`` as it is, in packets of 20 ms, whose
+    times are whole milliseconds."""
+    wide = numpy.repeat(sound, 3) if codec == "aac" else sound
+    rate, size = (48_000, 1024) if codec == "aac" else (RATE, 320)
+    step = rate // 5
     with av.open(str(path), "w") as output:
-        video = output.add_stream(
-            "libx264", rate=5, options={"preset": "ultrafast", "tune": "zerolatency", "g": "10"}
-        )
+        options = {"preset": "ultrafast", "tune": "zerolatency", "g": "10"}
+        video = output.add_stream("libx264", rate=5, options=options)
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
-        audio = output.add_stream(codec, rate=48_000, layout="stereo")
-        for number in range(len(wide) // 1024):
-            if number * 1024 % 9600 < 1024:
+        audio = output.add_stream(codec, rate=rate, layout="stereo" if codec == "aac" else "mono")
+        for number in range(len(wide) // size):
+            if number * size % step < size:
                 frame = picture(number).reformat(format="yuv420p")
-                frame.pts, frame.time_base = number * 1024 // 9600, Fraction(1, 5)
+                frame.pts, frame.time_base = number * size // step, Fraction(1, 5)
                 output.mux(video.encode(frame))
-            part = wide[number * 1024 : number * 1024 + 1024]
-            made = AudioFrame.from_ndarray(numpy.stack([part, part]), "fltp", "stereo")
-            made.sample_rate, made.pts = 48_000, number * 1024
+            part = wide[number * size : number * size + size]
+            if codec == "aac":
+                real = part.astype(numpy.float32) / 32768
+                made = AudioFrame.from_ndarray(numpy.stack([real, real]), "fltp", "stereo")
+            else:
+                made = AudioFrame.from_ndarray(part.reshape(1, -1), "s16", "mono")
+            made.sample_rate, made.pts = rate, number * size
             output.mux(audio.encode(made))
         output.mux(video.encode(None))
         output.mux(audio.encode(None))
@@ -137,3 +144,15 @@ def test_a_recording_that_begins_late_comes_to_the_same_pieces(desk: Desk, tmp_p
     for begin in range(1, 6):
         found = extents(replayed(segments[begin:], tmp_path, -1))
         assert numpy.allclose(found[-4:], live[-4:], atol=40)
+
+
+def test_where_times_are_not_rounded_every_recording_comes_to_the_very_same_pieces(
+    desk: Desk, tmp_path: Path
+) -> None:
+    write_speech(tmp_path / "v.mkv", said(RECIPE * 2, noise=20), "pcm_s16le")
+    desk.run(f"file:{tmp_path}/v.mkv", CUT, stream="1")
+    segments, live = desk.of(Segment), extents(desk.told)
+    for _, stop_ms in live:
+        late = [each for each in segments if each.stop_ms > stop_ms - CUT_MEMORY_MS]
+        wanted = [each for each in live if each[0] >= stop_ms]
+        assert extents(replayed(late, tmp_path, stop_ms)) == wanted
