@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,8 +13,11 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Request, TextMessage
 
 from pileus.shapes.source import OWN_FOLDER
 from tests.conformance.commands import Commands
@@ -313,3 +317,35 @@ def test_the_command_line(platform: LivePlatform, tmp_path: Path) -> None:
     assert "clicks" in commands.pileus("source", "list").out
     refused = commands.try_pileus("source", "add", "x", "http://h/x", "--every", "1m")
     assert refused.status and "--records" in refused.err
+
+
+def test_records_over_a_websocket(platform: LivePlatform) -> None:
+    media = begin(platform, Push=True, Records={})
+    told = media.describe_source(Name="feed")["Source"]
+    parts = urlsplit(told["PushUrl"])
+    target = f"{parts.path}?end=true&key={told['PushKey']}"
+    frames, said = WSConnection(ConnectionType.CLIENT), ""
+    with socket.create_connection(("127.0.0.1", platform.port), timeout=_PATIENCE_S) as raw:
+        raw.sendall(frames.send(Request(host=parts.netloc, target=target)))
+        is_open = is_over = False
+        while not is_over:
+            frames.receive_data(raw.recv(1 << 16) or None)
+            for event in frames.events():
+                if isinstance(event, AcceptConnection):
+                    is_open = True
+                    for data in (
+                        '{"n": 0}',
+                        '{"n": 1}\n{"n": 2}\n',
+                        b'{"n": 3}',
+                        '{"event": "end"}',
+                    ):
+                        kind = TextMessage if isinstance(data, str) else BytesMessage
+                        raw.sendall(frames.send(kind(data)))
+                elif isinstance(event, TextMessage):
+                    said += event.data
+                else:
+                    is_over = isinstance(event, CloseConnection)
+    answer = json.loads(said)
+    assert is_open and (answer["Taken"], answer["State"]) == (4, "ENDED")
+    assert numbers(media) == [0, 1, 2, 3]
+    check_engines(media, [0, 1, 2, 3])
