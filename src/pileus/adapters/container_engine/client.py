@@ -101,6 +101,12 @@ class EngineClient:
             assert process.stdout is not None
             yield process.stdout
 
+    def _options(self) -> list[str]:
+        """Before every command of podman, whose warnings would stand between lines of a log."""
+        if not self.is_podman:
+            return []
+        return ["--log-level", "error", *(["--runtime", self.runtime] if self.runtime else [])]
+
     @asynccontextmanager
     async def _started(
         self,
@@ -111,7 +117,7 @@ class EngineClient:
         try:
             process = await asyncio.create_subprocess_exec(
                 self.program,
-                *(("--runtime", self.runtime) if self.runtime and self.is_podman else ()),
+                *self._options(),
                 *arguments,
                 stdin=streams[0],
                 stdout=streams[1],

@@ -73,13 +73,14 @@ class EngineTaskHandle:
         listed = await self._listed()
         for place in sorted(self._folder.glob(f"{CONTAINER_PREFIX}*")):
             container = self._container(place.name[len(CONTAINER_PREFIX) :])
+            container.memory_mb = self.spec.memory_mb
             note, status = noted(place), listed.get(container.full_name)
             if note is None and (status is None or status in CREATED):
                 continue  # it never ran: whoever asks for it again finds it made or not
             self._containers[place.name[len(CONTAINER_PREFIX) :]] = container
             if note is None:
                 await container.take()
-            elif not note.status.is_over or status is None:
+            elif note.status is not ContainerStatus.ENDED or status is None:
                 container.state = note
             else:
                 # It is over once all it wrote is here.

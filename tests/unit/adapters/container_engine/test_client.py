@@ -31,7 +31,7 @@ async def test_a_command_is_told_with_what_it_said(tmp_path: Path) -> None:
     client = EngineClient(_program(tmp_path, "podman", *lines), PODMAN, "runc")
     done = await client.run("inspect", "x", environment={"GIVEN": "given"}, given=b"read\n")
     assert (done.status, done.error) == (3, "no such thing")
-    assert done.output == "--runtime runc inspect x given\nread"
+    assert done.output == "--log-level error --runtime runc inspect x given\nread"
 
 
 async def test_what_gives_no_answer_is_ended(tmp_path: Path) -> None:
@@ -122,8 +122,8 @@ async def test_another_runtime_is_tried_before_podman_is_given_up(
     _program(
         programs,
         "podman",
-        f"test $1 = info && echo '{told}' && exit",
-        'case "$*" in *start*) test "$1 $2" = "--runtime runc" || { echo "Error: no" >&2; exit 1; };;',
+        f"test $3 = info && echo '{told}' && exit",
+        'case "$*" in *start*) test "$3 $4" = "--runtime runc" || { echo "Error: no" >&2; exit 1; };;',
         "*wait*) echo 0;; *create*) echo abc;; esac",
     )
     _program(programs, "runc", "")
@@ -133,7 +133,7 @@ async def test_another_runtime_is_tried_before_podman_is_given_up(
     _program(
         programs,
         "podman",
-        f"test $1 = info && echo '{told}' && exit",
+        f"test $3 = info && echo '{told}' && exit",
         'case "$*" in *start*) echo "Error: refused" >&2; exit 1;; *create*) echo abc;; esac',
     )
     with pytest.raises(
