@@ -31,6 +31,8 @@ from pileus.services.ecs.secret_values import CannotPlan
 _log = logging.getLogger("pileus.ecs")
 _LOOK_MS = 3_600_000
 _CLOSE_S = 8.0
+_REMOVE_S = 20.0
+"""What a slow node may take beyond that to end and remove them."""
 _TELL_AFTER_MS = 50
 
 
@@ -90,7 +92,7 @@ class TaskRunner:
             for run in self._runs.values():
                 run.stop(task_plan.NODE_LOST, "Pileus was stopped.", within_s=_CLOSE_S)
             if self._drivers:
-                await asyncio.wait(self._drivers.values(), timeout=_CLOSE_S + 2)
+                await asyncio.wait(self._drivers.values(), timeout=_CLOSE_S + _REMOVE_S)
         await self._nodes.close()
 
     # -- what there is to do ----------------------------------------------------------------
