@@ -38,6 +38,7 @@ WRONG_RESULT = "Engine.WrongResult"
 _POLL_S = 0.05
 _PATIENCE_S = 5.0
 """The node ends a call that takes too long; this is for a clock of another mind."""
+_END_S = 3.0
 _TOLD_MAX = 200
 _SUCCESS = 2
 
@@ -90,9 +91,14 @@ def serve(link: socket.socket, http: dict[str, Any]) -> NoReturn:
 
 
 class HttpEngine:
-    """The program, as this process asks it."""
+    """The program, as this process asks it.
 
-    def __init__(self, http: dict[str, Any]) -> None:
+    Args:
+        end_s: how long a program that broke a connection is waited for: it is most often about to end.
+    """
+
+    def __init__(self, http: dict[str, Any], end_s: float = _END_S) -> None:
+        self._end_s = end_s
         self._port, self._ready_s = int(http["port"]), float(http["ready_s"])
         self._rings = _Rings(http["rings_dir"], http["rings_fd"])
         self._connection = Connection(self._port, frames.RESPONSE_BYTES_MAX)
@@ -143,6 +149,8 @@ class HttpEngine:
                 "POST", "/process", timeout_s, form.content_type, form.body
             )
         except (OSError, BrokenExchange) as problem:
+            # When the program ends, this process does, here: that tells more than the connection.
+            time.sleep(self._end_s)
             raise Fault(HTTP_ERROR, f"POST /process got no answer: {_told(problem)}") from None
         if len(body) > frames.RESPONSE_BYTES_MAX:
             told = f"POST /process answered with more than {frames.RESPONSE_BYTES_MAX} bytes"

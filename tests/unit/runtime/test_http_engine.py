@@ -97,7 +97,7 @@ def says(body: bytes, status: str = "200 OK", more: str = "") -> bytes:
 
 def engine_at(port: int, folder: str = "", ready_s: float = 60.0) -> http_engine.HttpEngine:
     given = {"port": port, "ready_s": ready_s, "rings_dir": folder, "rings_fd": -1}
-    return http_engine.HttpEngine(given)
+    return http_engine.HttpEngine(given, end_s=0)
 
 
 def asked(engine: http_engine.HttpEngine, *records: Any) -> Any:
