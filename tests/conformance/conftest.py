@@ -34,6 +34,12 @@ def make_platform(tmp_path: Path) -> Iterator[Callable[..., LivePlatform]]:
 
 
 @pytest.fixture
+def platform(make_platform: Callable[..., LivePlatform]) -> LivePlatform:
+    """A platform of the test's own."""
+    return make_platform()
+
+
+@pytest.fixture
 def commands(live_platform: LivePlatform, tmp_path: Path) -> Commands:
     """A shell in an empty folder."""
     folder = tmp_path / "work"

@@ -17,6 +17,8 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
+from pileus.shapes.source import OWN_FOLDER
+
 _ADDRESS = re.compile(r"Pileus answers at (http://\S+)")
 _START_S = 120.0
 REGION = "us-east-1"
@@ -104,11 +106,13 @@ class LivePlatform:
         return status
 
     def client(self, service: str, account: str = "test", **settings: Any) -> Any:
-        """A botocore client for an account (``test`` or twelve digits)."""
+        """A botocore client for an account (``test`` or twelve digits); it knows our own services too."""
         key = (service, account, repr(settings), self.endpoint)
         if key not in self._clients:
             chosen: dict[str, Any] = {"retries": {"total_max_attempts": 1}, **settings}
-            self._clients[key] = botocore.session.Session().create_client(
+            session = botocore.session.Session()
+            session.set_config_variable("data_path", str(OWN_FOLDER))
+            self._clients[key] = session.create_client(
                 service,
                 region_name=REGION,
                 endpoint_url=self.endpoint,

@@ -13,10 +13,8 @@ from typing import Any
 
 import av
 import numpy
-import pytest
 from av.video.frame import VideoFrame
 
-from pileus.shapes.source import OWN_FOLDER
 from tests.conformance.live import LivePlatform
 
 _RATE = 5
@@ -56,15 +54,6 @@ def zipped(**files: str) -> bytes:
         for name, text in files.items():
             archive.writestr(f"{name}.py", text)
     return packed.getvalue()
-
-
-@pytest.fixture
-def platform(
-    make_platform: Callable[..., LivePlatform], monkeypatch: pytest.MonkeyPatch
-) -> LivePlatform:
-    """A platform, and clients that know our own service."""
-    monkeypatch.setenv("AWS_DATA_PATH", str(OWN_FOLDER))
-    return make_platform()
 
 
 def begin(platform: LivePlatform, video: Path) -> Any:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import av
-import pytest
 
-from pileus.shapes.source import OWN_FOLDER
 from tests.conformance.live import LivePlatform
 from tests.unit.media.intake.test_cut_sound import write_speech
 from tests.unit.media.sounds import said
@@ -53,15 +50,6 @@ def archive(segments: list[Segment], context):
 _CUT = {
     "Kind": "audio", "Rate": 16_000, "Cut": "silence", "PauseMs": 300, "MinMs": 100, "MaxMs": 4000,
 }  # fmt: skip
-
-
-@pytest.fixture
-def platform(
-    make_platform: Callable[..., LivePlatform], monkeypatch: pytest.MonkeyPatch
-) -> LivePlatform:
-    """A platform, and clients that know our own service."""
-    monkeypatch.setenv("AWS_DATA_PATH", str(OWN_FOLDER))
-    return make_platform()
 
 
 def begin(platform: LivePlatform, film: Path) -> Any:

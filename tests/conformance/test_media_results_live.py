@@ -6,15 +6,13 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
 
-from pileus.shapes.source import OWN_FOLDER
 from tests.conformance.commands import Commands
 from tests.conformance.live import LivePlatform
 from tests.conformance.test_media_live import begin, results, write_shades
@@ -24,15 +22,6 @@ from tests.services.media.test_results_schema import SCHEMA, faults
 _COUNT = 12
 _PATH = "/_pileus/media/000000000000/us-east-1/lobby/results?engine=shade"
 _PATIENCE_S = 180.0
-
-
-@pytest.fixture
-def platform(
-    make_platform: Callable[..., LivePlatform], monkeypatch: pytest.MonkeyPatch
-) -> LivePlatform:
-    """A platform, and clients that know our own service."""
-    monkeypatch.setenv("AWS_DATA_PATH", str(OWN_FOLDER))
-    return make_platform()
 
 
 class EventSource:

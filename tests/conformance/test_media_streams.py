@@ -13,11 +13,9 @@ from typing import Any
 
 import av
 import numpy
-import pytest
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
-from pileus.shapes.source import OWN_FOLDER
 from tests.conformance.live import LivePlatform
 
 from .test_media_live import shade_of, zipped
@@ -83,15 +81,6 @@ def write_film(path: Path, seconds: int) -> None:
             output.mux(audio.encode(sound))
         output.mux(video.encode(None))
         output.mux(audio.encode(None))
-
-
-@pytest.fixture
-def platform(
-    make_platform: Callable[..., LivePlatform], monkeypatch: pytest.MonkeyPatch
-) -> LivePlatform:
-    """A platform, and clients that know our own service."""
-    monkeypatch.setenv("AWS_DATA_PATH", str(OWN_FOLDER))
-    return make_platform()
 
 
 def begin(platform: LivePlatform, film: Path, **engines: dict[str, Any]) -> Any:

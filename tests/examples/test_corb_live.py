@@ -48,13 +48,9 @@ def f1(frames: dict[int, list[dict[str, Any]]]) -> float:
 
 def test_people_are_followed_on_the_sample(
     make_platform: Callable[..., LivePlatform],
-    monkeypatch: pytest.MonkeyPatch,
     sample: dict[str, Path],
 ) -> None:
     """The file is read as fast as it is analysed, and nothing is left out: so every figure is the same always."""
-    from pileus.shapes.source import OWN_FOLDER
-
-    monkeypatch.setenv("AWS_DATA_PATH", str(OWN_FOLDER))
     platform = make_platform()
     run(platform, "apps/corb/publish_model.py", "--model", str(sample["model"]))
     deploy(platform, "--config", "apps/corb/serverless.yml")

@@ -18,7 +18,6 @@ from tests.conformance.live import LivePlatform
 from tests.examples.media.stranger import ROOT, deploy, documents, objects, run, until
 
 from pileus.media import assets
-from pileus.shapes.source import OWN_FOLDER
 
 pytestmark = pytest.mark.slow
 FILM_S = 16.0
@@ -57,13 +56,11 @@ def portrait(make_film: ModuleType, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_all_engines_at_once(
     make_platform: Callable[..., LivePlatform],
-    monkeypatch: pytest.MonkeyPatch,
     make_film: ModuleType,
     portrait: Path,
     tmp_path: Path,
 ) -> None:
     """The film plays at its own speed; however slow the machine, nothing is left out."""
-    monkeypatch.setenv("AWS_DATA_PATH", str(OWN_FOLDER))
     film = tmp_path / "film.mkv"
     make_film.make(film, FILM_S)
     platform = make_platform()

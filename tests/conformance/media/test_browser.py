@@ -6,11 +6,9 @@ import asyncio
 import importlib.util
 import os
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
-from pileus.shapes.source import OWN_FOLDER
 from tests.conformance.live import LivePlatform
 from tests.console.chromium import Chromium, Page, find_chromium
 
@@ -72,13 +70,6 @@ async def page() -> AsyncIterator[Page]:
         made = await browser.page()
         yield made
         await made.close()
-
-
-@pytest.fixture
-def platform(make_platform: Any, monkeypatch: pytest.MonkeyPatch) -> LivePlatform:
-    monkeypatch.setenv("AWS_DATA_PATH", str(OWN_FOLDER))
-    made: LivePlatform = make_platform()
-    return made
 
 
 async def stage(page: Page, platform: LivePlatform) -> Pushed:

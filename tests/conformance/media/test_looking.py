@@ -13,7 +13,6 @@ import av
 import pytest
 
 from pileus.media.preview import DESCRIPTION, KEY_PICTURE, PICTURE, unpack
-from pileus.shapes.source import OWN_FOLDER
 from tests.conformance.live import REGION, LivePlatform
 from tests.unit.media.videos import every, write_video
 
@@ -26,13 +25,11 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivePlatform]
     """A platform that reads a film of twenty seconds at its own speed."""
     folder: Path = tmp_path_factory.mktemp("live")
     write_video(folder / "film.mkv", every(40, 500), codec="libx264", key_every=25)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_DATA_PATH", str(OWN_FOLDER))
-        made = LivePlatform(folder / "data").start()
-        media = made.client("media", read_timeout=60)
-        media.create_source(Name="lobby", Url=f"file:{folder}/film.mkv", SegmentSeconds=2)
-        yield made
-        made.stop()
+    made = LivePlatform(folder / "data").start()
+    media = made.client("media", read_timeout=60)
+    media.create_source(Name="lobby", Url=f"file:{folder}/film.mkv", SegmentSeconds=2)
+    yield made
+    made.stop()
 
 
 def get(platform: LivePlatform, path: str) -> tuple[int, bytes]:

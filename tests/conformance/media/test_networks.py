@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from pileus.shapes.source import OWN_FOLDER
 from tests.conformance.commands import is_ci
 from tests.conformance.live import LivePlatform
 from tests.conformance.test_media_live import zipped
@@ -37,15 +36,6 @@ def see(frames, context):
 pytestmark = pytest.mark.skipif(
     not is_ci() and not has_camera(), reason="gir1.2-gst-rtsp-server-1.0 is not installed"
 )
-
-
-@pytest.fixture
-def platform(
-    make_platform: Callable[..., LivePlatform], monkeypatch: pytest.MonkeyPatch
-) -> LivePlatform:
-    """A platform, and clients that know our own service."""
-    monkeypatch.setenv("AWS_DATA_PATH", str(OWN_FOLDER))
-    return make_platform()
 
 
 class Watched:

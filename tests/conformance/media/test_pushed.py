@@ -6,7 +6,7 @@ import http.client
 import io
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +17,6 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from pileus.shapes.source import OWN_FOLDER
 from tests.conformance.live import REGION, LivePlatform
 from tests.conformance.test_media_live import check, results, write_shades, zipped
 
@@ -33,13 +32,8 @@ def shade(frames, context):
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivePlatform]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_DATA_PATH", str(OWN_FOLDER))
-        made = LivePlatform(tmp_path_factory.mktemp("live") / "data").start()
-        made.client("media", read_timeout=60)
-        yield made
-        made.stop()
+def platform(live_platform: LivePlatform) -> LivePlatform:
+    return live_platform
 
 
 class Pushed:
@@ -272,9 +266,8 @@ def test_a_signed_request_pushes(platform: LivePlatform, tmp_path: Path) -> None
 
 
 def test_a_kill_of_all_while_it_is_pushed(
-    make_platform: Callable[..., LivePlatform], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    make_platform: Callable[..., LivePlatform], tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("AWS_DATA_PATH", str(OWN_FOLDER))
     platform = make_platform()
     pushed = Pushed(platform, "killed")
     data = shades(tmp_path, 60)

@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Request, TextMessage
 
-from pileus.shapes.source import OWN_FOLDER
 from tests.conformance.commands import Commands
 from tests.conformance.live import LivePlatform
 from tests.conformance.media.test_pushed import Sending
@@ -41,15 +39,6 @@ def total(stream, emit, context):
         emit(record.start_ms, record.stop_ms, words=[{"word": f"{count} {record.data['n']}"}])
         stream.checkpoint({"count": count})
 """
-
-
-@pytest.fixture
-def platform(
-    make_platform: Callable[..., LivePlatform], monkeypatch: pytest.MonkeyPatch
-) -> LivePlatform:
-    """A platform, and clients that know our own service."""
-    monkeypatch.setenv("AWS_DATA_PATH", str(OWN_FOLDER))
-    return make_platform()
 
 
 def begin(platform: LivePlatform, **source: Any) -> Any:

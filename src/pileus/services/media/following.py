@@ -123,7 +123,7 @@ class Following:
                     self.is_over = True
                     self._publishing_over(self._failure)
                     await self.lanes.drain(is_forced=told.is_forced)
-                    await self._finish(source.stream)
+                    await note_finished(self._call, self._name, source.stream)
                     return True
             return False
         finally:
@@ -132,17 +132,6 @@ class Following:
             self.lanes.gone()
             self._previews.end(self._key)
             await intake.close()
-
-    async def _finish(self, stream: str) -> None:
-        """Every engine has looked at all of this life of the source."""
-
-        def step(write: WriteCall) -> None:
-            source: Source | None = store.find(write.state, "source", self._name)
-            if source is not None and source.stream == stream:
-                source.finished = stream
-                store.put(write.state, "source", source)
-
-        await self._call.write_at_last(step, f"source {self._name}")
 
     async def _take(self, told: messages.Told) -> None:
         """Act on what the process says."""
@@ -218,5 +207,17 @@ async def note_state(call: StreamCall, name: str, state: str, reason: str) -> No
             before, source.state, source.reason = source.state, state, reason
             store.put(write.state, "source", source)
             telling.source_changed(write, source, before)
+
+    await call.write_at_last(step, f"source {name}")
+
+
+async def note_finished(call: StreamCall, name: str, stream: str) -> None:
+    """Every engine has looked at all of this life of the source."""
+
+    def step(write: WriteCall) -> None:
+        source: Source | None = store.find(write.state, "source", name)
+        if source is not None and source.stream == stream:
+            source.finished = stream
+            store.put(write.state, "source", source)
 
     await call.write_at_last(step, f"source {name}")

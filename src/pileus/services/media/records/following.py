@@ -10,7 +10,7 @@ from pileus.ports.intakes import PUSHED, Intakes
 from pileus.ports.log import LogUnavailable
 from pileus.services.media import push_keys, store, telling
 from pileus.services.media.figures import Figures
-from pileus.services.media.following import Known
+from pileus.services.media.following import Known, note_finished
 from pileus.services.media.lane_set import LaneSet
 from pileus.services.media.model import CONNECTING, ENDED, RecordFormat, Source
 from pileus.services.media.records.feed_state import FeedState
@@ -59,7 +59,7 @@ class RecordFollowing:
             self.is_over = True
             await self._state.note("ended")
             await self.lanes.drain(is_forced=False)
-            await self._finish(source.stream)
+            await note_finished(self._call, self._name, source.stream)
         finally:
             self._figures.ended()
             self.lanes.close()
@@ -140,17 +140,6 @@ class RecordFollowing:
                     until_ms = now_ms + silence_ms
         finally:
             ended.cancel()
-
-    async def _finish(self, stream: str) -> None:
-        """Every engine has looked at all of this life of the source."""
-
-        def step(write: WriteCall) -> None:
-            source: Source | None = store.find(write.state, "source", self._name)
-            if source is not None and source.stream == stream:
-                source.finished = stream
-                store.put(write.state, "source", source)
-
-        await self._call.write_at_last(step, f"source {self._name}")
 
     async def publish(self, *, is_last: bool) -> RecordPublishing:
         """Take records of somebody; ``is_last``: with them the stream ends."""
