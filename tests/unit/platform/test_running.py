@@ -50,7 +50,7 @@ async def test_wings_are_closed_in_the_order_of_closing(tmp_path: Path) -> None:
 
         platform.at_close(when, close)
 
-    for when in (Closing.NODE, Closing.TASKS, Closing.LAYERS, Closing.POOLS):
+    for when in (Closing.NODE, Closing.TASKS, Closing.LAYERS, Closing.POOLS, Closing.METADATA):
         closes(when)
     await platform.close()
     assert closed == list(Closing)
