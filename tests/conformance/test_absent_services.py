@@ -19,7 +19,7 @@ from tests.conformance.live import LivePlatform
         ("autoscaling", "describe_auto_scaling_groups", {}),  # query
         ("apigateway", "get_rest_apis", {}),  # rest-json
         ("route53", "list_hosted_zones", {}),  # rest-xml
-        ("stepfunctions", "list_state_machines", {}),  # json 1.0
+        ("apprunner", "list_services", {}),  # json 1.0
         ("athena", "list_work_groups", {}),  # json 1.1
         ("directconnect", "describe_connections", {}),  # rpc-v2-cbor in newer clients
         ("rds", "describe_db_instances", {}),  # two more services sign as it does

@@ -25,8 +25,8 @@ from pileus.values.errors import ServiceError
 
 ACCOUNT = "000000000000"
 SPACE = (ACCOUNT, "us-east-1", "cloudformation")
-_TRUSTED = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole"}  # fmt: skip
+_TRUSTED = {"Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]}}  # fmt: skip
 _TRUST = {"Version": "2012-10-17", "Statement": [_TRUSTED]}
 _ANYBODY = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
 _RESOURCE_POLICY = {"Version": "2012-10-17", "Statement": [_ANYBODY]}
@@ -120,6 +120,10 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
     ("AWS::Events::Rule", {"Name": "r", "EventPattern": {"source": ["x"]},
         "Targets": [{"Id": "1", "Arn": QUEUE}]}),
     ("AWS::Events::Archive", {"ArchiveName": "a", "SourceArn": _arn("events", "event-bus/default")}),
+    ("AWS::StepFunctions::StateMachine", {"StateMachineName": "machine", "RoleArn": ROLE,
+        "DefinitionString": '{"StartAt": "${Name}", "States": {"${Name}": {"Type": "Succeed"}}}',
+        "DefinitionSubstitutions": {"Name": "Done"}}),
+    ("AWS::StepFunctions::Activity", {"Name": "activity"}),
     ("Pileus::S3::BucketNotification", {"Bucket": "bucket", "LambdaConfigurations": [
         {"Event": "s3:ObjectCreated:*", "Function": FUNCTION}]}),
     ("AWS::SMSVOICE::PhoneNumber", {"IsoCountryCode": "US", "NumberType": "SIMULATOR",

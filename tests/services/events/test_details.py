@@ -14,7 +14,6 @@ from pileus.values.times import utc
 
 EVENTS = "arn:aws:events:us-east-1:000000000000:"
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:q"
-MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:m"
 STREAM = "arn:aws:kinesis:us-east-1:000000000000:stream/s"
 BATCH = "arn:aws:batch:us-east-1:000000000000:job-queue/c"
 PATTERN = '{"source": ["app"]}'
@@ -47,7 +46,6 @@ async def platform(memory_platform: MemoryPlatform) -> MemoryPlatform:
         ("DescribeRule", {"Name": "no"}, "ResourceNotFoundException", "Rule no does not exist on EventBus default."),
         ("PutTargets", {"Rule": "no", "Targets": [{"Id": "1", "Arn": QUEUE}]}, "ResourceNotFoundException", "Rule no does not exist on EventBus default."),
         ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": "x"}]}, "ValidationException", "Parameter x is not valid. Reason: Provided Arn is not in correct format."),
-        ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": MACHINE}]}, "ValidationException", f"Pileus cannot deliver to states targets yet: {MACHINE}"),
         ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": STREAM, "KinesisParameters": {"PartitionKeyPath": "detail"}}]}, "ValidationException", "Invalid JSONPath: detail"),
         ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": BATCH}]}, "ValidationException", f"Pileus cannot deliver to batch targets yet: {BATCH}"),
         ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": QUEUE, "Input": "no json"}]}, "ValidationException", "JSON syntax error in input for target 1."),

@@ -1,0 +1,1 @@
+"""Operations of this room, grouped by what they are about."""
