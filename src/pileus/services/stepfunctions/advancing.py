@@ -57,6 +57,7 @@ class _Steps:
         self.execution = execution
         self.run = Run(programs.program(call, execution.digest), tokens=_tokens(call))
         self.state = state
+        self._is_new = state is None
         self.events: list[Event] = []
         self._commands: deque[Command] = deque()
         self._last: Advance | None = None
@@ -74,17 +75,20 @@ class _Steps:
             self._obey(self._commands.popleft())
         store.append(call, execution.id, self.events)
         assert self._last is not None
-        if state.status == RUNNING:
+        is_over = state.status != RUNNING
+        if is_over:
+            execution.status = state.status
+            execution.stopped_ms = call.now_ms
+            execution.event_last = state.last_event
+            call.wake(store.ended_key(execution.id))
+        else:
             store.put_cursor(call, execution.id, state)
             if self._last.is_paused:
                 store.put_due(call, Due(kind=GO_ON, item=execution.id))
-            return
-        execution.status = state.status
-        execution.stopped_ms = call.now_ms
-        execution.event_last = state.last_event
-        store.put_execution(call, execution)
-        store.delete_cursor(call, execution.id)
-        call.wake(store.ended_key(execution.id))
+        if self._is_new:
+            store.put_new_execution(call, execution)
+        elif is_over:
+            store.put_ended_execution(call, execution)
 
     def _obey(self, command: Command) -> None:
         call, execution = self.call, self.execution
@@ -139,7 +143,6 @@ def begin(call: WriteCall, execution: Execution, text: str, context: ExecutionCo
     steps = _Steps(call, execution, None)
     steps.state, advance = steps.run.begin(text, context, call.now_ms, chance_of(call))
     steps.take(advance)
-    store.put_new_execution(call, execution)
     steps.keep()
 
 

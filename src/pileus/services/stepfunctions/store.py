@@ -131,17 +131,19 @@ def execution(call: ReadCall, execution_id: str) -> Execution | None:
     return None if raw is None else _EXECUTIONS.decode(raw)
 
 
-def put_execution(call: WriteCall, one: Execution) -> None:
-    call.state.put(("execution", one.id), _EXECUTIONS.encode(one))
-    if one.status != RUNNING:
-        call.state.delete(("live", one.machine, one.name))
-
-
 def put_new_execution(call: WriteCall, one: Execution) -> None:
-    """The same for the first time, with what lists need."""
+    """Store an execution for the first time: it may be over already."""
     call.state.put(("started", one.machine, one.started_ms, one.name), b"")
-    call.state.put(("live", one.machine, one.name), b"")
-    put_execution(call, one)
+    call.state.put(("execution", one.id), _EXECUTIONS.encode(one))
+    if one.status == RUNNING:
+        call.state.put(("live", one.machine, one.name), b"")
+
+
+def put_ended_execution(call: WriteCall, one: Execution) -> None:
+    """Store how an execution that ran has ended, and forget where it was."""
+    call.state.put(("execution", one.id), _EXECUTIONS.encode(one))
+    call.state.delete(("live", one.machine, one.name))
+    call.state.delete(("cursor", one.id))
 
 
 def live_names(call: ReadCall, machine_name: str, limit: int) -> list[str]:
@@ -168,10 +170,6 @@ def cursor(call: ReadCall, execution_id: str) -> RunState | None:
 
 def put_cursor(call: WriteCall, execution_id: str, state: RunState) -> None:
     call.state.put(("cursor", execution_id), encode_state(state))
-
-
-def delete_cursor(call: WriteCall, execution_id: str) -> None:
-    call.state.delete(("cursor", execution_id))
 
 
 # -- history -------------------------------------------------------------------------------------
