@@ -29,6 +29,11 @@ TRUST = {
         }
     ],
 }
+INNER_ARN = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:i"
+INNER: dict[str, Any] = {
+    "Nap": {"Type": "Wait", "Seconds": 1, "Next": "Say"},
+    "Say": {"Type": "Pass", "Result": 7, "End": True},
+}
 _TASK = {"Type": "Task", "Resource": DOUBLE, "End": True}
 _BUSY = {"ErrorEquals": ["Busy"], "IntervalSeconds": 2, "MaxAttempts": 5}
 STATES: dict[str, Any] = {
@@ -41,7 +46,15 @@ STATES: dict[str, Any] = {
         "ResultPath": "$.items",
         "Next": "Rest",
     },
-    "Rest": {"Type": "Wait", "Seconds": 3, "Next": "Both"},
+    "Rest": {"Type": "Wait", "Seconds": 3, "Next": "Nest"},
+    "Nest": {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution.sync:2",
+        "Parameters": {"StateMachineArn": INNER_ARN, "Name": "nested", "Input": {}},
+        "ResultSelector": {"status.$": "$.Status", "output.$": "$.Output"},
+        "ResultPath": "$.nested",
+        "Next": "Both",
+    },
     "Both": {
         "Type": "Parallel",
         "ResultPath": "$.both",
@@ -81,7 +94,8 @@ EXPRESS: dict[str, Any] = {
     "Nap": {"Type": "Wait", "Seconds": 1, "Next": "Tell"},
     "Tell": {**STATES["Tell"], "Parameters": {"QueueUrl": URL + "told", "MessageBody": "express"}},
 }
-OUTPUT = {"items": [2, 4, 6], "both": [{"items": [2, 4, 6]}, "not busy"], "answer": "yes"}
+_SO_FAR = {"items": [2, 4, 6], "nested": {"status": "SUCCEEDED", "output": 7}}
+OUTPUT = {**_SO_FAR, "both": [_SO_FAR, "not busy"], "answer": "yes"}
 
 
 def _double(invocation: Invocation, number: int) -> Answer:
@@ -115,7 +129,8 @@ async def _scenario(simulation: Simulation, notes: dict[str, Any]) -> None:
     for name in ("asked", "told"):
         await simulation("sqs", "CreateQueue", QueueName=name)
     arns = {}
-    for name, kind, states in (("m", "STANDARD", STATES), ("e", "EXPRESS", EXPRESS)):
+    machines = (("i", "STANDARD", INNER), ("m", "STANDARD", STATES), ("e", "EXPRESS", EXPRESS))
+    for name, kind, states in machines:
         made = await simulation(
             "stepfunctions",
             "CreateStateMachine",
@@ -182,7 +197,7 @@ async def _check(simulation: Simulation, notes: dict[str, Any]) -> None:
     ended = counts["LambdaFunctionSucceeded"] + counts["LambdaFunctionFailed"]
     assert ended == counts["LambdaFunctionScheduled"]
     assert counts["LambdaFunctionSucceeded"] == 4
-    assert counts["TaskScheduled"] == counts["TaskSucceeded"] == 2
+    assert counts["TaskScheduled"] == counts["TaskSucceeded"] == 3
     # The token was asked for once, whatever was repeated.
     assert len(notes["asked"]) == 1
     await simulation.rest(60_000)

@@ -125,3 +125,64 @@ async def test_a_nested_execution_is_started(machines: Machines) -> None:
     found = await machines.ended(await machines.start(await machines.create({"T": task})))
     started = json.loads(found["output"])["ExecutionArn"]
     assert json.loads((await machines.describe(started))["input"]) == {"a": 1}
+
+
+@pytest.mark.parametrize("seconds", [0, 30])
+async def test_an_execution_waits_for_another(machines: Machines, seconds: int) -> None:
+    states = {
+        "W": {"Type": "Wait", "Seconds": seconds, "Next": "P"},
+        "P": {"Type": "Pass", "Result": {"b": 2}, "End": True},
+    }
+    inner = await machines.create(states, name="inner")
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution.sync:2",
+        "Parameters": {"StateMachineArn": inner, "Input": {"a": 1}},
+        "End": True,
+    }
+    execution = await machines.start(await machines.create({"T": task}))
+    output = json.loads((await machines.ended(execution))["output"])
+    assert (output["Status"], output["Input"], output["Output"]) == (
+        "SUCCEEDED",
+        {"a": 1},
+        {"b": 2},
+    )
+    assert (await machines.types(execution))[2:6] == [
+        "TaskScheduled",
+        "TaskStarted",
+        "TaskSubmitted",
+        "TaskSucceeded",
+    ]
+
+
+async def test_the_failure_of_another_execution_fails_the_task(machines: Machines) -> None:
+    failing = {"F": {"Type": "Fail", "Error": "E", "Cause": "because"}}
+    inner = await machines.create(failing, name="inner")
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution.sync",
+        "Parameters": {"StateMachineArn": inner},
+        "End": True,
+    }
+    found = await machines.ended(await machines.start(await machines.create({"T": task})))
+    assert (found["status"], found["error"]) == ("FAILED", "States.TaskFailed")
+    cause = json.loads(found["cause"])
+    assert (cause["Error"], cause["Cause"], cause["Input"]) == ("E", "because", "{}")
+
+
+async def test_stopping_an_execution_stops_what_it_waits_for(machines: Machines) -> None:
+    waiting = {"W": {"Type": "Wait", "Seconds": 300, "End": True}}
+    inner = await machines.create(waiting, name="inner")
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution.sync",
+        "Parameters": {"StateMachineArn": inner, "Name": "n"},
+        "End": True,
+    }
+    execution = await machines.start(await machines.create({"T": task}))
+    await machines.platform.clock.advance(1000)
+    child = execution.rpartition(":")[0].removesuffix(":m") + ":inner:n"
+    assert (await machines.describe(child))["status"] == "RUNNING"
+    await machines("StopExecution", executionArn=execution)
+    assert (await machines.describe(child))["status"] == "ABORTED"
+    assert (await machines.types(execution))[-1] == "ExecutionAborted"

@@ -32,7 +32,8 @@ from pileus.languages.asl.commands import (
 from pileus.languages.asl.events import Event
 from pileus.languages.asl.run import Advance, Run
 from pileus.languages.asl.run_state import ExecutionContext, RunState
-from pileus.services.stepfunctions import programs, store
+from pileus.languages.asl.states import parse_resource
+from pileus.services.stepfunctions import nesting, programs, store
 from pileus.services.stepfunctions.model import (
     GO_ON,
     RUNNING,
@@ -89,6 +90,7 @@ class _Steps:
             store.put_new_execution(call, execution)
         elif is_over:
             store.put_ended_execution(call, execution)
+            report(call, execution)
 
     def _obey(self, command: Command) -> None:
         call, execution = self.call, self.execution
@@ -157,11 +159,11 @@ def tell(call: WriteCall, execution_id: str, happened: Happened) -> bool:
     steps = _Steps(call, execution, state)
     advance = steps.run.resume(state, happened, call.now_ms, chance_of(call))
     steps.take(advance)
-    if isinstance(happened, TaskSubmitted):
-        _submitted(call, execution_id, happened.task_id)
     is_taken = not advance.is_ignored
     if is_taken or advance.events:
         steps.keep()
+    if is_taken and isinstance(happened, TaskSubmitted):
+        _submitted(call, execution_id, happened)
     return is_taken
 
 
@@ -192,16 +194,37 @@ def forget_task(call: WriteCall, execution_id: str, task_id: int) -> None:
     for what, length_ms in ((TIMEOUT, task.timeout_ms), (HEARTBEAT, task.heartbeat_ms)):
         if length_ms is not None:
             call.cancel_timer(TASK_TIMER, f"{execution_id}/{task_id}/{what}")
+    if task.child:
+        # First of all nobody waits for it: its end is not to be told to whom it ends for.
+        store.delete_parent(call, task.child, execution_id, task_id)
+        stop(call, task.child, None, None)
 
 
-def _submitted(call: WriteCall, execution_id: str, task_id: int) -> None:
-    """What a task asks for was accepted: from now on only its token ends it."""
-    task = store.task(call, execution_id, task_id)
+def _submitted(call: WriteCall, execution_id: str, happened: TaskSubmitted) -> None:
+    """What a task asks for was accepted: its token ends it, or the execution that it began."""
+    task = store.task(call, execution_id, happened.task_id)
     if task is None:
         return
     store.delete_due(call, task.due)
     task.due, task.is_submitted = 0, True
-    store.put_task(call, execution_id, task_id, task)
+    is_awaited = nesting.is_awaited(parse_resource(task.arn))
+    if is_awaited:
+        task.child = nesting.child_of(happened.output)
+        store.put_parent(call, task.child, execution_id, happened.task_id)
+    store.put_task(call, execution_id, happened.task_id, task)
+    child = store.execution(call, task.child) if is_awaited else None
+    if child is not None and child.status != RUNNING:
+        report(call, child)
+
+
+def report(call: WriteCall, child: Execution) -> None:
+    """Tell the tasks that wait for an execution that it is over."""
+    for execution_id, task_id in store.parents(call, child.id):
+        store.delete_parent(call, child.id, execution_id, task_id)
+        task = store.task(call, execution_id, task_id)
+        if task is not None:
+            resource = parse_resource(task.arn)
+            tell(call, execution_id, nesting.outcome(call, child, resource, task_id))
 
 
 def set_task_timer(

@@ -77,6 +77,7 @@ class Task(msgspec.Struct, kw_only=True):
         due: the number of the row that says that it is due, 0 once nothing is.
         is_submitted: what it asks for goes on elsewhere, and its token will be sent.
         activity: the activity whose workers ask for it.
+        child: the execution that it waits for.
     """
 
     arn: str
@@ -88,6 +89,7 @@ class Task(msgspec.Struct, kw_only=True):
     token: str = ""
     is_submitted: bool = False
     activity: str = ""
+    child: str = ""
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):

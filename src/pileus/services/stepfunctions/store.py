@@ -10,6 +10,7 @@
 ``cursor, id``                       where an execution that runs is (``RunState``)
 ``history, id, first``               a chunk of events, by the number of its first
 ``task, id, number``                 Task
+``parent, id, execution, number``    a task of another execution that waits for the end of this one
 ``due, number``                      Due, in the order in which it became so
 ``activity_task, activity, number``  ``execution id, task number`` that no worker has yet
 """
@@ -224,6 +225,20 @@ def put_task(call: WriteCall, execution_id: str, task_id: int, one: Task) -> Non
 
 def delete_task(call: WriteCall, execution_id: str, task_id: int) -> None:
     call.state.delete(("task", execution_id, task_id))
+
+
+def put_parent(call: WriteCall, child_id: str, execution_id: str, task_id: int) -> None:
+    """Keep in mind that a task waits for the end of an execution."""
+    call.state.put(("parent", child_id, execution_id, task_id), b"")
+
+
+def delete_parent(call: WriteCall, child_id: str, execution_id: str, task_id: int) -> None:
+    call.state.delete(("parent", child_id, execution_id, task_id))
+
+
+def parents(call: ReadCall, child_id: str) -> list[tuple[str, int]]:
+    """Executions and numbers of the tasks that wait for an execution."""
+    return [(str(key[2]), int(key[3])) for key, _ in call.state.range(("parent", child_id))]
 
 
 # -- work that is due ----------------------------------------------------------------------------

@@ -30,6 +30,8 @@ _OPTIMISED: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
 """Service in ARNs → wire id, name in errors, operations that AWS has optimised."""
 _SDK: Final = "aws-sdk:"
 _PATTERNS: Final = ("", "waitForTaskToken")
+_AWAITED: Final = ("states",)
+"""Services whose ``.sync`` and ``.sync:2`` there are."""
 _JSON_TEXTS: Final = {("sqs", "MessageBody"), ("sns", "Message"), ("events", "Detail")}
 """Texts for which an optimised integration takes any JSON."""
 
@@ -62,7 +64,7 @@ def lack(resource: Resource, kind: str) -> str:
     """What Pileus does not have of a resource; empty where it can be called."""
     if resource.kind != "integration":
         return ""
-    if resource.pattern not in _PATTERNS:
+    if resource.pattern not in _PATTERNS and resource.service not in _AWAITED:
         return f"the integration pattern .{resource.pattern} of {resource.service}"
     if resource.service.startswith(_SDK):
         return "" if _operation(resource) is not None else f"the integration {resource.arn}"
