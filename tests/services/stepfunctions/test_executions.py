@@ -259,3 +259,31 @@ async def test_an_event_starts_an_execution(machines: Machines) -> None:
     (one,) = (await machines("ListExecutions", stateMachineArn=machine))["executions"]
     found = await machines.describe(one["executionArn"])
     assert json.loads(found["input"])["detail"] == {"n": 7}
+
+
+async def test_jsonata_and_variables(machines: Machines) -> None:
+    states = {
+        "Set": {"Type": "Pass", "Assign": {"base": "{% $states.input.n %}"}, "Next": "Do"},
+        "Do": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Arguments": {"FunctionName": "double", "Payload": {"n": "{% $base + 1 %}"}},
+            "Output": "{% $states.result.Payload.n + $base %}",
+            "End": True,
+        },
+    }
+    text = definition(states, QueryLanguage="JSONata")
+    machine = await machines.create(states, definition=text)
+    assert (await machines.ended(await machines.start(machine, {"n": 4})))["output"] == "14"
+
+
+async def test_a_wide_map_that_is_paused_dispatches_each_task_once(machines: Machines) -> None:
+    steps = {f"P{n}": {"Type": "Pass", "Next": f"P{n + 1}"} for n in range(60)}
+    last = {"P60": {"Type": "Task", "Resource": DOUBLE, "End": True}}
+    inner = {"StartAt": "P0", "States": {**steps, **last}}
+    machine = await machines.create({"M": {"Type": "Map", "ItemProcessor": inner, "End": True}})
+    items = [{"n": n} for n in range(40)]
+    given = {"stateMachineArn": machine, "input": json.dumps(items)}
+    execution = (await machines("StartExecution", **given))["executionArn"]
+    found = await machines.ended(execution)
+    assert json.loads(found["output"]) == [{"n": 2 * n} for n in range(40)]

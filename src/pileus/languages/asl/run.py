@@ -116,9 +116,14 @@ class Run:
         return state, self._drive(turn, STEPS_MAX)
 
     def resume(
-        self, state: RunState, happened: Happened, now_ms: int, chance: Callable[[], float]
+        self,
+        state: RunState,
+        happened: Happened,
+        now_ms: int,
+        chance: Callable[[], float],
+        max_steps: int = STEPS_MAX,
     ) -> Advance:
-        """Go on after something has happened."""
+        """Go on after something has happened; with ``max_steps`` 0 it is noted and no more."""
         turn = self._turn(state, now_ms, chance)
         if state.status != "RUNNING":
             return Advance([], [], state.status, is_ignored=True)
@@ -127,7 +132,7 @@ class Run:
         except HistoryFull:
             self._overflow(turn)
             is_taken = True
-        advance = self._drive(turn, STEPS_MAX)
+        advance = self._drive(turn, max_steps)
         advance.is_ignored = not is_taken
         return advance
 

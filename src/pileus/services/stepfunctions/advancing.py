@@ -137,7 +137,8 @@ class _Steps:
         if not task.activity:
             set_task_timer(call, execution.id, number, HEARTBEAT, task.heartbeat_ms)
             # It begins as soon as this is durable: no commit of its own says so.
-            self.take(self.run.resume(state, TaskStarted(number), call.now_ms, chance_of(call)))
+            begun = TaskStarted(number)
+            self.take(self.run.resume(state, begun, call.now_ms, chance_of(call), max_steps=0))
 
 
 def begin(call: WriteCall, execution: Execution, text: str, context: ExecutionContext) -> None:
