@@ -124,7 +124,7 @@ class _Steps:
             arguments=command.arguments,
             timeout_ms=command.timeout_ms,
             heartbeat_ms=command.heartbeat_ms,
-            credentials=command.credentials,
+            role_arn=tasks_role(command, state.context.role_arn),
             token=command.token or make_token(call, execution.id, number),
         )
         if command.resource.kind == "activity":
@@ -139,6 +139,11 @@ class _Steps:
             # It begins as soon as this is durable: no commit of its own says so.
             begun = TaskStarted(number)
             self.take(self.run.resume(state, begun, call.now_ms, chance_of(call), max_steps=0))
+
+
+def tasks_role(command: Schedule, machine_role_arn: str) -> str:
+    """Whom a task is done as."""
+    return str((command.credentials or {}).get("RoleArn") or machine_role_arn)
 
 
 def begin(call: WriteCall, execution: Execution, text: str, context: ExecutionContext) -> None:

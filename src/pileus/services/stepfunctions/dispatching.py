@@ -64,14 +64,10 @@ async def _do(call: StreamCall, number: int, work: Due) -> None:
 
 async def _task(call: StreamCall, work: Due) -> None:
     task = call.read(lambda view: store.task(view, work.item, work.task_id))
-    execution = call.read(lambda view: store.execution(view, work.item))
-    if task is None or execution is None:
-        return
-    revision = call.read(
-        lambda view: store.revision(view, execution.machine, execution.revision_id)
-    )
+    if task is None:
+        return  # its execution was stopped, or is over, before it began
     step_id = f"{work.item}#{work.task_id}"
-    happened = await tasks.perform(call, task, revision.role_arn, step_id, work.task_id)
+    happened = await tasks.perform(call, task, step_id, work.task_id)
     await call.write_at_last(
         lambda write: advancing.tell(write, work.item, happened), f"execution {work.item}"
     )

@@ -178,13 +178,11 @@ class _Express:
         task = Task(
             arn=command.resource.arn,
             arguments=command.arguments,
-            credentials=command.credentials,
+            role_arn=advancing.tasks_role(command, self._begun.role_arn),
         )
         step_id = f"{self._begun.machine}:{self._begun.run}#{number}"
         key = ("task", number)
-        self._spawn(
-            key, partial(tasks.perform, self._call, task, self._begun.role_arn, step_id, number)
-        )
+        self._spawn(key, partial(tasks.perform, self._call, task, step_id, number))
         if command.timeout_ms is not None:
             self._later(key, command.timeout_ms, TaskTimedOut(number))
 

@@ -74,6 +74,7 @@ class Task(msgspec.Struct, kw_only=True):
     Attributes:
         arn: the Resource as written in the definition.
         arguments: JSON.
+        role_arn: whom it is done as: the state machine's role, unless its credentials name another.
         due: the number of the row that says that it is due, 0 once nothing is.
         is_submitted: what it asks for goes on elsewhere, and its token will be sent.
         activity: the activity whose workers ask for it.
@@ -82,10 +83,10 @@ class Task(msgspec.Struct, kw_only=True):
 
     arn: str
     arguments: str
+    role_arn: str
     due: int = 0
     timeout_ms: int | None = None
     heartbeat_ms: int | None = None
-    credentials: dict[str, Any] | None = None
     token: str = ""
     is_submitted: bool = False
     activity: str = ""

@@ -16,14 +16,12 @@ from pileus.values.errors import ServiceError, StoreUnavailable
 _log = logging.getLogger("pileus.stepfunctions")
 
 
-async def perform(
-    call: StreamCall, task: Task, role_arn: str, step_id: str, task_id: int
-) -> Happened:
+async def perform(call: StreamCall, task: Task, step_id: str, task_id: int) -> Happened:
     """Do a task; a repetition under the same ``step_id`` changes what it changes once."""
     patience = StorePatience(call.clock, f"task {step_id}")
     while True:
         try:
-            return await _attempt(call, task, role_arn, step_id, task_id)
+            return await _attempt(call, task, step_id, task_id)
         except StoreUnavailable as problem:
             await patience.pause(problem)
         except Exception as error:  # noqa: BLE001 - a room's fault must not leave an execution waiting
@@ -31,18 +29,15 @@ async def perform(
             return TaskFailed(task_id, "States.TaskFailed", f"{type(error).__name__}: {error}")
 
 
-async def _attempt(
-    call: StreamCall, task: Task, role_arn: str, step_id: str, task_id: int
-) -> Happened:
+async def _attempt(call: StreamCall, task: Task, step_id: str, task_id: int) -> Happened:
     resource = parse_resource(task.arn)
     phase = "Submit" if resource.pattern else ""
     request_id = call.new_id()
     try:
         request = requests.build(resource, task.arguments)
-        role = (task.credentials or {}).get("RoleArn") or role_arn
         try:
             # A name of the execution's own, for the logs of whoever is called.
-            principal = await call.own(Roles).assume(call, str(role), step_id.partition(":")[0])
+            principal = await call.own(Roles).assume(call, task.role_arn, step_id.partition(":")[0])
             step = call.step(call.context, "", step_id)
             reply = await step.invoke(
                 request.operation.service,
