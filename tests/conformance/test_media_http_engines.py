@@ -14,9 +14,8 @@ from pileus.testing.images import docker_archive, python_layer, tar_of
 from tests.conformance.commands import Commands
 from tests.conformance.http_engines import NODE_SOURCE, PYTHON_SOURCE
 from tests.conformance.live import LivePlatform
-from tests.conformance.test_media_live import check, platform, results, write_shades
+from tests.conformance.test_media_live import check, results, write_shades
 
-__all__ = ["platform"]
 _ROOT = Path(__file__).parents[2]
 IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/bright:1"
 

@@ -8,9 +8,8 @@ from typing import Any
 
 from tests.conformance.live import LivePlatform
 from tests.conformance.test_media_http_engines import zipped
-from tests.conformance.test_media_live import begin, platform, results, write_shades
+from tests.conformance.test_media_live import begin, results, write_shades
 
-__all__ = ["platform"]
 _PATIENCE_S = 60.0
 _RESULTS = "arn:aws:media:us-east-1:000000000000:source/lobby/results/shade"
 _FUNCTION = """
